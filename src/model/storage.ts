@@ -1,0 +1,167 @@
+/**
+ * The contract between those who write samples (scrape, rules, remote write), the storage that keeps them (tsdb) and
+ * those who read them (PromQL, the API). Rooms on either side know this file and not each other.
+ *
+ * Times are milliseconds since the epoch; every range names both ends, and both ends are included.
+ */
+import type { FloatHistogram } from "./histogram.ts";
+import type { Labels } from "./labels.ts";
+import type { Matcher } from "./matcher.ts";
+import type { Exemplar } from "./exemplar.ts";
+import type { Metadata } from "./metadata.ts";
+
+// ───────────────────────────────────────────── reading ─────────────────────────────────────────────
+
+/**
+ * The samples of one series, ascending in time: a reusable buffer owned by the caller. The typed arrays are views
+ * into the query thread's kernel memory, so kernels can work on them in place; `reserve` may replace them.
+ */
+export interface SampleColumns {
+  /** Milliseconds since the epoch. */
+  readonly times: Float64Array;
+  readonly values: Float64Array;
+  /** The same bytes as `values`, two little-endian words a sample: the place to look for staleness markers. */
+  readonly valueWords: Uint32Array;
+  /** How many samples are there now. */
+  count: number;
+  /**
+   * Native histograms, by sample index; null when every sample is a float (the common case). Where an entry is
+   * set, the value column holds the bits of its sum, so that a stale histogram reads as a staleness marker.
+   */
+  histograms: (FloatHistogram | undefined)[] | null;
+  /** Start timestamp of each sample, 0 where unknown; null when none of the samples has one. */
+  startTimes: Float64Array | null;
+  /** Makes room for `capacity` samples, keeping the first `count`. */
+  reserve(capacity: number): void;
+}
+
+/** Series known before any of their samples is read, sorted by labels, unique. Valid until its querier is closed. */
+export interface SeriesSet {
+  readonly count: number;
+  labels(index: number): Labels;
+  /**
+   * Replaces `columns` with the samples of series `index` from `minTime` to `maxTime`, staleness markers included.
+   * All reads of one querier see the same committed scrapes: never half of one.
+   */
+  read(index: number, minTime: number, maxTime: number, columns: SampleColumns): void;
+  /** About how many samples `read` of every series in this range would give: for planning, cheap, not exact. */
+  estimateSamples(minTime: number, maxTime: number): number;
+}
+
+export interface Querier {
+  /** Series that satisfy every matcher and may have samples from `minTime` to `maxTime`. */
+  select(matchers: readonly Matcher[], minTime: number, maxTime: number): SeriesSet;
+  /** Sorted by UTF-8 bytes; `limit` 0 means all. Truncation is the caller's to notice: ask for one more. */
+  labelNames(matchers: readonly Matcher[], minTime: number, maxTime: number, limit: number): string[];
+  labelValues(
+    name: string,
+    matchers: readonly Matcher[],
+    minTime: number,
+    maxTime: number,
+    limit: number,
+  ): string[];
+  exemplars(
+    matcherSets: readonly (readonly Matcher[])[],
+    minTime: number,
+    maxTime: number,
+  ): { readonly labels: Labels; readonly exemplars: readonly Exemplar[] }[];
+  /** Lets go of the generations and blocks it holds. */
+  close(): void;
+}
+
+export interface Queryable {
+  /** A consistent view of everything committed so far that overlaps the range. */
+  querier(minTime: number, maxTime: number): Querier;
+}
+
+// ───────────────────────────────────────────── writing ─────────────────────────────────────────────
+
+/**
+ * A series in one epoch of the storage. Epochs are the head's generations: a reference is only good within the epoch
+ * it was resolved for. 0 is no series.
+ */
+export type SeriesRef = number;
+export const NO_SERIES: SeriesRef = 0;
+
+/** What became of one sample of a batch. The numbers are written by kernels into a byte column. */
+export const SampleOutcome = {
+  /** Stored. */
+  appended: 0,
+  /** Same time and same value bits as the newest sample: nothing to do, no error. */
+  repeated: 1,
+  /** Same time as the newest sample, another value. */
+  duplicateTimestamp: 2,
+  /** Older than the newest sample and out-of-order samples are not taken. */
+  outOfOrder: 3,
+  /** Outside what the storage takes: before the oldest open epoch, or too far ahead. */
+  outOfBounds: 4,
+  /** Older than the out-of-order window. */
+  tooOld: 5,
+} as const;
+export type SampleOutcome = (typeof SampleOutcome)[keyof typeof SampleOutcome];
+
+/**
+ * Writes samples, from the one thread that owns the head. Work between `begin` and `commit` becomes visible to
+ * queries, and goes to the write-ahead log, all at once; `rollback` undoes what can be undone: samples not yet
+ * committed vanish, series created stay (they have no samples and disappear with their epoch).
+ *
+ * A batch holds many series at few times (a scrape), as columns owned by the caller, read before the call returns.
+ */
+export interface Appender {
+  /**
+   * The epoch that takes samples at `timeMs`, opened if need be, or null where that time is out of bounds.
+   * Cheap: ask for every scrape.
+   */
+  epochAt(timeMs: number): number | null;
+
+  /**
+   * Turns references of an earlier epoch into references of `toEpoch`, in place, creating series as needed. Those
+   * whose epoch is gone, and NO_SERIES, become NO_SERIES: resolve them from their labels again.
+   */
+  carryOver(refs: Uint32Array, count: number, fromEpoch: number, toEpoch: number): void;
+
+  /** The reference of a series in this epoch; created if it is new. `created` tells the caller for its counters. */
+  resolve(epoch: number, labels: Labels): { readonly ref: SeriesRef; readonly created: boolean };
+
+  /** The labels of a reference; for stale markers, messages and tests, not for hot paths. */
+  labelsOf(epoch: number, ref: SeriesRef): Labels;
+
+  begin(): void;
+
+  /**
+   * Appends one sample to each of `refs[0..count)` (NO_SERIES entries are skipped), all at `timeMs`.
+   * Values travel as bits (`values.buffer` is read word by word). Outcomes are written to `outcomes[0..count)`.
+   * @returns how many were not `appended` or `repeated`
+   */
+  appendFloats(
+    epoch: number,
+    refs: Uint32Array,
+    values: Float64Array,
+    count: number,
+    timeMs: number,
+    outcomes: Uint8Array,
+  ): number;
+
+  /** One sample with its own time, for what arrives one by one: explicit timestamps, rules, remote write. */
+  appendFloat(labels: Labels, timeMs: number, valueHigh: number, valueLow: number): SampleOutcome;
+
+  /** One native histogram; integer histograms arrive as such and are kept as such. */
+  appendHistogram(labels: Labels, timeMs: number, histogram: FloatHistogram): SampleOutcome;
+
+  /** Ends a series at `timeMs` with a staleness marker of the kind of its newest sample. */
+  appendStale(epoch: number, ref: SeriesRef, timeMs: number): SampleOutcome;
+
+  appendExemplar(labels: Labels, exemplar: Exemplar): void;
+
+  updateMetadata(labels: Labels, metadata: Metadata): void;
+
+  /** Logs and publishes everything since `begin`. @throws StorageError when the log cannot be written */
+  commit(): void;
+
+  rollback(): void;
+}
+
+/** The storage cannot take or give data now: disk full, corrupt file, closed. */
+export class StorageError extends Error {
+  override readonly name = "StorageError";
+}

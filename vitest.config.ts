@@ -1,0 +1,12 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["test/**/*.test.ts"],
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    // Two files at a time: the end-to-end tests start real servers, and CI has two cores.
+    maxWorkers: 2,
+    pool: "forks",
+  },
+});
