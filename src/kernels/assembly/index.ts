@@ -1,0 +1,5 @@
+// The one module: each kernel's exports, from its own file.
+export * from "./chunk-append";
+export * from "./chunk-decode";
+export * from "./exposition-parse";
+export * from "./window";

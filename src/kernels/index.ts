@@ -1,0 +1,3 @@
+/** The typed door to the AssemblyScript kernels. A file per kernel; memories are made here and nowhere else. */
+export { instantiateKernels, reserveSharedMemory, RESERVED_BYTES, type KernelExports } from "./instantiate.ts";
+export { QueryMemory, QueryMemoryError, QuerySampleColumns } from "./query-memory.ts";
