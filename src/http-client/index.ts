@@ -1,0 +1,10 @@
+/** How every part of the server speaks HTTP to others: one configured client, with its connections. */
+export {
+  createHttpClient,
+  type HttpClient,
+  type HttpClientSurroundings,
+  type HttpRequest,
+  type HttpResponse,
+} from "./http-client.ts";
+export { HttpRequestError } from "./request-error.ts";
+export type * from "./options.ts";
