@@ -1,0 +1,49 @@
+// Builds everything that runs: kernels → WebAssembly, entry points → dist/*.js, the web page → dist/ui.
+//
+//   node scripts/build.mjs [--no-ui]
+import { execFileSync } from "node:child_process";
+import { existsSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+process.chdir(root);
+const node = process.execPath;
+
+execFileSync(node, ["scripts/build-kernels.mjs"], { stdio: "inherit" });
+
+for (const name of existsSync("dist") ? readdirSync("dist") : []) {
+  if (name.endsWith(".js") || name.endsWith(".js.map")) rmSync(join("dist", name));
+}
+
+const threads = readdirSync("src/runtime").filter((name) => name.endsWith("-thread.ts"));
+const benches = existsSync("bench/end-to-end")
+  ? readdirSync("bench/end-to-end").filter((name) => name.endsWith(".bench.ts"))
+  : [];
+await build({
+  entryPoints: [
+    ...["src/server.ts", "src/promtool.ts"].filter((path) => existsSync(path)).map((path) => ({
+      in: path,
+      out: path.replace(/^src\/|\.ts$/g, ""),
+    })),
+    ...threads.map((name) => ({ in: `src/runtime/${name}`, out: name.replace(/\.ts$/, "") })),
+    ...benches.map((name) => ({ in: `bench/end-to-end/${name}`, out: `bench/${name.replace(/\.bench\.ts$/, "")}` })),
+  ],
+  outdir: "dist",
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  platform: "node",
+  target: "node20",
+  packages: "external",
+  sourcemap: true,
+  chunkNames: "chunk-[name]-[hash]",
+  logLevel: "warning",
+});
+
+if (!process.argv.includes("--no-ui")) {
+  execFileSync(node, ["node_modules/vite/bin/vite.js", "build", "-c", "src/ui/vite.config.ts", "--logLevel", "warn"], {
+    stdio: "inherit",
+  });
+}

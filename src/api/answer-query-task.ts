@@ -1,0 +1,305 @@
+import { compareLabels, type Labels } from "../model/labels.ts";
+import type { Matcher } from "../model/matcher.ts";
+import { StorageError, type Queryable } from "../model/storage.ts";
+import type { PromqlEngine } from "../promql/engine.ts";
+import { QueryCancelledError, QueryTimeoutError, ExecutionError } from "../promql/limits.ts";
+import { collectSelectors, exprToJson, ParseError, parseExpr, parseMetricSelector, prettyExpr } from "../promql/parse/index.ts";
+import type { ParserOptions } from "../promql/parse/ast.ts";
+import type { QueryResult } from "../promql/value.ts";
+import { ApiError } from "./api-error.ts";
+import { errorEnvelope, successEnvelope } from "./envelope.ts";
+import type { JsonBytes } from "./json-bytes.ts";
+import type {
+  ExemplarsTask,
+  InstantQueryTask,
+  LabelNamesTask,
+  LabelValuesTask,
+  QueryAnswer,
+  QueryReport,
+  QueryTask,
+  RangeQueryTask,
+  SeriesTask,
+} from "./query-tasks.ts";
+import { writeQueryData } from "./result-json.ts";
+
+/** What a query thread has at hand to answer with. */
+export interface QueryServices {
+  readonly engine: PromqlEngine;
+  readonly queryable: Queryable;
+  readonly parserOptions: ParserOptions;
+  readonly limits: QueryLimits;
+}
+
+/** The bounds of one task, set by whoever hands it out. */
+export interface QueryLimits {
+  /** Milliseconds since the epoch. */
+  readonly deadlineMs: number;
+  isCancelled(): boolean;
+}
+
+const TRUNCATED = "results truncated due to limit";
+
+/** Answers a task with a finished response; every error becomes one too. */
+export function answerQueryTask(task: QueryTask, services: QueryServices): QueryAnswer {
+  try {
+    switch (task.kind) {
+      case "instant":
+      case "range":
+        return answerQuery(task, services);
+      case "explain":
+        return answerExplain(task.task, task.run, services);
+      case "series":
+        return answerSeries(task, services);
+      case "labelNames":
+      case "labelValues":
+        return answerLabels(task, services);
+      case "exemplars":
+        return answerExemplars(task, services);
+      case "format":
+        return success((out) => out.json(prettyExpr(parse(task.query, services.parserOptions))));
+      case "parse":
+        return success((out) => out.json(exprToJson(parse(task.query, services.parserOptions))));
+    }
+  } catch (error) {
+    const apiError = toApiError(error);
+    return {
+      status: apiError.status,
+      parts: errorEnvelope(apiError),
+      report: task.kind === "instant" || task.kind === "range" ? { ...emptyReport, error: apiError.message } : null,
+    };
+  }
+}
+
+const emptyReport: QueryReport = {
+  samplesRead: 0,
+  totalQueryableSamples: 0,
+  prepareSeconds: 0,
+  evalSeconds: 0,
+  sortSeconds: 0,
+  error: null,
+};
+
+function success(writeData: (out: JsonBytes) => void, warnings: readonly string[] = []): QueryAnswer {
+  return { status: 200, parts: successEnvelope(writeData, warnings), report: null };
+}
+
+/** Which of the API's error types an error is, decided here alone. */
+export function toApiError(error: unknown): ApiError {
+  if (error instanceof ApiError) return error;
+  if (error instanceof ParseError) return ApiError.invalidParameter("query", error.message);
+  if (error instanceof QueryTimeoutError) return new ApiError("timeout", error.message);
+  if (error instanceof QueryCancelledError) return new ApiError("canceled", error.message);
+  if (error instanceof ExecutionError) return new ApiError("execution", error.message);
+  if (error instanceof StorageError) return new ApiError("internal", error.message);
+  if (error instanceof Error && error.name === "QueryMemoryError") return new ApiError("execution", error.message);
+  return new ApiError("execution", error instanceof Error ? error.message : String(error));
+}
+
+function parse(query: string, options: ParserOptions) {
+  return parseExpr(query, options);
+}
+
+// ───────────────────────────────────────────── queries ─────────────────────────────────────────────
+
+function runQuery(task: InstantQueryTask | RangeQueryTask, { engine, limits }: QueryServices): QueryResult {
+  const options = {
+    deadlineMs: limits.deadlineMs,
+    isCancelled: () => limits.isCancelled(),
+    lookbackMs: task.lookbackMs !== null && task.lookbackMs > 0 ? task.lookbackMs : null,
+    perStepStatistics: task.stats === "all",
+  };
+  return task.kind === "instant"
+    ? engine.instant(task.query, task.timeMs, options)
+    : engine.range(task.query, task.startMs, task.endMs, task.stepMs, options);
+}
+
+function answerQuery(task: InstantQueryTask | RangeQueryTask, services: QueryServices): QueryAnswer {
+  const full = runQuery(task, services);
+  const { result, isTruncated } = truncate(full, task.limit);
+  const warnings = [...result.warnings];
+  if (isTruncated) warnings.push(TRUNCATED);
+  if (task.stats !== "" && task.stats !== "true" && task.stats !== "all") {
+    warnings.push(
+      `value ${JSON.stringify(task.stats)} for parameter "stats" is deprecated and will be rejected in the next major release, use "true" or "all"`,
+    );
+  }
+  const { timings, samples } = result.statistics;
+  return {
+    status: 200,
+    parts: successEnvelope((out) => writeQueryData(out, result, task.stats !== ""), warnings, result.infos),
+    report: {
+      samplesRead: samples.samplesRead,
+      totalQueryableSamples: samples.totalQueryableSamples,
+      prepareSeconds: timings.queryPreparationTime,
+      evalSeconds: timings.innerEvalTime,
+      sortSeconds: timings.resultSortTime,
+      error: null,
+    },
+  };
+}
+
+function truncate(result: QueryResult, limit: number): { result: QueryResult; isTruncated: boolean } {
+  const { value } = result;
+  if (limit > 0 && value.type === "vector" && value.samples.length > limit) {
+    return { result: { ...result, value: { ...value, samples: value.samples.slice(0, limit) } }, isTruncated: true };
+  }
+  if (limit > 0 && value.type === "matrix" && value.series.length > limit) {
+    return { result: { ...result, value: { ...value, series: value.series.slice(0, limit) } }, isTruncated: true };
+  }
+  return { result, isTruncated: false };
+}
+
+function answerExplain(
+  task: InstantQueryTask | RangeQueryTask,
+  run: boolean,
+  { engine, limits }: QueryServices,
+): QueryAnswer {
+  const range =
+    task.kind === "instant"
+      ? { startMs: task.timeMs, endMs: task.timeMs, stepMs: 0 }
+      : { startMs: task.startMs, endMs: task.endMs, stepMs: task.stepMs };
+  const tree = engine.explain(task.query, range, {
+    run,
+    deadlineMs: limits.deadlineMs,
+    isCancelled: () => limits.isCancelled(),
+  });
+  return success((out) => out.json(tree));
+}
+
+// ───────────────────────────────────────────── series and labels ─────────────────────────────────────────────
+
+/** The selectors of match[]. `wrap` says whether their errors name the parameter. */
+function parseMatches(matches: readonly string[], wrap: boolean): Matcher[][] {
+  return matches.map((text) => {
+    let matchers: Matcher[];
+    try {
+      matchers = parseMetricSelector(text);
+    } catch (cause) {
+      const message = (cause as Error).message;
+      throw wrap ? ApiError.invalidParameter("match[]", message) : new ApiError("bad_data", message);
+    }
+    if (matchers.every((matcher) => matcher.matchesEmpty)) {
+      const message = "match[] must contain at least one non-empty matcher";
+      throw wrap ? ApiError.invalidParameter("match[]", message) : new ApiError("bad_data", message);
+    }
+    return matchers;
+  });
+}
+
+function answerSeries(task: SeriesTask, { queryable, limits }: QueryServices): QueryAnswer {
+  const selectors = parseMatches(task.matches, true);
+  const querier = queryable.querier(task.startMs, task.endMs);
+  try {
+    const sets = selectors.map((matchers) => querier.select(matchers, task.startMs, task.endMs));
+    let isTruncated = false;
+    const only = sets.length === 1 ? sets[0] : undefined;
+    if (only) {
+      // One selector: already sorted and unique, written as it is read.
+      const count = task.limit > 0 ? Math.min(task.limit, only.count) : only.count;
+      isTruncated = count < only.count;
+      return success(
+        (out) => {
+          out.ascii("[");
+          for (let i = 0; i < count; i++) {
+            if ((i & 1023) === 0) checkLimits(limits);
+            if (i > 0) out.ascii(",");
+            out.labels(only.labels(i));
+          }
+          out.ascii("]");
+        },
+        isTruncated ? [TRUNCATED] : [],
+      );
+    }
+    const unique = new Map<string, Labels>();
+    for (const set of sets) {
+      for (let i = 0; i < set.count; i++) {
+        if ((i & 1023) === 0) checkLimits(limits);
+        const labels = set.labels(i);
+        unique.set(labels.key, labels);
+      }
+    }
+    let merged = [...unique.values()].sort(compareLabels);
+    if (task.limit > 0 && merged.length > task.limit) {
+      merged = merged.slice(0, task.limit);
+      isTruncated = true;
+    }
+    return success(
+      (out) => {
+        out.ascii("[");
+        merged.forEach((labels, index) => {
+          if (index > 0) out.ascii(",");
+          out.labels(labels);
+        });
+        out.ascii("]");
+      },
+      isTruncated ? [TRUNCATED] : [],
+    );
+  } finally {
+    querier.close();
+  }
+}
+
+function checkLimits(limits: QueryLimits): void {
+  if (limits.isCancelled()) throw new QueryCancelledError("query execution");
+  if (Date.now() > limits.deadlineMs) throw new QueryTimeoutError("query execution");
+}
+
+function answerLabels(task: LabelNamesTask | LabelValuesTask, { queryable, limits }: QueryServices): QueryAnswer {
+  const selectors = task.matches.length === 0 ? [[]] : parseMatches(task.matches, false);
+  const querier = queryable.querier(task.startMs, task.endMs);
+  try {
+    const askedFor = task.limit > 0 ? task.limit + 1 : 0;
+    const unique = new Set<string>();
+    for (const matchers of selectors) {
+      checkLimits(limits);
+      const found =
+        task.kind === "labelNames"
+          ? querier.labelNames(matchers, task.startMs, task.endMs, askedFor)
+          : querier.labelValues(task.name, matchers, task.startMs, task.endMs, askedFor);
+      if (selectors.length === 1) return labelsAnswer(found, task.limit);
+      for (const value of found) unique.add(value);
+    }
+    return labelsAnswer([...unique].sort(compareUtf8Strings), task.limit);
+  } finally {
+    querier.close();
+  }
+}
+
+function compareUtf8Strings(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
+function labelsAnswer(values: string[], limit: number): QueryAnswer {
+  const isTruncated = limit > 0 && values.length > limit;
+  return success((out) => out.json(isTruncated ? values.slice(0, limit) : values), isTruncated ? [TRUNCATED] : []);
+}
+
+function answerExemplars(task: ExemplarsTask, { queryable, parserOptions }: QueryServices): QueryAnswer {
+  let selectors: (readonly Matcher[])[];
+  try {
+    selectors = collectSelectors(parse(task.query, parserOptions));
+  } catch (error) {
+    throw error instanceof ParseError ? new ApiError("bad_data", error.message) : error;
+  }
+  if (selectors.length === 0) return { status: 204, parts: [], report: null };
+  const querier = queryable.querier(task.startMs, task.endMs);
+  try {
+    const found = querier.exemplars(selectors, task.startMs, task.endMs);
+    return success((out) => {
+      out.ascii("[");
+      found.forEach((series, index) => {
+        if (index > 0) out.ascii(",");
+        out.ascii(`{"seriesLabels":`).labels(series.labels).ascii(`,"exemplars":[`);
+        series.exemplars.forEach((exemplar, position) => {
+          if (position > 0) out.ascii(",");
+          out.ascii(`{"labels":`).labels(exemplar.labels).ascii(`,"value":`).sampleValue(exemplar.value);
+          out.ascii(`,"timestamp":`).timestamp(exemplar.timeMs).ascii("}");
+        });
+        out.ascii("]}");
+      });
+      out.ascii("]");
+    });
+  } finally {
+    querier.close();
+  }
+}

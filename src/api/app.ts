@@ -1,0 +1,154 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import compress from "@fastify/compress";
+import staticFiles from "@fastify/static";
+import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import { ApiError } from "./api-error.ts";
+import { errorEnvelope } from "./envelope.ts";
+import { countRequests } from "./http-metrics.ts";
+import type { ApiOptions, Ports } from "./ports.ts";
+import { sendParts } from "./responses.ts";
+import { answerUnknownRoute, KnownRoutes } from "./unknown-routes.ts";
+import { adminRoutes } from "./routes/admin.ts";
+import { lifecycleRoutes } from "./routes/lifecycle.ts";
+import { queryRoutes } from "./routes/query.ts";
+import { rulesRoutes } from "./routes/rules.ts";
+import { seriesRoutes } from "./routes/series.ts";
+import { statusRoutes } from "./routes/status.ts";
+import { targetsRoutes } from "./routes/targets.ts";
+
+const MAX_FORM_BYTES = 10 * 1024 * 1024;
+/** A label name in a path may be long; the router's own bound of 100 characters would answer 404. */
+const MAX_PATH_PARAMETER_LENGTH = 4096;
+
+/** The pages the web app shows; each is answered with the same document. */
+const uiPages = [
+  ...["/query", "/alerts", "/rules", "/tsdb-status", "/config", "/flags"],
+  ...["/service-discovery", "/alertmanager-discovery", "/status", "/targets"],
+];
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** Not answered before the server is ready, nor while it stops. */
+    needsReady?: boolean;
+  }
+}
+
+/**
+ * The whole HTTP surface: the API, the plain routes and the web page, as one Fastify application. It listens to
+ * nothing by itself; `app.inject` reaches every route in a test.
+ */
+export async function createApp(ports: Ports, options: ApiOptions): Promise<FastifyInstance> {
+  const app = fastify({
+    logger: false,
+    bodyLimit: MAX_FORM_BYTES,
+    exposeHeadRoutes: false,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: MAX_PATH_PARAMETER_LENGTH },
+  });
+  const known = new KnownRoutes();
+  app.addHook("onRoute", (route) => known.add(route.method, route.url));
+
+  app.addContentTypeParser("application/x-www-form-urlencoded", { parseAs: "string" }, (_request, body, done) =>
+    done(null, body),
+  );
+  // Other bodies are not looked at by the routes here, as Prometheus does not.
+  app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, _body, done) => done(null, null));
+
+  countRequests(app, ports.metrics.registry, options.routePrefix);
+  await app.register(compress, { global: true, encodings: ["gzip", "deflate"], threshold: 1024 });
+
+  app.addHook("onRequest", async (request, reply) => {
+    if (ports.lifecycle.state !== "ready" && request.routeOptions.config.needsReady) {
+      return reply
+        .code(503)
+        .header("X-Prometheus-Stopping", String(ports.lifecycle.state === "stopping"))
+        .type("text/plain; charset=utf-8")
+        .send("Service Unavailable");
+    }
+    if (request.url.startsWith(`${options.routePrefix}/api/v1/`)) allowOrigin(request, reply, options);
+    return undefined;
+  });
+
+  app.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => {
+    const apiError =
+      error instanceof ApiError
+        ? error
+        : new ApiError(
+            (error.statusCode ?? 500) < 500 ? "bad_data" : "internal",
+            error.message,
+            error.statusCode ?? 500,
+          );
+    return sendParts(reply, apiError.status, errorEnvelope(apiError));
+  });
+  app.setNotFoundHandler((request, reply) => answerUnknownRoute(known, request, reply));
+
+  const routes = async (scope: FastifyInstance): Promise<void> => {
+    queryRoutes(scope, ports, options);
+    seriesRoutes(scope, ports, options);
+    targetsRoutes(scope, ports);
+    rulesRoutes(scope, ports);
+    statusRoutes(scope, ports);
+    adminRoutes(scope, ports);
+    lifecycleRoutes(scope, ports, options);
+    scope.options("/api/v1/*", (_request, reply) => reply.code(204).send());
+    await webPage(scope, options);
+  };
+  await app.register(routes, { prefix: options.routePrefix });
+  if (options.routePrefix !== "") {
+    app.get("/", (_request, reply) => reply.redirect(options.routePrefix, 302));
+  }
+  return app;
+}
+
+function allowOrigin(request: FastifyRequest, reply: FastifyReply, options: ApiOptions): void {
+  reply.header("Vary", "Origin");
+  const origin = request.headers.origin;
+  if (origin === undefined) return;
+  reply.header("Access-Control-Allow-Headers", "Accept, Authorization, Content-Type, Origin");
+  reply.header("Access-Control-Allow-Methods", "GET, POST, OPTIONS");
+  reply.header("Access-Control-Expose-Headers", "Date");
+  if (options.corsOrigin === null) reply.header("Access-Control-Allow-Origin", "*");
+  else if (options.corsOrigin.matches(origin)) reply.header("Access-Control-Allow-Origin", origin);
+}
+
+async function webPage(scope: FastifyInstance, options: ApiOptions): Promise<void> {
+  const { uiDirectory } = options;
+  scope.get("/", (_request, reply) => reply.redirect(`${options.externalPath}/query`, 302));
+  scope.get("/graph", (request, reply) => {
+    const questionMark = request.url.indexOf("?");
+    const query = questionMark < 0 ? "" : request.url.slice(questionMark + 1);
+    return reply.redirect(`${options.externalPath}/query?${query}`, 302);
+  });
+  const indexPath = uiDirectory === null ? null : join(uiDirectory, "index.html");
+  if (uiDirectory === null || indexPath === null || !existsSync(indexPath)) {
+    for (const page of uiPages) {
+      scope.get(page, (_request, reply) =>
+        reply
+          .code(404)
+          .type("text/plain; charset=utf-8")
+          .send("the web page was not built: run `npm run build`\n"),
+      );
+    }
+    return;
+  }
+  const page = renderIndex(readFileSync(indexPath, "utf8"), options);
+  for (const path of uiPages) scope.get(path, (_request, reply) => reply.type("text/html; charset=utf-8").send(page));
+  await scope.register(staticFiles, {
+    root: uiDirectory,
+    prefix: "/",
+    wildcard: false,
+    index: false,
+    immutable: true,
+    maxAge: "1y",
+  });
+}
+
+/** The document with what only the server knows, in the places the page reads it from. */
+function renderIndex(html: string, options: ApiOptions): string {
+  const escape = (text: string) => text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
+  return html
+    .replaceAll("NARTHEX_PATH_PREFIX", escape(options.externalPath))
+    .replaceAll("NARTHEX_PAGE_TITLE", escape(options.pageTitle))
+    .replaceAll("NARTHEX_LOOKBACK_DELTA_MS", String(options.lookbackMs));
+}

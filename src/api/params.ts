@@ -1,0 +1,167 @@
+import { parseDuration } from "../model/duration.ts";
+import { ApiError } from "./api-error.ts";
+
+/**
+ * Request parameters as Prometheus reads them: those of a form body first, then those of the URL. The empty string
+ * counts as absent.
+ */
+export class Params {
+  private constructor(
+    private readonly pairs: readonly (readonly [name: string, value: string])[],
+    private readonly urlPairs: readonly (readonly [name: string, value: string])[],
+    readonly isMalformed: boolean,
+  ) {}
+
+  static read(rawUrl: string, formBody: string | null): Params {
+    const questionMark = rawUrl.indexOf("?");
+    const url = decodePairs(questionMark < 0 ? "" : rawUrl.slice(questionMark + 1));
+    const body = decodePairs(formBody ?? "");
+    return new Params([...body.pairs, ...url.pairs], url.pairs, url.isMalformed || body.isMalformed);
+  }
+
+  /** The first value, or "" when there is none. */
+  get(name: string): string {
+    return this.pairs.find(([key]) => key === name)?.[1] ?? "";
+  }
+
+  /** The first value in the URL's query string, a form body left aside. */
+  getFromUrl(name: string): string {
+    return this.urlPairs.find(([key]) => key === name)?.[1] ?? "";
+  }
+
+  getAll(name: string): string[] {
+    return this.pairs.filter(([key]) => key === name).map(([, value]) => value);
+  }
+
+  /** For the routes that refuse what the others drop in silence. */
+  requireWellFormed(): void {
+    if (this.isMalformed) throw new ApiError("bad_data", "error parsing form values: invalid URL escape or semicolon");
+  }
+}
+
+/** A pair with a bad escape or a semicolon is dropped, as Go's ParseQuery drops it. */
+function decodePairs(query: string): { pairs: [string, string][]; isMalformed: boolean } {
+  const pairs: [string, string][] = [];
+  let isMalformed = false;
+  for (const part of query.split("&")) {
+    if (part === "") continue;
+    if (part.includes(";")) {
+      isMalformed = true;
+      continue;
+    }
+    const equals = part.indexOf("=");
+    const name = equals < 0 ? part : part.slice(0, equals);
+    const value = equals < 0 ? "" : part.slice(equals + 1);
+    try {
+      pairs.push([decodeComponent(name), decodeComponent(value)]);
+    } catch {
+      isMalformed = true;
+    }
+  }
+  return { pairs, isMalformed };
+}
+
+function decodeComponent(text: string): string {
+  return decodeURIComponent(text.replaceAll("+", " "));
+}
+
+/** The two texts that stand for the ends of time, as clients written in Go send them. */
+const MIN_TIME_TEXT = "-292273086-05-16T16:47:06Z";
+const MAX_TIME_TEXT = "292277025-08-18T07:12:54.999999999Z";
+export const MIN_TIME_MS = -9223372036854775;
+export const MAX_TIME_MS = 9223372036854775;
+
+const floatPattern = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
+const rfc3339Pattern = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
+
+/** Unix seconds or RFC 3339 → milliseconds. @throws Error with Prometheus's text */
+export function parseTime(text: string): number {
+  if (floatPattern.test(text)) {
+    const seconds = Number(text);
+    const whole = Math.trunc(seconds);
+    const ms = whole * 1000 + Math.round((seconds - whole) * 1000);
+    if (Number.isFinite(ms)) return Math.min(Math.max(ms, MIN_TIME_MS), MAX_TIME_MS);
+  }
+  if (text === MIN_TIME_TEXT) return MIN_TIME_MS;
+  if (text === MAX_TIME_TEXT) return MAX_TIME_MS;
+  if (rfc3339Pattern.test(text)) {
+    const ms = Date.parse(text.replace(/\.(\d+)/, (_, digits: string) => `.${digits.slice(0, 3).padEnd(3, "0")}`));
+    if (!Number.isNaN(ms)) return ms;
+  }
+  throw new Error(`cannot parse ${JSON.stringify(text)} to a valid timestamp`);
+}
+
+/** Seconds as a number, or a Prometheus duration → milliseconds. @throws Error with Prometheus's text */
+export function parseDurationParam(text: string): number {
+  if (floatPattern.test(text)) {
+    const ms = Number(text) * 1000;
+    if (Math.abs(ms) * 1e6 > 2 ** 63) {
+      throw new Error(`cannot parse ${JSON.stringify(text)} to a valid duration. It overflows int64`);
+    }
+    return Math.trunc(ms);
+  }
+  try {
+    return parseDuration(text);
+  } catch {
+    throw new Error(`cannot parse ${JSON.stringify(text)} to a valid duration`);
+  }
+}
+
+function asParameterError<T>(name: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    throw ApiError.invalidParameter(name, (cause as Error).message);
+  }
+}
+
+export function timeParam(params: Params, name: string): number {
+  return asParameterError(name, () => parseTime(params.get(name)));
+}
+
+export function optionalTimeParam(params: Params, name: string, absent: number): number {
+  const text = params.get(name);
+  if (text === "") return absent;
+  return asParameterError(name, () => {
+    try {
+      return parseTime(text);
+    } catch (cause) {
+      throw new Error(`invalid time value for '${name}': ${(cause as Error).message}`, { cause });
+    }
+  });
+}
+
+export function durationParam(params: Params, name: string): number {
+  return asParameterError(name, () => parseDurationParam(params.get(name)));
+}
+
+/** An integer ≥ 0, 0 when absent. */
+export function limitParam(params: Params, name = "limit"): number {
+  const text = params.get(name);
+  if (text === "") return 0;
+  return asParameterError(name, () => {
+    const limit = parseGoInteger(text);
+    if (limit < 0) throw new Error("limit must be non-negative");
+    return limit;
+  });
+}
+
+/** @throws Error with the text of Go's strconv.Atoi */
+export function parseGoInteger(text: string): number {
+  if (!/^[+-]?\d+$/.test(text)) throw new Error(`strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`);
+  const value = Number(text);
+  if (Math.abs(value) > 2 ** 63) {
+    throw new Error(`strconv.Atoi: parsing ${JSON.stringify(text)}: value out of range`);
+  }
+  return value;
+}
+
+const trueTexts = new Set(["1", "t", "T", "TRUE", "true", "True"]);
+const falseTexts = new Set(["0", "f", "F", "FALSE", "false", "False"]);
+
+/** @throws Error with the text of Go's strconv.ParseBool */
+export function parseGoBoolean(text: string): boolean {
+  if (trueTexts.has(text)) return true;
+  if (falseTexts.has(text)) return false;
+  throw new Error(`strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`);
+}

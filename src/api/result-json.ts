@@ -1,0 +1,110 @@
+import { allBuckets } from "../model/histogram-buckets.ts";
+import type { FloatHistogram } from "../model/histogram.ts";
+import type { QueryResult, QueryStatistics, QueryValue } from "../promql/value.ts";
+import { formatSampleValue, JsonBytes } from "./json-bytes.ts";
+
+/** The data of a query's answer, `{"resultType":…,"result":…,"stats"?:…}`, appended to `out`. */
+export function writeQueryData(out: JsonBytes, result: QueryResult, withStatistics: boolean): void {
+  out.ascii(`{"resultType":"${result.value.type}","result":`);
+  writeValue(out, result.value);
+  if (withStatistics) {
+    out.ascii(`,"stats":`);
+    writeStatistics(out, result.statistics);
+  }
+  out.ascii("}");
+}
+
+function writeValue(out: JsonBytes, value: QueryValue): void {
+  switch (value.type) {
+    case "scalar":
+      out.point(value.timeMs, value.value);
+      return;
+    case "string":
+      out.ascii("[").timestamp(value.timeMs).ascii(",").string(value.value).ascii("]");
+      return;
+    case "vector":
+      out.ascii("[");
+      value.samples.forEach((sample, index) => {
+        if (index > 0) out.ascii(",");
+        out.ascii(`{"metric":`).labels(sample.labels);
+        if (sample.histogram) {
+          out.ascii(`,"histogram":[`).timestamp(value.timeMs).ascii(",");
+          writeHistogram(out, sample.histogram);
+          out.ascii("]}");
+        } else {
+          out.ascii(`,"value":`).point(value.timeMs, sample.value).ascii("}");
+        }
+      });
+      out.ascii("]");
+      return;
+    case "matrix":
+      out.ascii("[");
+      value.series.forEach((series, index) => {
+        if (index > 0) out.ascii(",");
+        out.ascii(`{"metric":`).labels(series.labels);
+        if (series.floatTimes.length > 0) {
+          out.ascii(`,"values":[`);
+          for (let i = 0; i < series.floatTimes.length; i++) {
+            if (i > 0) out.ascii(",");
+            out.point(series.floatTimes[i]!, series.floats[i]!);
+          }
+          out.ascii("]");
+        }
+        if (series.histogramTimes.length > 0) {
+          out.ascii(`,"histograms":[`);
+          for (let i = 0; i < series.histogramTimes.length; i++) {
+            out.ascii(i > 0 ? ",[" : "[").timestamp(series.histogramTimes[i]!).ascii(",");
+            writeHistogram(out, series.histograms[i]!);
+            out.ascii("]");
+          }
+          out.ascii("]");
+        }
+        out.ascii("}");
+      });
+      out.ascii("]");
+  }
+}
+
+/** Buckets as `[boundary rule, "low", "high", "count"]`; 0 = (low,high], 1 = [low,high), 2 = open, 3 = closed. */
+function writeHistogram(out: JsonBytes, histogram: FloatHistogram): void {
+  out.ascii(`{"count":`).sampleValue(histogram.count).ascii(`,"sum":`).sampleValue(histogram.sum);
+  const buckets = allBuckets(histogram).filter((bucket) => bucket.count !== 0);
+  if (buckets.length > 0) {
+    out.ascii(`,"buckets":[`);
+    buckets.forEach((bucket, index) => {
+      const rule = bucket.lowerInclusive ? (bucket.upperInclusive ? 3 : 1) : bucket.upperInclusive ? 0 : 2;
+      out.ascii(index > 0 ? `,[${rule},` : `[${rule},`);
+      out.sampleValue(bucket.lower).ascii(",").sampleValue(bucket.upper).ascii(",").sampleValue(bucket.count);
+      out.ascii("]");
+    });
+    out.ascii("]");
+  }
+  out.ascii("}");
+}
+
+function writeStatistics(out: JsonBytes, statistics: QueryStatistics): void {
+  const { timings, samples } = statistics;
+  out.ascii(`{"timings":`).json(timings).ascii(`,"samples":{`);
+  if (samples.totalQueryableSamplesPerStep) {
+    out.ascii(`"totalQueryableSamplesPerStep":`);
+    writeCounts(out, samples.totalQueryableSamplesPerStep);
+    out.ascii(",");
+  }
+  out.ascii(`"totalQueryableSamples":${samples.totalQueryableSamples}`);
+  if (samples.samplesReadPerStep) {
+    out.ascii(`,"samplesReadPerStep":`);
+    writeCounts(out, samples.samplesReadPerStep);
+  }
+  out.ascii(`,"samplesRead":${samples.samplesRead},"peakSamples":${samples.peakSamples}}}`);
+}
+
+function writeCounts(out: JsonBytes, counts: readonly (readonly [timeMs: number, samples: number])[]): void {
+  out.ascii("[");
+  counts.forEach(([timeMs, count], index) => {
+    out
+      .ascii(index > 0 ? ",[" : "[")
+      .timestamp(timeMs)
+      .ascii(`,${formatSampleValue(count)}]`);
+  });
+  out.ascii("]");
+}
