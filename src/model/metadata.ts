@@ -6,11 +6,4 @@ export interface Metadata {
 }
 
 export type MetricType =
-  | "unknown"
-  | "counter"
-  | "gauge"
-  | "histogram"
-  | "gaugehistogram"
-  | "summary"
-  | "info"
-  | "stateset";
+  "unknown" | "counter" | "gauge" | "histogram" | "gaugehistogram" | "summary" | "info" | "stateset";
