@@ -2,3 +2,14 @@
 export { instantiateKernels, reserveSharedMemory, RESERVED_BYTES, type KernelExports } from "./instantiate.ts";
 export { QueryMemory, QueryMemoryError, QuerySampleColumns } from "./query-memory.ts";
 export { decodeXorChunks, ChunkDecodeError, CHUNK_LIST_WORDS, CHUNK_PADDING_BYTES } from "./decode-kernel.ts";
+export {
+  WindowKernel,
+  SlidingWindows,
+  InstantLookup,
+  GroupAccumulator,
+  type WindowGrid,
+  type WindowFunction,
+  type AccumulatedOp,
+  type SampleSlice,
+  type ColumnPointers,
+} from "./window-kernel.ts";

@@ -1,4 +1,518 @@
-/** Placeholder until the window kernel lands. */
-export function add(a: f64, b: f64): f64 {
-  return a + b;
+// The window kernels: range functions over one series' columns, instant look-up, and the accumulators of aggregations.
+//
+// Columns are float64 or, for window bounds, int32; `kinds` is a byte a step: 0 absent, 1 a float. A window k holds the
+// samples lo[k] ≤ i < hi[k]. Where Prometheus sums with compensation (Neumaier), so does this, in the same order, unless
+// every value is a whole number and the sum stays below 2^53: then any order gives the same digits.
+
+@inline function at(p: usize, i: i32): f64 { return load<f64>(p + (<usize>i << 3)); }
+@inline function put(p: usize, i: i32, v: f64): void { store<f64>(p + (<usize>i << 3), v); }
+@inline function int(p: usize, i: i32): i32 { return load<i32>(p + (<usize>i << 2)); }
+@inline function putInt(p: usize, i: i32, v: i32): void { store<i32>(p + (<usize>i << 2), v); }
+@inline function kind(p: usize, i: i32): u32 { return load<u8>(p + <usize>i); }
+@inline function putKind(p: usize, i: i32, v: u32): void { store<u8>(p + <usize>i, <u8>v); }
+
+const MAX_FLOAT: f64 = f64.MAX_VALUE;
+const EXACT: f64 = 9007199254740992.0;
+const STALE: u64 = 0x7ff0000000000002;
+
+// ── windows ──
+
+/** Bounds of the left-open windows (end − range, end], end = first + k·step. Gives how many samples all windows hold. */
+export function windowBounds(times: usize, n: i32, first: f64, step: f64, count: i32, range: f64, lo: usize, hi: usize): f64 {
+  let l = 0, h = 0;
+  let total: f64 = 0;
+  for (let k = 0; k < count; k++) {
+    const end = first + <f64>k * step;
+    const start = end - range;
+    while (h < n && at(times, h) <= end) h++;
+    while (l < h && at(times, l) <= start) l++;
+    putInt(lo, k, l);
+    putInt(hi, k, h);
+    total += <f64>(h - l);
+  }
+  return total;
+}
+
+/** For each step the newest sample in (end − lookback, end], or −1. */
+export function newestWithin(times: usize, n: i32, first: f64, step: f64, count: i32, lookback: f64, index: usize): void {
+  let h = 0;
+  for (let k = 0; k < count; k++) {
+    const end = first + <f64>k * step;
+    while (h < n && at(times, h) <= end) h++;
+    putInt(index, k, h > 0 && at(times, h - 1) > end - lookback ? h - 1 : -1);
+  }
+}
+
+/** Picks `values[index[k]]` for each step, but for −1 and staleness markers. Gives how many steps hold a value. */
+export function gather(values: usize, index: usize, count: i32, out: usize, kinds: usize): i32 {
+  let hits = 0;
+  for (let k = 0; k < count; k++) {
+    const i = int(index, k);
+    if (i < 0) {
+      putKind(kinds, k, 0);
+      continue;
+    }
+    const bits = load<u64>(values + (<usize>i << 3));
+    if (bits == STALE) {
+      putKind(kinds, k, 0);
+      continue;
+    }
+    store<u64>(out + (<usize>k << 3), bits);
+    putKind(kinds, k, 1);
+    hits++;
+  }
+  return hits;
+}
+
+export function sameColumn(a: usize, b: usize, n: i32): i32 {
+  const pairs = n & ~1;
+  for (let i = 0; i < pairs; i += 2) {
+    const o = <usize>i << 3;
+    if (v128.any_true(v128.xor(v128.load(a + o), v128.load(b + o)))) return 0;
+  }
+  if (pairs < n && load<u64>(a + (<usize>pairs << 3)) != load<u64>(b + (<usize>pairs << 3))) return 0;
+  return 1;
+}
+
+/** Takes staleness markers out of a pair of columns, in place. Gives how many samples remain. */
+export function dropStale(times: usize, values: usize, n: i32): i32 {
+  const marker = i64x2.splat(<i64>STALE);
+  let i = 0;
+  // Most columns hold none: look at four at a time until the first.
+  for (; i + 4 <= n; i += 4) {
+    const o = values + (<usize>i << 3);
+    if (v128.any_true(v128.or(i64x2.eq(v128.load(o), marker), i64x2.eq(v128.load(o, 16), marker)))) break;
+  }
+  let kept = i;
+  for (; i < n; i++) {
+    const bits = load<u64>(values + (<usize>i << 3));
+    if (bits == STALE) continue;
+    if (kept != i) {
+      put(times, kept, at(times, i));
+      store<u64>(values + (<usize>kept << 3), bits);
+    }
+    kept++;
+  }
+  return kept;
+}
+
+// ── rate, increase, delta ──
+
+/**
+ * What the extrapolation of each window takes from the timestamps alone, four numbers a step: sampled interval, way to
+ * the window's start and to its end as extended, and the factor they make. `rangeSeconds` 0 leaves out the division.
+ */
+export function extrapolation(times: usize, lo: usize, hi: usize, first: f64, step: f64, count: i32, range: f64, rangeSeconds: f64, table: usize): void {
+  for (let k = 0; k < count; k++) {
+    const l = int(lo, k), h = int(hi, k);
+    if (h - l < 2) continue;
+    const end = first + <f64>k * step;
+    const start = end - range;
+    const tFirst = at(times, l), tLast = at(times, h - 1);
+    const sampled = (tLast - tFirst) / 1000;
+    const average = sampled / <f64>(h - l - 1);
+    const threshold = average * 1.1;
+    let toStart = (tFirst - start) / 1000;
+    let toEnd = (end - tLast) / 1000;
+    if (toStart >= threshold) toStart = average / 2;
+    if (toEnd >= threshold) toEnd = average / 2;
+    let factor = sampled != 0 ? (sampled + toStart + toEnd) / sampled : 1;
+    if (rangeSeconds > 0) factor /= rangeSeconds;
+    const row = table + (<usize>k << 5);
+    store<f64>(row, sampled);
+    store<f64>(row, toStart, 8);
+    store<f64>(row, toEnd, 16);
+    store<f64>(row, factor, 24);
+  }
+}
+
+/** Writes the indices i with v[i] < v[i−1] to `drops`; gives how many. */
+function findDrops(values: usize, n: i32, drops: usize): i32 {
+  let found = 0;
+  if (n == 0) return 0;
+  let previous = at(values, 0);
+  for (let i = 1; i < n; i++) {
+    const v = at(values, i);
+    if (v < previous) putInt(drops, found++, i);
+    previous = v;
+  }
+  return found;
+}
+
+/** rate and increase. `drops` is room for n int32. Gives how many steps hold a value. */
+export function counterIncrease(values: usize, n: i32, lo: usize, hi: usize, count: i32, table: usize, drops: usize, rangeSeconds: f64, out: usize, kinds: usize): i32 {
+  const dropCount = findDrops(values, n, drops);
+  let from = 0, to = 0, hits = 0;
+  for (let k = 0; k < count; k++) {
+    const l = int(lo, k), h = int(hi, k);
+    if (h - l < 2) {
+      putKind(kinds, k, 0);
+      continue;
+    }
+    const initial = at(values, l);
+    let v = at(values, h - 1) - initial;
+    if (dropCount > 0) {
+      while (from < dropCount && int(drops, from) <= l) from++;
+      if (to < from) to = from;
+      while (to < dropCount && int(drops, to) < h) to++;
+      for (let d = from; d < to; d++) v += at(values, int(drops, d) - 1);
+    }
+    const row = table + (<usize>k << 5);
+    const sampled = load<f64>(row), toStart = load<f64>(row, 8);
+    let factor = load<f64>(row, 24);
+    // A counter cannot have been below zero: the window is not extended past the point where it would be. The
+    // product decides without dividing; what is near, or beyond what products can tell, goes the exact way.
+    if (v > 0 && initial >= 0) {
+      const product = sampled * initial;
+      if (!(product > toStart * v * 1.000001 && product > 1e-290 && product <= MAX_FLOAT)) {
+        const toZero = sampled * (initial / v);
+        if (toZero < toStart) {
+          factor = sampled != 0 ? (sampled + toZero + load<f64>(row, 16)) / sampled : 1;
+          if (rangeSeconds > 0) factor /= rangeSeconds;
+        }
+      }
+    }
+    put(out, k, v * factor);
+    putKind(kinds, k, 1);
+    hits++;
+  }
+  return hits;
+}
+
+export function gaugeDelta(values: usize, lo: usize, hi: usize, count: i32, table: usize, out: usize, kinds: usize): i32 {
+  let hits = 0;
+  for (let k = 0; k < count; k++) {
+    const l = int(lo, k), h = int(hi, k);
+    if (h - l < 2) {
+      putKind(kinds, k, 0);
+      continue;
+    }
+    put(out, k, (at(values, h - 1) - at(values, l)) * load<f64>(table + (<usize>k << 5), 24));
+    putKind(kinds, k, 1);
+    hits++;
+  }
+  return hits;
+}
+
+/** irate (`perSecond` 1) and idelta (0): the last two samples of each window. */
+export function lastTwo(times: usize, values: usize, lo: usize, hi: usize, count: i32, perSecond: i32, out: usize, kinds: usize): i32 {
+  let hits = 0;
+  for (let k = 0; k < count; k++) {
+    const l = int(lo, k), h = int(hi, k);
+    if (h - l < 2 || at(times, h - 1) == at(times, h - 2)) {
+      putKind(kinds, k, 0);
+      continue;
+    }
+    const last = at(values, h - 1), previous = at(values, h - 2);
+    let v: f64;
+    if (perSecond) {
+      v = last < previous ? last : last - previous;
+      v /= (at(times, h - 1) - at(times, h - 2)) / 1000;
+    } else {
+      v = last - previous;
+    }
+    put(out, k, v);
+    putKind(kinds, k, 1);
+    hits++;
+  }
+  return hits;
+}
+
+/** resets (`changes` 0) or changes (1): events between neighbours, counted once and subtracted. `prefix`: n int32. */
+export function countEvents(values: usize, n: i32, lo: usize, hi: usize, count: i32, changes: i32, prefix: usize, out: usize, kinds: usize): i32 {
+  let events = 0;
+  for (let i = 0; i < n; i++) {
+    if (i > 0) {
+      const v = at(values, i), p = at(values, i - 1);
+      if (changes) {
+        if (v != p && !(v != v && p != p)) events++;
+      } else if (v < p) events++;
+    }
+    putInt(prefix, i, events);
+  }
+  let hits = 0;
+  for (let k = 0; k < count; k++) {
+    const l = int(lo, k), h = int(hi, k);
+    if (h <= l) {
+      putKind(kinds, k, 0);
+      continue;
+    }
+    put(out, k, <f64>(int(prefix, h - 1) - int(prefix, l)));
+    putKind(kinds, k, 1);
+    hits++;
+  }
+  return hits;
+}
+
+// ── … over time ──
+
+/** Running sums, prefix[0] = 0, of n values, if all are whole and the sum of their sizes stays exact; else gives 0. */
+function wholeSums(values: usize, n: i32, prefix: usize): i32 {
+  let sum: f64 = 0, size: f64 = 0;
+  put(prefix, 0, 0);
+  for (let i = 0; i < n; i++) {
+    const v = at(values, i);
+    if (!(Math.floor(v) == v)) return 0;
+    sum += v;
+    size += Math.abs(v);
+    put(prefix, i + 1, sum);
+  }
+  return size < EXACT ? 1 : 0;
+}
+
+/** sum (`mean` 0) or avg (1) over time. `prefix` is room for n + 1 float64. */
+export function sumOverTime(values: usize, n: i32, lo: usize, hi: usize, count: i32, mean: i32, prefix: usize, out: usize, kinds: usize): i32 {
+  let hits = 0;
+  const whole = wholeSums(values, n, prefix);
+  for (let k = 0; k < count; k++) {
+    const l = int(lo, k), h = int(hi, k);
+    if (h <= l) {
+      putKind(kinds, k, 0);
+      continue;
+    }
+    let v: f64;
+    if (whole) {
+      v = at(prefix, h) - at(prefix, l);
+      if (mean) v /= <f64>(h - l);
+    } else {
+      v = mean ? meanOf(values, l, h) : sumOf(values, l, h);
+    }
+    put(out, k, v);
+    putKind(kinds, k, 1);
+    hits++;
+  }
+  return hits;
+}
+
+function sumOf(values: usize, l: i32, h: i32): f64 {
+  let s: f64 = 0, c: f64 = 0;
+  for (let i = l; i < h; i++) {
+    const x = at(values, i);
+    const t = s + x;
+    if (Math.abs(t) > MAX_FLOAT) c = 0;
+    else if (Math.abs(s) >= Math.abs(x)) c += (s - t) + x;
+    else c += (x - t) + s;
+    s = t;
+  }
+  return Math.abs(s) > MAX_FLOAT ? s : s + c;
+}
+
+function meanOf(values: usize, l: i32, h: i32): f64 {
+  let s = at(values, l), c: f64 = 0, n: f64 = 1;
+  let i = l + 1;
+  for (; i < h; i++) {
+    const x = at(values, i);
+    const t = s + x;
+    if (Math.abs(t) > MAX_FLOAT) break;
+    if (Math.abs(s) >= Math.abs(x)) c += (s - t) + x;
+    else c += (x - t) + s;
+    s = t;
+    n += 1;
+  }
+  if (i == h) return s / n + c / n;
+  // The sum would overflow: go on with a running mean.
+  let mean = s / n;
+  c /= n;
+  for (; i < h; i++) {
+    n += 1;
+    const q = (n - 1) / n;
+    const x = at(values, i) / n;
+    const a = q * mean;
+    c = q * c;
+    const t = x + a;
+    if (Math.abs(t) > MAX_FLOAT) c = 0;
+    else if (Math.abs(a) >= Math.abs(x)) c += (a - t) + x;
+    else c += (x - t) + a;
+    mean = t;
+  }
+  return mean + c;
+}
+
+/**
+ * min (`max` 0) or max (1) over time. `deque` is room for n int32: candidates in ascending time, each strictly better than
+ * those after it, so the front is the window's answer and among equals the oldest.
+ */
+export function extremeOverTime(values: usize, n: i32, lo: usize, hi: usize, count: i32, max: i32, deque: usize, out: usize, kinds: usize): i32 {
+  let front = 0, back = 0, next = 0, hits = 0;
+  const sign: f64 = max ? 1 : -1;
+  for (let k = 0; k < count; k++) {
+    const l = int(lo, k), h = int(hi, k);
+    if (h <= l) {
+      putKind(kinds, k, 0);
+      continue;
+    }
+    if (next < l) {
+      next = l;
+      front = back = 0;
+    }
+    for (; next < h; next++) {
+      const v = at(values, next);
+      if (v != v) continue;
+      while (back > front && at(values, int(deque, back - 1)) * sign < v * sign) back--;
+      putInt(deque, back++, next);
+    }
+    while (front < back && int(deque, front) < l) front++;
+    // Nothing but NaN in the window.
+    put(out, k, front < back ? at(values, int(deque, front)) : at(values, l));
+    putKind(kinds, k, 1);
+    hits++;
+  }
+  return hits;
+}
+
+/** count (what 0), present (1), last (2) or first (3) over time. */
+export function pickOverTime(values: usize, lo: usize, hi: usize, count: i32, what: i32, out: usize, kinds: usize): i32 {
+  let hits = 0;
+  for (let k = 0; k < count; k++) {
+    const l = int(lo, k), h = int(hi, k);
+    if (h <= l) {
+      putKind(kinds, k, 0);
+      continue;
+    }
+    put(out, k, what == 0 ? <f64>(h - l) : what == 1 ? 1 : at(values, what == 2 ? h - 1 : l));
+    putKind(kinds, k, 1);
+    hits++;
+  }
+  return hits;
+}
+
+/** stdvar (`root` 0) or stddev (1) over time: Welford with compensation, anew for each window. */
+export function varianceOverTime(values: usize, lo: usize, hi: usize, count: i32, root: i32, out: usize, kinds: usize): i32 {
+  let hits = 0;
+  for (let k = 0; k < count; k++) {
+    const l = int(lo, k), h = int(hi, k);
+    if (h <= l) {
+      putKind(kinds, k, 0);
+      continue;
+    }
+    let n: f64 = 0, mean: f64 = 0, cMean: f64 = 0, aux: f64 = 0, cAux: f64 = 0;
+    for (let i = l; i < h; i++) {
+      const f = at(values, i);
+      n += 1;
+      const d = f - (mean + cMean);
+      let x = d / n;
+      let t = mean + x;
+      if (Math.abs(t) > MAX_FLOAT) cMean = 0;
+      else if (Math.abs(mean) >= Math.abs(x)) cMean += (mean - t) + x;
+      else cMean += (x - t) + mean;
+      mean = t;
+      x = d * (f - (mean + cMean));
+      t = aux + x;
+      if (Math.abs(t) > MAX_FLOAT) cAux = 0;
+      else if (Math.abs(aux) >= Math.abs(x)) cAux += (aux - t) + x;
+      else cAux += (x - t) + aux;
+      aux = t;
+    }
+    const v = (aux + cAux) / n;
+    put(out, k, root ? Math.sqrt(v) : v);
+    putKind(kinds, k, 1);
+    hits++;
+  }
+  return hits;
+}
+
+// ── aggregation: a group's columns take in one series ──
+// `seen` counts the floats of the group at each step, as int32.
+
+/** sum: state is the running sum and its compensation. */
+export function accumulateSum(values: usize, kinds: usize, count: i32, sum: usize, compensation: usize, seen: usize): void {
+  for (let k = 0; k < count; k++) {
+    if (kind(kinds, k) != 1) continue;
+    const x = at(values, k);
+    const n = int(seen, k);
+    putInt(seen, k, n + 1);
+    if (n == 0) {
+      put(sum, k, x);
+      put(compensation, k, 0);
+      continue;
+    }
+    const s = at(sum, k);
+    const t = s + x;
+    if (Math.abs(t) > MAX_FLOAT) put(compensation, k, 0);
+    else if (Math.abs(s) >= Math.abs(x)) put(compensation, k, at(compensation, k) + ((s - t) + x));
+    else put(compensation, k, at(compensation, k) + ((x - t) + s));
+    put(sum, k, t);
+  }
+}
+
+/** avg: as sum, until the sum would overflow; from then on (`mode` byte 1) a running mean. */
+export function accumulateAvg(values: usize, kinds: usize, count: i32, sum: usize, compensation: usize, seen: usize, mode: usize): void {
+  for (let k = 0; k < count; k++) {
+    if (kind(kinds, k) != 1) continue;
+    let x = at(values, k);
+    const n = int(seen, k) + 1;
+    putInt(seen, k, n);
+    if (n == 1) {
+      put(sum, k, x);
+      put(compensation, k, 0);
+      continue;
+    }
+    let s = at(sum, k), c = at(compensation, k);
+    if (kind(mode, k) == 0) {
+      const t = s + x;
+      if (!(Math.abs(t) > MAX_FLOAT)) {
+        if (Math.abs(s) >= Math.abs(x)) c += (s - t) + x;
+        else c += (x - t) + s;
+        put(sum, k, t);
+        put(compensation, k, c);
+        continue;
+      }
+      putKind(mode, k, 1);
+      s /= <f64>(n - 1);
+      c /= <f64>(n - 1);
+    }
+    const q = <f64>(n - 1) / <f64>n;
+    x /= <f64>n;
+    s *= q;
+    c *= q;
+    const t = x + s;
+    if (Math.abs(t) > MAX_FLOAT) c = 0;
+    else if (Math.abs(s) >= Math.abs(x)) c += (s - t) + x;
+    else c += (x - t) + s;
+    put(sum, k, t);
+    put(compensation, k, c);
+  }
+}
+
+/** min (`max` 0) or max (1). */
+export function accumulateExtreme(values: usize, kinds: usize, count: i32, max: i32, extreme: usize, seen: usize): void {
+  for (let k = 0; k < count; k++) {
+    if (kind(kinds, k) != 1) continue;
+    const x = at(values, k);
+    const n = int(seen, k);
+    putInt(seen, k, n + 1);
+    if (n == 0) {
+      put(extreme, k, x);
+      continue;
+    }
+    const m = at(extreme, k);
+    if ((max ? m < x : m > x) || m != m) put(extreme, k, x);
+  }
+}
+
+/** count: whatever is there, histograms too. */
+export function accumulateCount(kinds: usize, count: i32, seen: usize): void {
+  for (let k = 0; k < count; k++) {
+    if (kind(kinds, k) != 0) putInt(seen, k, int(seen, k) + 1);
+  }
+}
+
+/** stddev and stdvar: Welford without compensation. */
+export function accumulateVariance(values: usize, kinds: usize, count: i32, mean: usize, aux: usize, seen: usize): void {
+  for (let k = 0; k < count; k++) {
+    if (kind(kinds, k) != 1) continue;
+    const x = at(values, k);
+    const n = int(seen, k) + 1;
+    putInt(seen, k, n);
+    if (n == 1) {
+      put(mean, k, x);
+      put(aux, k, x != x || Math.abs(x) > MAX_FLOAT ? NaN : 0);
+      continue;
+    }
+    let m = at(mean, k);
+    const d = x - m;
+    m += d / <f64>n;
+    put(mean, k, m);
+    put(aux, k, at(aux, k) + d * (x - m));
+  }
 }

@@ -1,0 +1,408 @@
+import type { QueryMemory } from "./query-memory.ts";
+
+/** The steps of a range function: window k is the left-open (end − rangeMs, end] with end = firstMs + k · stepMs. */
+export interface WindowGrid {
+  readonly firstMs: number;
+  readonly stepMs: number;
+  readonly count: number;
+  readonly rangeMs: number;
+}
+
+/** Where samples lie in query memory: float64 columns by byte offset. Staleness markers have been dropped. */
+export interface SampleSlice {
+  readonly timesPointer: number;
+  readonly valuesPointer: number;
+  readonly count: number;
+}
+
+/** Where an operator's column lies: float64 values and a byte of kind (0 absent, 1 float) per step. */
+export interface ColumnPointers {
+  readonly valuesPointer: number;
+  readonly kindsPointer: number;
+}
+
+export type WindowFunction =
+  | "rate"
+  | "increase"
+  | "delta"
+  | "irate"
+  | "idelta"
+  | "resets"
+  | "changes"
+  | "sum_over_time"
+  | "avg_over_time"
+  | "min_over_time"
+  | "max_over_time"
+  | "count_over_time"
+  | "present_over_time"
+  | "last_over_time"
+  | "first_over_time"
+  | "stddev_over_time"
+  | "stdvar_over_time";
+
+type Exports = Readonly<
+  Record<
+    | "windowBounds"
+    | "newestWithin"
+    | "gather"
+    | "sameColumn"
+    | "dropStale"
+    | "extrapolation"
+    | "counterIncrease"
+    | "gaugeDelta"
+    | "lastTwo"
+    | "countEvents"
+    | "sumOverTime"
+    | "extremeOverTime"
+    | "pickOverTime"
+    | "varianceOverTime"
+    | "accumulateSum"
+    | "accumulateAvg"
+    | "accumulateExtreme"
+    | "accumulateCount"
+    | "accumulateVariance",
+    (...args: number[]) => number
+  >
+>;
+
+/**
+ * The window kernels over one query memory. All columns passed in must lie in it.
+ * Bound to the memory's buffer of now: make a new one after `memory.renew()`.
+ */
+export class WindowKernel {
+  private readonly exports: Exports;
+
+  constructor(readonly memory: QueryMemory) {
+    this.exports = memory.exports as unknown as Exports;
+  }
+
+  /** Takes staleness markers out of the columns, in place. @returns how many samples remain */
+  dropStale(samples: SampleSlice): number {
+    return this.exports.dropStale(samples.timesPointer, samples.valuesPointer, samples.count);
+  }
+
+  /** Whether two columns of `count` float64 hold the same bits. */
+  sameColumn(aPointer: number, bPointer: number, count: number): boolean {
+    return this.exports.sameColumn(aPointer, bPointer, count) !== 0;
+  }
+
+  /** Makes the window geometry of one selector: bounds for each series' timestamps, kept while they repeat. */
+  windows(grid: WindowGrid): SlidingWindows {
+    return new SlidingWindows(this.memory, this.exports, grid);
+  }
+
+  /** Makes the look-up of an instant selector. */
+  lookup(grid: Omit<WindowGrid, "rangeMs">, lookbackMs: number): InstantLookup {
+    return new InstantLookup(this.memory, this.exports, grid, lookbackMs);
+  }
+
+  /** Makes an accumulator for `groupCount` groups of an aggregation. */
+  accumulator(op: AccumulatedOp, groupCount: number, stepCount: number): GroupAccumulator {
+    return new GroupAccumulator(this.memory, this.exports, op, groupCount, stepCount);
+  }
+}
+
+/** Room for n numbers in query memory that grows and is never given back before the query's end. */
+class Scratch {
+  private capacity = 0;
+  pointer = 0;
+
+  constructor(
+    private readonly memory: QueryMemory,
+    private readonly bytesEach: number,
+  ) {}
+
+  reserve(count: number): number {
+    if (count > this.capacity) {
+      this.capacity = Math.max(count, 2 * this.capacity, 64);
+      this.pointer = this.memory.allocate(this.bytesEach * this.capacity);
+    }
+    return this.pointer;
+  }
+}
+
+/** Keeps a copy of the newest time column, to tell whether the next series has the same one. */
+class TimesSeen {
+  private readonly kept: Scratch;
+  private count = -1;
+
+  constructor(
+    memory: QueryMemory,
+    private readonly exports: Exports,
+    private readonly bytes: () => Uint8Array,
+  ) {
+    this.kept = new Scratch(memory, 8);
+  }
+
+  /** Whether `times` are those of the last call; remembers them if not. */
+  same(timesPointer: number, count: number): boolean {
+    if (count === this.count && this.exports.sameColumn(timesPointer, this.kept.pointer, count) !== 0) return true;
+    const pointer = this.kept.reserve(count);
+    this.bytes().copyWithin(pointer, timesPointer, timesPointer + 8 * count);
+    this.count = count;
+    return false;
+  }
+}
+
+/** The windows of one range selector over one series after another. */
+export class SlidingWindows {
+  private readonly loPointer: number;
+  private readonly hiPointer: number;
+  private tablePointer = 0;
+  private tableFor: "none" | "plain" | "per-second" = "none";
+  private readonly scratch: Scratch;
+  private readonly seen: TimesSeen;
+  /** Samples in all windows of the series now bound. */
+  windowSamples = 0;
+  /** First and past-the-last sample of each window. */
+  readonly lo: Int32Array;
+  readonly hi: Int32Array;
+
+  constructor(
+    private readonly memory: QueryMemory,
+    private readonly exports: Exports,
+    readonly grid: WindowGrid,
+  ) {
+    this.loPointer = memory.allocate(4 * grid.count);
+    this.hiPointer = memory.allocate(4 * grid.count);
+    this.lo = new Int32Array(memory.buffer, this.loPointer, grid.count);
+    this.hi = new Int32Array(memory.buffer, this.hiPointer, grid.count);
+    this.scratch = new Scratch(memory, 8);
+    this.seen = new TimesSeen(memory, exports, () => memory.bytes);
+  }
+
+  /** Finds the windows of a series; cheap when its timestamps are those of the series before. */
+  bind(timesPointer: number, count: number): void {
+    if (this.seen.same(timesPointer, count)) return;
+    const { firstMs, stepMs, rangeMs } = this.grid;
+    this.windowSamples = this.exports.windowBounds(
+      timesPointer,
+      count,
+      firstMs,
+      stepMs,
+      this.grid.count,
+      rangeMs,
+      this.loPointer,
+      this.hiPointer,
+    );
+    this.tableFor = "none";
+  }
+
+  /** Computes `name` over the windows of the series just bound. @returns how many steps hold a value */
+  compute(name: WindowFunction, samples: SampleSlice, out: ColumnPointers): number {
+    const { exports, loPointer: lo, hiPointer: hi } = this;
+    const { count: steps } = this.grid;
+    const { timesPointer: times, valuesPointer: values, count: n } = samples;
+    const { valuesPointer, kindsPointer: kinds } = out;
+    switch (name) {
+      case "rate":
+      case "increase": {
+        const rangeSeconds = name === "rate" ? this.grid.rangeMs / 1000 : 0;
+        const table = this.extrapolation(times, rangeSeconds);
+        const drops = this.scratch.reserve(n);
+        return exports.counterIncrease(values, n, lo, hi, steps, table, drops, rangeSeconds, valuesPointer, kinds);
+      }
+      case "delta":
+        return exports.gaugeDelta(values, lo, hi, steps, this.extrapolation(times, 0), valuesPointer, kinds);
+      case "irate":
+      case "idelta":
+        return exports.lastTwo(times, values, lo, hi, steps, Number(name === "irate"), valuesPointer, kinds);
+      case "resets":
+      case "changes": {
+        const prefix = this.scratch.reserve(n);
+        return exports.countEvents(values, n, lo, hi, steps, Number(name === "changes"), prefix, valuesPointer, kinds);
+      }
+      case "sum_over_time":
+      case "avg_over_time": {
+        const prefix = this.scratch.reserve(n + 1);
+        const mean = Number(name === "avg_over_time");
+        return exports.sumOverTime(values, n, lo, hi, steps, mean, prefix, valuesPointer, kinds);
+      }
+      case "min_over_time":
+      case "max_over_time": {
+        const deque = this.scratch.reserve(n);
+        const max = Number(name === "max_over_time");
+        return exports.extremeOverTime(values, n, lo, hi, steps, max, deque, valuesPointer, kinds);
+      }
+      case "count_over_time":
+        return exports.pickOverTime(values, lo, hi, steps, 0, valuesPointer, kinds);
+      case "present_over_time":
+        return exports.pickOverTime(values, lo, hi, steps, 1, valuesPointer, kinds);
+      case "last_over_time":
+        return exports.pickOverTime(values, lo, hi, steps, 2, valuesPointer, kinds);
+      case "first_over_time":
+        return exports.pickOverTime(values, lo, hi, steps, 3, valuesPointer, kinds);
+      case "stddev_over_time":
+      case "stdvar_over_time":
+        return exports.varianceOverTime(
+          values,
+          lo,
+          hi,
+          steps,
+          Number(name === "stddev_over_time"),
+          valuesPointer,
+          kinds,
+        );
+    }
+  }
+
+  private extrapolation(timesPointer: number, rangeSeconds: number): number {
+    const wanted = rangeSeconds > 0 ? "per-second" : "plain";
+    const { firstMs, stepMs, count, rangeMs } = this.grid;
+    if (this.tablePointer === 0) this.tablePointer = this.memory.allocate(32 * count);
+    if (this.tableFor !== wanted) {
+      this.exports.extrapolation(
+        timesPointer,
+        this.loPointer,
+        this.hiPointer,
+        firstMs,
+        stepMs,
+        count,
+        rangeMs,
+        rangeSeconds,
+        this.tablePointer,
+      );
+      this.tableFor = wanted;
+    }
+    return this.tablePointer;
+  }
+}
+
+/** Finds the newest sample within the lookback at each step. */
+export class InstantLookup {
+  private readonly indexPointer: number;
+  private readonly seen: TimesSeen;
+  /** Sample index for each step, −1 for none; markers are not yet told apart. */
+  readonly index: Int32Array;
+
+  constructor(
+    memory: QueryMemory,
+    private readonly exports: Exports,
+    private readonly grid: Omit<WindowGrid, "rangeMs">,
+    private readonly lookbackMs: number,
+  ) {
+    this.indexPointer = memory.allocate(4 * grid.count);
+    this.index = new Int32Array(memory.buffer, this.indexPointer, grid.count);
+    this.seen = new TimesSeen(memory, exports, () => memory.bytes);
+  }
+
+  /** Fills `index` for a series; cheap when its timestamps are those of the series before. */
+  bind(timesPointer: number, count: number): void {
+    if (this.seen.same(timesPointer, count)) return;
+    const { firstMs, stepMs } = this.grid;
+    this.exports.newestWithin(
+      timesPointer,
+      count,
+      firstMs,
+      stepMs,
+      this.grid.count,
+      this.lookbackMs,
+      this.indexPointer,
+    );
+  }
+
+  /** Copies the values found, but for staleness markers. @returns how many steps hold a value */
+  gather(valuesPointer: number, out: ColumnPointers): number {
+    return this.exports.gather(valuesPointer, this.indexPointer, this.grid.count, out.valuesPointer, out.kindsPointer);
+  }
+}
+
+export type AccumulatedOp = "sum" | "avg" | "min" | "max" | "count" | "group" | "stddev" | "stdvar";
+
+/**
+ * The running state of an aggregation, columns per group: what the series seen so far give at each step. Takes in
+ * floats only (count and group: anything).
+ */
+export class GroupAccumulator {
+  /** How many samples each group has seen at each step, group after group. */
+  readonly seen: Int32Array;
+  /** The running value (sum, mean, extreme) and its companion (compensation, sum of squares), group after group. */
+  readonly main: Float64Array;
+  readonly companion: Float64Array;
+  /** avg: 1 once the sum would have overflowed and a running mean took its place. */
+  readonly mode: Uint8Array;
+
+  constructor(
+    memory: QueryMemory,
+    private readonly exports: Exports,
+    private readonly op: AccumulatedOp,
+    groupCount: number,
+    private readonly stepCount: number,
+  ) {
+    const cells = groupCount * stepCount;
+    const needsMain = op !== "count" && op !== "group";
+    const needsCompanion = op === "sum" || op === "avg" || op === "stddev" || op === "stdvar";
+    this.seen = new Int32Array(memory.buffer, memory.allocate(4 * cells), cells).fill(0);
+    this.main = new Float64Array(memory.buffer, memory.allocate(needsMain ? 8 * cells : 0), needsMain ? cells : 0);
+    this.companion = new Float64Array(
+      memory.buffer,
+      memory.allocate(needsCompanion ? 8 * cells : 0),
+      needsCompanion ? cells : 0,
+    );
+    const modes = op === "avg" ? cells : 0;
+    this.mode = new Uint8Array(memory.buffer, memory.allocate(modes), modes).fill(0);
+  }
+
+  /** Takes one series into its group. */
+  add(group: number, column: ColumnPointers): void {
+    const { exports, stepCount } = this;
+    const first = group * stepCount;
+    const seen = this.seen.byteOffset + 4 * first;
+    const main = this.main.byteOffset + 8 * first;
+    const companion = this.companion.byteOffset + 8 * first;
+    const { valuesPointer, kindsPointer } = column;
+    switch (this.op) {
+      case "sum":
+        exports.accumulateSum(valuesPointer, kindsPointer, stepCount, main, companion, seen);
+        return;
+      case "avg":
+        exports.accumulateAvg(
+          valuesPointer,
+          kindsPointer,
+          stepCount,
+          main,
+          companion,
+          seen,
+          this.mode.byteOffset + first,
+        );
+        return;
+      case "min":
+      case "max":
+        exports.accumulateExtreme(valuesPointer, kindsPointer, stepCount, Number(this.op === "max"), main, seen);
+        return;
+      case "count":
+      case "group":
+        exports.accumulateCount(kindsPointer, stepCount, seen);
+        return;
+      case "stddev":
+      case "stdvar":
+        exports.accumulateVariance(valuesPointer, kindsPointer, stepCount, main, companion, seen);
+        return;
+    }
+  }
+
+  /** What a group gives at a step where it has seen a float. */
+  result(group: number, step: number): number {
+    const cell = group * this.stepCount + step;
+    switch (this.op) {
+      case "sum":
+        return this.main[cell]! + this.companion[cell]!;
+      case "avg": {
+        if (this.mode[cell] === 1) return this.main[cell]! + this.companion[cell]!;
+        const n = this.seen[cell]!;
+        return this.main[cell]! / n + this.companion[cell]! / n;
+      }
+      case "min":
+      case "max":
+        return this.main[cell]!;
+      case "count":
+        return this.seen[cell]!;
+      case "group":
+        return 1;
+      case "stddev":
+        return Math.sqrt(this.companion[cell]! / this.seen[cell]!);
+      case "stdvar":
+        return this.companion[cell]! / this.seen[cell]!;
+    }
+  }
+}

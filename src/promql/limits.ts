@@ -1,0 +1,86 @@
+/**
+ * What one query may use: samples held at once, time, and the patience of whoever asked. Every operator reports here
+ * as it works; a limit that is passed ends the query with one of these errors.
+ */
+
+type Phase = "expression evaluation" | "query execution";
+
+/** The deadline passed. */
+export class QueryTimeoutError extends Error {
+  override readonly name = "QueryTimeoutError";
+  constructor(phase: Phase) {
+    super(`query timed out in ${phase}`);
+  }
+}
+
+/** Whoever asked went away. */
+export class QueryCancelledError extends Error {
+  override readonly name = "QueryCancelledError";
+  constructor(phase: Phase) {
+    super(`query was canceled in ${phase}`);
+  }
+}
+
+/** More samples would be held at once than the server allows. */
+export class TooManySamplesError extends Error {
+  override readonly name = "TooManySamplesError";
+  constructor() {
+    super("query processing would load too many samples into memory in query execution");
+  }
+}
+
+/** The query is well formed and cannot be answered: duplicate series, a parameter out of range, … */
+export class ExecutionError extends Error {
+  override readonly name = "ExecutionError";
+}
+
+export interface QueryLimitOptions {
+  readonly maxSamples: number;
+  /** On the clock of `now`; Infinity for none. */
+  readonly deadlineMs: number;
+  readonly now: () => number;
+  /** Reads a flag that another thread may set. */
+  readonly isCancelled: () => boolean;
+}
+
+export class QueryLimits {
+  private current = 0;
+  private peak = 0;
+  private stepsSinceCheck = 0;
+
+  constructor(private readonly options: QueryLimitOptions) {}
+
+  /** Samples now counted as held. */
+  get heldSamples(): number {
+    return this.current;
+  }
+
+  get peakSamples(): number {
+    return this.peak;
+  }
+
+  /** Counts `samples` more as held. @throws TooManySamplesError */
+  hold(samples: number): void {
+    this.current += samples;
+    if (this.current > this.peak) this.peak = this.current;
+    if (this.current > this.options.maxSamples) throw new TooManySamplesError();
+  }
+
+  /** Goes back to what was held earlier, when everything held since has been consumed. */
+  releaseTo(heldSamples: number): void {
+    this.current = heldSamples;
+  }
+
+  /** Called per series. @throws QueryTimeoutError, QueryCancelledError */
+  check(phase: Phase = "expression evaluation"): void {
+    this.stepsSinceCheck = 0;
+    if (this.options.isCancelled()) throw new QueryCancelledError(phase);
+    if (this.options.now() > this.options.deadlineMs) throw new QueryTimeoutError(phase);
+  }
+
+  /** Called for work inside one series that may be long: checks every some thousand `steps`. */
+  worked(steps: number): void {
+    this.stepsSinceCheck += steps;
+    if (this.stepsSinceCheck > 4096) this.check();
+  }
+}
