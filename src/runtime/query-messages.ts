@@ -1,0 +1,59 @@
+/** What the main thread and a query thread say to each other. Answers' bytes are transferred, nothing else is large. */
+import type { QueryAnswer, QueryTask } from "../api/query-tasks.ts";
+import type { ParserOptions } from "../promql/parse/ast.ts";
+
+/**
+ * A query starts on a light thread, which looks how much there is to read and hands back what is heavy; heavy
+ * threads then run those one by one. So a small query waits for small ones only.
+ */
+export type Lane = "light" | "heavy";
+
+export interface QueryThreadOptions {
+  readonly lane: Lane;
+  readonly engine: {
+    readonly lookbackMs: number;
+    readonly defaultSubqueryStepMs: number;
+    readonly maxSamples: number;
+    readonly memoryBytes: number;
+    readonly parserOptions: ParserOptions;
+    readonly features: readonly string[];
+  };
+  /** Samples from which on a query is heavy. */
+  readonly heavySamples: number;
+  /** One 32-bit flag per slot; not 0 means that the query in it is to stop. */
+  readonly cancelFlags: SharedArrayBuffer;
+  readonly dataDirectory: string;
+  readonly logLevel: string;
+  readonly logFormat: "logfmt" | "json";
+}
+
+export interface RunTask {
+  readonly type: "run";
+  readonly id: number;
+  readonly task: QueryTask;
+  /** Milliseconds since the epoch. */
+  readonly deadlineMs: number;
+  /** Index into the cancel flags. */
+  readonly slot: number;
+}
+
+/** A generation of the head that was born, to be read from now on. */
+export interface GenerationBorn {
+  readonly type: "generationBorn";
+  readonly announcement: unknown;
+}
+
+/** Generations written to blocks and blocks that came or went: what is on disk has to be looked at again. */
+export interface StorageChanged {
+  readonly type: "storageChanged";
+  readonly droppedGenerations: readonly number[];
+  readonly blocks: readonly string[];
+}
+
+export type ToQueryThread = RunTask | GenerationBorn | StorageChanged;
+
+export type FromQueryThread =
+  | { readonly type: "ready" }
+  | { readonly type: "answer"; readonly id: number; readonly answer: QueryAnswer }
+  /** Too much to read for the light lane: nothing was run. */
+  | { readonly type: "heavy"; readonly id: number; readonly estimatedSamples: number };

@@ -1,0 +1,299 @@
+import { Worker } from "node:worker_threads";
+import { ApiError } from "../api/api-error.ts";
+import { errorEnvelope } from "../api/envelope.ts";
+import type { QueryAnswer, QueryTask } from "../api/query-tasks.ts";
+import type { Logger } from "../telemetry/logger.ts";
+import type { FromQueryThread, Lane, QueryThreadOptions, ToQueryThread } from "./query-messages.ts";
+
+/** How long past its deadline a thread may go on before it is taken for stuck and replaced. */
+const DEADLINE_GRACE_MS = 500;
+/** Requests that may wait for a slot, beyond those that run. */
+const MAX_WAITING = 2_000;
+
+export interface QueryPoolOptions {
+  readonly threadFile: URL;
+  readonly thread: Omit<QueryThreadOptions, "lane" | "cancelFlags">;
+  readonly heavyThreads: number;
+  /** Queries that may be under way at once; more wait. */
+  readonly maxConcurrency: number;
+  readonly timeoutMs: number;
+  /** Of V8's heap in each thread; beyond it the thread ends, its query fails, and a new thread takes its place. */
+  readonly heapLimitMiB: number;
+  readonly logger: Logger;
+}
+
+interface Request {
+  readonly id: number;
+  readonly task: QueryTask;
+  readonly deadlineMs: number;
+  readonly arrivedMs: number;
+  readonly resolve: (answer: QueryAnswer) => void;
+  readonly signal: AbortSignal;
+  slot: number;
+  isSettled: boolean;
+}
+
+/**
+ * The threads that answer queries, and who is on which. Queries are admitted up to the concurrency limit, start on
+ * the light lane, and move to the heavy lane when they turn out to be large. A thread that dies or overstays takes
+ * only its own query along.
+ */
+export class QueryPool {
+  private readonly lanes: Record<Lane, LaneThreads>;
+  private readonly cancelFlags: Int32Array;
+  private readonly freeSlots: number[];
+  private readonly waiting: Request[] = [];
+  private readonly sticky = new Map<string, ToQueryThread>();
+  private nextId = 1;
+  private isClosed = false;
+
+  constructor(private readonly options: QueryPoolOptions) {
+    const buffer = new SharedArrayBuffer(4 * options.maxConcurrency);
+    this.cancelFlags = new Int32Array(buffer);
+    this.freeSlots = Array.from({ length: options.maxConcurrency }, (_, slot) => slot);
+    const lane = (name: Lane, size: number) =>
+      new LaneThreads(name, size, options, buffer, () => [...this.sticky.values()], {
+        onHeavy: (request) => this.lanes.heavy.submit(request),
+        onSettled: (request, answer) => this.settle(request, answer),
+      });
+    this.lanes = { light: lane("light", 1), heavy: lane("heavy", options.heavyThreads) };
+  }
+
+  /** Resolves when every thread can take queries. */
+  async ready(): Promise<void> {
+    await Promise.all(Object.values(this.lanes).map((lane) => lane.ready()));
+  }
+
+  /** Queries that run or wait. */
+  get activeCount(): number {
+    return this.options.maxConcurrency - this.freeSlots.length + this.waiting.length;
+  }
+
+  /**
+   * Tells every thread, and those that will replace them. Of several messages with the same key only the newest is
+   * repeated to a new thread; null takes the key back.
+   */
+  tellAll(key: string, message: ToQueryThread | null): void {
+    if (message === null) {
+      this.sticky.delete(key);
+      return;
+    }
+    this.sticky.set(key, message);
+    for (const lane of Object.values(this.lanes)) lane.tellAll(message);
+  }
+
+  /** Never rejects. */
+  run(task: QueryTask, signal: AbortSignal): Promise<QueryAnswer> {
+    const now = Date.now();
+    const asked = "timeoutMs" in task ? task.timeoutMs : null;
+    const timeoutMs = asked === null ? this.options.timeoutMs : Math.min(Math.max(asked, 0), this.options.timeoutMs);
+    return new Promise((resolve) => {
+      if (this.isClosed) return resolve(failure("unavailable", "the server is stopping"));
+      const request: Request = {
+        id: this.nextId++,
+        task,
+        deadlineMs: now + timeoutMs,
+        arrivedMs: now,
+        resolve,
+        signal,
+        slot: -1,
+        isSettled: false,
+      };
+      if (this.freeSlots.length > 0) return this.admit(request);
+      if (this.waiting.length >= MAX_WAITING) {
+        return resolve(failure("execution", `too many queries: ${MAX_WAITING} are waiting already`));
+      }
+      this.waiting.push(request);
+      const timer = setTimeout(() => {
+        if (request.slot < 0) this.settle(request, failure("execution", "context deadline exceeded"));
+      }, timeoutMs);
+      timer.unref();
+      return undefined;
+    });
+  }
+
+  private admit(request: Request): void {
+    request.slot = this.freeSlots.pop()!;
+    Atomics.store(this.cancelFlags, request.slot, 0);
+    const cancel = () => {
+      if (!request.isSettled) Atomics.store(this.cancelFlags, request.slot, 1);
+    };
+    if (request.signal.aborted) cancel();
+    else request.signal.addEventListener("abort", cancel, { once: true });
+    this.lanes.light.submit(request);
+  }
+
+  private settle(request: Request, answer: QueryAnswer): void {
+    if (request.isSettled) return;
+    request.isSettled = true;
+    request.resolve(answer);
+    if (request.slot < 0) {
+      this.waiting.splice(this.waiting.indexOf(request), 1);
+      return;
+    }
+    this.freeSlots.push(request.slot);
+    const next = this.waiting.shift();
+    if (next) this.admit(next);
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true;
+    for (const request of [...this.waiting]) this.settle(request, failure("unavailable", "the server is stopping"));
+    await Promise.all(Object.values(this.lanes).map((lane) => lane.close()));
+  }
+}
+
+function failure(errorType: "execution" | "timeout" | "unavailable" | "canceled", message: string): QueryAnswer {
+  const error = new ApiError(errorType, message);
+  return { status: error.status, parts: errorEnvelope(error), report: null };
+}
+
+interface Thread {
+  worker: Worker;
+  isReady: boolean;
+  running: Request | null;
+  watchdog: NodeJS.Timeout | null;
+}
+
+/** The threads of one lane and the requests that wait for them, first come, first served. */
+class LaneThreads {
+  private readonly threads: Thread[] = [];
+  private readonly queue: Request[] = [];
+  private readonly readyWaiters: (() => void)[] = [];
+  private isClosed = false;
+
+  constructor(
+    private readonly lane: Lane,
+    size: number,
+    private readonly options: QueryPoolOptions,
+    private readonly cancelFlags: SharedArrayBuffer,
+    private readonly history: () => readonly ToQueryThread[],
+    private readonly on: {
+      onHeavy(request: Request): void;
+      onSettled(request: Request, answer: QueryAnswer): void;
+    },
+  ) {
+    for (let i = 0; i < size; i++) this.threads.push(this.start());
+  }
+
+  ready(): Promise<void> {
+    if (this.threads.every((thread) => thread.isReady)) return Promise.resolve();
+    return new Promise((resolve) => this.readyWaiters.push(resolve));
+  }
+
+  tellAll(message: ToQueryThread): void {
+    for (const thread of this.threads) thread.worker.postMessage(message);
+  }
+
+  submit(request: Request): void {
+    this.queue.push(request);
+    this.assign();
+  }
+
+  private start(): Thread {
+    const workerData: QueryThreadOptions = {
+      ...this.options.thread,
+      lane: this.lane,
+      cancelFlags: this.cancelFlags,
+    };
+    const worker = new Worker(this.options.threadFile, {
+      workerData,
+      name: `query-${this.lane}`,
+      resourceLimits: { maxOldGenerationSizeMb: this.options.heapLimitMiB, maxYoungGenerationSizeMb: 16 },
+    });
+    const thread: Thread = { worker, isReady: false, running: null, watchdog: null };
+    for (const message of this.history()) worker.postMessage(message);
+    worker.on("message", (message: FromQueryThread) => this.receive(thread, message));
+    let cause = "it ended";
+    worker.on("error", (error) => (cause = error.message));
+    worker.on("exit", () => this.replace(thread, cause));
+    return thread;
+  }
+
+  private receive(thread: Thread, message: FromQueryThread): void {
+    if (message.type === "ready") {
+      thread.isReady = true;
+      if (this.threads.every((one) => one.isReady)) {
+        for (const resolve of this.readyWaiters.splice(0)) resolve();
+      }
+      this.assign();
+      return;
+    }
+    const request = this.release(thread);
+    if (request && request.id === message.id) {
+      if (message.type === "heavy") this.on.onHeavy(request);
+      else this.on.onSettled(request, message.answer);
+    }
+    this.assign();
+  }
+
+  private release(thread: Thread): Request | null {
+    const request = thread.running;
+    thread.running = null;
+    if (thread.watchdog) clearTimeout(thread.watchdog);
+    thread.watchdog = null;
+    return request;
+  }
+
+  private assign(): void {
+    for (const thread of this.threads) {
+      if (!thread.isReady || thread.running) continue;
+      const request = this.nextRequest();
+      if (!request) return;
+      thread.running = request;
+      const message: ToQueryThread = {
+        type: "run",
+        id: request.id,
+        task: request.task,
+        deadlineMs: request.deadlineMs,
+        slot: request.slot,
+      };
+      thread.worker.postMessage(message);
+      const overtimeMs = Math.max(request.deadlineMs - Date.now(), 0) + DEADLINE_GRACE_MS;
+      thread.watchdog = setTimeout(() => void thread.worker.terminate(), overtimeMs);
+    }
+  }
+
+  /** The next one that is still wanted. */
+  private nextRequest(): Request | null {
+    for (;;) {
+      const request = this.queue.shift();
+      if (!request) return null;
+      if (request.signal.aborted) this.on.onSettled(request, failure("canceled", "query was canceled in query execution"));
+      else if (Date.now() > request.deadlineMs) {
+        this.on.onSettled(request, failure("timeout", "query timed out in query execution"));
+      } else return request;
+    }
+  }
+
+  /** A dead thread: its query fails with the reason, everything else goes on with a new one. */
+  private replace(thread: Thread, cause: string): void {
+    const request = this.release(thread);
+    const index = this.threads.indexOf(thread);
+    if (this.isClosed || index < 0) return;
+    this.options.logger.warn({ lane: this.lane, cause }, "query thread was replaced");
+    if (request) {
+      const isLate = Date.now() >= request.deadlineMs;
+      this.on.onSettled(
+        request,
+        isLate
+          ? failure("timeout", "query timed out in query execution")
+          : failure("execution", `query ended its thread: ${cause}`),
+      );
+    }
+    this.threads[index] = this.start();
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true;
+    for (const request of this.queue.splice(0)) {
+      this.on.onSettled(request, failure("unavailable", "the server is stopping"));
+    }
+    const threads = this.threads.splice(0);
+    for (const thread of threads) {
+      const request = this.release(thread);
+      if (request) this.on.onSettled(request, failure("unavailable", "the server is stopping"));
+    }
+    await Promise.all(threads.map((thread) => thread.worker.terminate()));
+  }
+}

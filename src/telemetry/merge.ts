@@ -1,0 +1,9 @@
+import { AggregatorRegistry, Registry, type MetricObjectWithValues, type MetricValue } from "prom-client";
+
+/** The families of one registry as plain data, which can cross to another thread. */
+export type MetricFamilies = MetricObjectWithValues<MetricValue<string>>[];
+
+/** One registry out of those of all threads: equal series are added up. */
+export function mergeFamilies(perThread: readonly MetricFamilies[]): Registry {
+  return AggregatorRegistry.aggregate([...perThread]);
+}

@@ -1,0 +1,54 @@
+import { Counter, Gauge, Registry } from "prom-client";
+
+/**
+ * A room counts in plain numbers and knows nothing of metrics; whoever places it on a thread gives those numbers
+ * names here. Each is read when the page is asked for.
+ */
+export interface NumberMetric {
+  readonly name: string;
+  readonly help: string;
+  readonly type: "counter" | "gauge";
+  /** One number, or one for each label set. */
+  readonly read: () => number | readonly LabelledNumber[];
+}
+
+export interface LabelledNumber {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+export function exportNumbers(registry: Registry, metrics: readonly NumberMetric[]): void {
+  for (const { name, help, type, read } of metrics) {
+    const labelNames = labelNamesOf(read());
+    const options = { name, help, labelNames, registers: [registry] };
+    if (type === "gauge") {
+      new Gauge({
+        ...options,
+        collect() {
+          const now = read();
+          if (typeof now === "number") return this.set(now);
+          this.reset();
+          for (const { labels, value } of now) this.set({ ...labels }, value);
+        },
+      });
+    } else {
+      new Counter({
+        ...options,
+        collect() {
+          const now = read();
+          this.reset();
+          if (typeof now === "number") return this.inc(now);
+          for (const { labels, value } of now) this.inc({ ...labels }, value);
+        },
+      });
+    }
+  }
+}
+
+/** prom-client wants the names of the labels up front; a metric with none yet takes any it is given later. */
+function labelNamesOf(numbers: number | readonly LabelledNumber[]): string[] {
+  if (typeof numbers === "number") return [];
+  return [...new Set(numbers.flatMap(({ labels }) => Object.keys(labels)))];
+}
+
+export { Registry };
