@@ -1,0 +1,24 @@
+import type { Labels } from "../../model/labels.ts";
+
+/** One encoded chunk, as it lies in a chunk file. */
+export interface EncodedChunk {
+  /** Times of the first and last sample: both included. */
+  readonly minTime: number;
+  readonly maxTime: number;
+  /** One of `ChunkEncoding`. */
+  readonly encoding: number;
+  /** The chunk's data, sample count first; a view its source may overwrite once the next series is asked for. */
+  readonly bytes: Uint8Array;
+}
+
+/** A series with its chunks ascending in time; where they overlap, in the order of their first samples. */
+export interface ChunkSeries {
+  readonly labels: Labels;
+  readonly chunks: readonly EncodedChunk[];
+}
+
+/**
+ * Series one at a time, strictly ascending by `compareLabels`: what a block is written from, be it a sealed head
+ * generation or other blocks. May be iterated once.
+ */
+export type ChunkSeriesSource = Iterable<ChunkSeries>;

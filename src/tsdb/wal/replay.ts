@@ -1,0 +1,88 @@
+import { CorruptionError } from "../corruption-error.ts";
+import { findCheckpoint } from "./checkpoint.ts";
+import { RecordDecoder, type RecordSink } from "./record.ts";
+import { listSegments, repairLog, WalCorruptionError, WalReader, type WalSegment } from "./segment.ts";
+
+export interface ReplaySink extends RecordSink {
+  /** The records that follow are from this segment; from a checkpoint: the last one it stands for. */
+  onSegment?(index: number, isCheckpoint: boolean): void;
+}
+
+export interface ReplayResult {
+  readonly records: number;
+  readonly segments: number;
+  /** The damage found, which has been repaired by giving up everything behind it; null for a sound log. */
+  readonly fault: WalCorruptionError | null;
+}
+
+/**
+ * Reads a log from its checkpoint to its end into `sink`. A damaged or torn segment ends the replay there and is
+ * repaired, so that starting never fails for it; nothing before the damage is lost. Works for the out-of-order log
+ * too, which has no checkpoints. Call it before opening a writer on the log.
+ * @throws CorruptionError for damage inside a checkpoint: what it held is nowhere else, so nothing is touched and
+ * someone has to decide
+ */
+export function replayLog(directory: string, sink: ReplaySink): ReplayResult {
+  const decoder = new RecordDecoder();
+  let records = 0;
+  const checkpoint = findCheckpoint(directory);
+  if (checkpoint) {
+    sink.onSegment?.(checkpoint.lastSegment, true);
+    try {
+      records += replaySegments(checkpoint.path, checkpoint.segments, decoder, sink);
+    } catch (cause) {
+      if (!(cause instanceof CorruptionError)) throw cause;
+      throw new CorruptionError(
+        `cannot read checkpoint ${checkpoint.path}: ${cause.message}; ` +
+          `move the folder away to start without what it holds`,
+        { cause },
+      );
+    }
+  }
+
+  const after = checkpoint ? checkpoint.lastSegment : -1;
+  const segments = listSegments(directory).filter((segment) => segment.index > after);
+  for (const segment of segments) {
+    sink.onSegment?.(segment.index, false);
+    try {
+      records += replaySegments(directory, [segment], decoder, sink);
+    } catch (fault) {
+      if (!(fault instanceof WalCorruptionError)) throw fault;
+      repairLog(fault);
+      return { records, segments: segments.indexOf(segment) + 1, fault };
+    }
+  }
+  return { records, segments: segments.length, fault: null };
+}
+
+function replaySegments(
+  directory: string,
+  segments: readonly WalSegment[],
+  decoder: RecordDecoder,
+  sink: RecordSink,
+): number {
+  const reader = new WalReader(directory, segments);
+  let records = 0;
+  // Where the record before the current one ended: a record that does not decode is not sound either.
+  let segment = -1;
+  let soundEnd = 0;
+  try {
+    while (reader.next()) {
+      if (reader.segment !== segment) {
+        segment = reader.segment;
+        soundEnd = 0;
+      }
+      try {
+        decoder.decode(reader.record, sink);
+      } catch (cause) {
+        if (!(cause instanceof CorruptionError) || cause instanceof WalCorruptionError) throw cause;
+        throw new WalCorruptionError(directory, segment, soundEnd, cause.message, { cause });
+      }
+      soundEnd = reader.offset;
+      records++;
+    }
+  } finally {
+    reader.close();
+  }
+  return records;
+}
