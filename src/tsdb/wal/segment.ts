@@ -469,10 +469,10 @@ export class WalCorruptionError extends CorruptionError {
   }
 }
 
-const READ_BYTES = 32 * PAGE_BYTES;
+const READ_BYTES = 8 * PAGE_BYTES;
 
 /**
- * Reads the records of some segments one after the other, a megabyte at a time.
+ * Reads the records of some segments one after the other, a quarter of a megabyte at a time.
  *
  *     while (reader.next()) use(reader.record);
  */
@@ -551,6 +551,8 @@ export class WalReader {
       if (startsRecord !== (fragments === 0)) {
         this.fail(startsRecord ? "a record starts inside another" : "a record lacks its beginning");
       }
+      // A lone type byte at a torn end reads as a fragment of length 0; no writer makes one that continues a record.
+      if (fragments > 0 && data === 0) this.fail("the last record is torn");
       fragments++;
       if (type === FragmentType.full) {
         this.finish(header, this.buffer.subarray(start, start + data));
@@ -607,7 +609,7 @@ export class WalReader {
     this.offset = this.bufferStart + this.at;
   }
 
-  /** Reads the next megabyte; a last page cut short is filled up with zeros. */
+  /** Reads on; a last page cut short is filled up with zeros. */
   private fill(): boolean {
     this.bufferStart += this.filled;
     let read = 0;
