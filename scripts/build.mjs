@@ -23,12 +23,17 @@ const benches = existsSync("bench/end-to-end")
   : [];
 await build({
   entryPoints: [
-    ...["src/server.ts", "src/promtool.ts"].filter((path) => existsSync(path)).map((path) => ({
-      in: path,
-      out: path.replace(/^src\/|\.ts$/g, ""),
-    })),
+    ...["src/server.ts", "src/promtool.ts"]
+      .filter((path) => existsSync(path))
+      .map((path) => ({
+        in: path,
+        out: path.replace(/^src\/|\.ts$/g, ""),
+      })),
     ...threads.map((name) => ({ in: `src/runtime/${name}`, out: name.replace(/\.ts$/, "") })),
-    ...benches.map((name) => ({ in: `bench/end-to-end/${name}`, out: `bench/${name.replace(/\.bench\.ts$/, "")}` })),
+    ...benches.map((name) => ({
+      in: `bench/end-to-end/${name}`,
+      out: `bench/${name.replace(/\.bench\.ts$/, "")}`,
+    })),
   ],
   outdir: "dist",
   bundle: true,
@@ -43,7 +48,11 @@ await build({
 });
 
 if (!process.argv.includes("--no-ui")) {
-  execFileSync(node, ["node_modules/vite/bin/vite.js", "build", "-c", "src/ui/vite.config.ts", "--logLevel", "warn"], {
-    stdio: "inherit",
-  });
+  execFileSync(
+    node,
+    ["node_modules/vite/bin/vite.js", "build", "-c", "src/ui/vite.config.ts", "--logLevel", "warn"],
+    {
+      stdio: "inherit",
+    },
+  );
 }

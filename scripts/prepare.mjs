@@ -25,7 +25,8 @@ function installPackages() {
 function buildIfStale() {
   const stamp = "dist/.built";
   const newest = newestChange(["src", "bench", "scripts", "package.json", "package-lock.json"]);
-  if (existsSync(stamp) && statSync(stamp).mtimeMs > newest && existsSync("src/kernels/kernels-wasm.ts")) return;
+  if (existsSync(stamp) && statSync(stamp).mtimeMs > newest && existsSync("src/kernels/kernels-wasm.ts"))
+    return;
   console.log("building …");
   execFileSync(process.execPath, ["scripts/build.mjs"], { stdio: "inherit" });
   mkdirSync("dist", { recursive: true });
@@ -54,7 +55,8 @@ function installPeers() {
     chromium: "chromium",
   };
   const missing = Object.keys(peers).filter((program) => spawnSync("which", [program]).status !== 0);
-  if (missing.length === 0 || process.getuid?.() !== 0 || spawnSync("which", ["apt-get"]).status !== 0) return;
+  if (missing.length === 0 || process.getuid?.() !== 0 || spawnSync("which", ["apt-get"]).status !== 0)
+    return;
   console.log(`installing the test peers ${missing.join(", ")} …`);
   // The packages would start their services at once, on the ports our users know: forbid it while they install.
   const policy = "/usr/sbin/policy-rc.d";
@@ -65,7 +67,14 @@ function installPeers() {
     execFileSync("apt-get", ["update", "-qq"], { stdio: ["ignore", "ignore", "inherit"], env });
     execFileSync(
       "apt-get",
-      ["install", "-y", "-qq", "--no-install-recommends", ...missing.map((name) => peers[name]), "fonts-dejavu-core"],
+      [
+        "install",
+        "-y",
+        "-qq",
+        "--no-install-recommends",
+        ...missing.map((name) => peers[name]),
+        "fonts-dejavu-core",
+      ],
       { stdio: ["ignore", "ignore", "inherit"], env },
     );
   } catch (error) {

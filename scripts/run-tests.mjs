@@ -26,7 +26,9 @@ if (existsSync(report)) {
   failed = results.numFailedTests;
   skipped = results.numPendingTests + results.numTodoTests;
   // A file that could not even be loaded holds no test, and is a failure all the same.
-  failed += results.testResults.filter((file) => file.status === "failed" && file.assertionResults.length === 0).length;
+  failed += results.testResults.filter(
+    (file) => file.status === "failed" && file.assertionResults.length === 0,
+  ).length;
   rmSync(report);
 }
 if (status !== 0 && failed === 0) failed = 1;

@@ -3,7 +3,14 @@ import type { Matcher } from "../model/matcher.ts";
 import { StorageError, type Queryable } from "../model/storage.ts";
 import type { PromqlEngine } from "../promql/engine.ts";
 import { QueryCancelledError, QueryTimeoutError, ExecutionError } from "../promql/limits.ts";
-import { collectSelectors, exprToJson, ParseError, parseExpr, parseMetricSelector, prettyExpr } from "../promql/parse/index.ts";
+import {
+  collectSelectors,
+  exprToJson,
+  ParseError,
+  parseExpr,
+  parseMetricSelector,
+  prettyExpr,
+} from "../promql/parse/index.ts";
 import type { ParserOptions } from "../promql/parse/ast.ts";
 import type { QueryResult } from "../promql/value.ts";
 import { ApiError } from "./api-error.ts";
@@ -65,7 +72,8 @@ export function answerQueryTask(task: QueryTask, services: QueryServices): Query
     return {
       status: apiError.status,
       parts: errorEnvelope(apiError),
-      report: task.kind === "instant" || task.kind === "range" ? { ...emptyReport, error: apiError.message } : null,
+      report:
+        task.kind === "instant" || task.kind === "range" ? { ...emptyReport, error: apiError.message } : null,
     };
   }
 }
@@ -91,7 +99,8 @@ export function toApiError(error: unknown): ApiError {
   if (error instanceof QueryCancelledError) return new ApiError("canceled", error.message);
   if (error instanceof ExecutionError) return new ApiError("execution", error.message);
   if (error instanceof StorageError) return new ApiError("internal", error.message);
-  if (error instanceof Error && error.name === "QueryMemoryError") return new ApiError("execution", error.message);
+  if (error instanceof Error && error.name === "QueryMemoryError")
+    return new ApiError("execution", error.message);
   return new ApiError("execution", error instanceof Error ? error.message : String(error));
 }
 
@@ -141,10 +150,16 @@ function answerQuery(task: InstantQueryTask | RangeQueryTask, services: QuerySer
 function truncate(result: QueryResult, limit: number): { result: QueryResult; isTruncated: boolean } {
   const { value } = result;
   if (limit > 0 && value.type === "vector" && value.samples.length > limit) {
-    return { result: { ...result, value: { ...value, samples: value.samples.slice(0, limit) } }, isTruncated: true };
+    return {
+      result: { ...result, value: { ...value, samples: value.samples.slice(0, limit) } },
+      isTruncated: true,
+    };
   }
   if (limit > 0 && value.type === "matrix" && value.series.length > limit) {
-    return { result: { ...result, value: { ...value, series: value.series.slice(0, limit) } }, isTruncated: true };
+    return {
+      result: { ...result, value: { ...value, series: value.series.slice(0, limit) } },
+      isTruncated: true,
+    };
   }
   return { result, isTruncated: false };
 }
@@ -244,7 +259,10 @@ function checkLimits(limits: QueryLimits): void {
   if (Date.now() > limits.deadlineMs) throw new QueryTimeoutError("query execution");
 }
 
-function answerLabels(task: LabelNamesTask | LabelValuesTask, { queryable, limits }: QueryServices): QueryAnswer {
+function answerLabels(
+  task: LabelNamesTask | LabelValuesTask,
+  { queryable, limits }: QueryServices,
+): QueryAnswer {
   const selectors = task.matches.length === 0 ? [[]] : parseMatches(task.matches, false);
   const querier = queryable.querier(task.startMs, task.endMs);
   try {
@@ -271,7 +289,10 @@ function compareUtf8Strings(a: string, b: string): number {
 
 function labelsAnswer(values: string[], limit: number): QueryAnswer {
   const isTruncated = limit > 0 && values.length > limit;
-  return success((out) => out.json(isTruncated ? values.slice(0, limit) : values), isTruncated ? [TRUNCATED] : []);
+  return success(
+    (out) => out.json(isTruncated ? values.slice(0, limit) : values),
+    isTruncated ? [TRUNCATED] : [],
+  );
 }
 
 function answerExemplars(task: ExemplarsTask, { queryable, parserOptions }: QueryServices): QueryAnswer {

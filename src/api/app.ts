@@ -49,8 +49,10 @@ export async function createApp(ports: Ports, options: ApiOptions): Promise<Fast
   const known = new KnownRoutes();
   app.addHook("onRoute", (route) => known.add(route.method, route.url));
 
-  app.addContentTypeParser("application/x-www-form-urlencoded", { parseAs: "string" }, (_request, body, done) =>
-    done(null, body),
+  app.addContentTypeParser(
+    "application/x-www-form-urlencoded",
+    { parseAs: "string" },
+    (_request, body, done) => done(null, body),
   );
   // Other bodies are not looked at by the routes here, as Prometheus does not.
   app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, _body, done) => done(null, null));
@@ -133,7 +135,8 @@ async function webPage(scope: FastifyInstance, options: ApiOptions): Promise<voi
     return;
   }
   const page = renderIndex(readFileSync(indexPath, "utf8"), options);
-  for (const path of uiPages) scope.get(path, (_request, reply) => reply.type("text/html; charset=utf-8").send(page));
+  for (const path of uiPages)
+    scope.get(path, (_request, reply) => reply.type("text/html; charset=utf-8").send(page));
   await scope.register(staticFiles, {
     root: uiDirectory,
     prefix: "/",

@@ -27,6 +27,9 @@ function atMostTen(annotations: readonly string[], kind: "warning" | "info"): st
 
 export function errorEnvelope(error: ApiError): Uint8Array[] {
   return [
-    Buffer.from(JSON.stringify({ status: "error", errorType: error.errorType, error: error.message }), "utf8"),
+    Buffer.from(
+      JSON.stringify({ status: "error", errorType: error.errorType, error: error.message }),
+      "utf8",
+    ),
   ];
 }

@@ -21,7 +21,9 @@ export class JsonBytes {
   finish(): Uint8Array[] {
     // A transferred part takes its whole memory along: don't send mostly empty ones.
     const last =
-      this.length === this.buffer.length ? this.buffer : Uint8Array.prototype.slice.call(this.buffer, 0, this.length);
+      this.length === this.buffer.length
+        ? this.buffer
+        : Uint8Array.prototype.slice.call(this.buffer, 0, this.length);
     this.finished.push(last);
     return this.finished;
   }
@@ -74,7 +76,9 @@ export class JsonBytes {
     this.ascii("{");
     for (let i = 0; i < pairs.length; i += 2) {
       if (i > 0) this.ascii(",");
-      this.string(pairs[i]!).ascii(":").string(pairs[i + 1]!);
+      this.string(pairs[i]!)
+        .ascii(":")
+        .string(pairs[i + 1]!);
     }
     return this.ascii("}");
   }

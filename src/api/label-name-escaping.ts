@@ -5,7 +5,7 @@
 export function unescapeLabelName(name: string): string {
   if (!name.startsWith("U__")) return name;
   let decoded = "";
-  for (let i = 3; i < name.length; ) {
+  for (let i = 3; i < name.length;) {
     if (name[i] !== "_") {
       decoded += name[i++];
       continue;

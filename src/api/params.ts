@@ -35,7 +35,8 @@ export class Params {
 
   /** For the routes that refuse what the others drop in silence. */
   requireWellFormed(): void {
-    if (this.isMalformed) throw new ApiError("bad_data", "error parsing form values: invalid URL escape or semicolon");
+    if (this.isMalformed)
+      throw new ApiError("bad_data", "error parsing form values: invalid URL escape or semicolon");
   }
 }
 
@@ -85,7 +86,9 @@ export function parseTime(text: string): number {
   if (text === MIN_TIME_TEXT) return MIN_TIME_MS;
   if (text === MAX_TIME_TEXT) return MAX_TIME_MS;
   if (rfc3339Pattern.test(text)) {
-    const ms = Date.parse(text.replace(/\.(\d+)/, (_, digits: string) => `.${digits.slice(0, 3).padEnd(3, "0")}`));
+    const ms = Date.parse(
+      text.replace(/\.(\d+)/, (_, digits: string) => `.${digits.slice(0, 3).padEnd(3, "0")}`),
+    );
     if (!Number.isNaN(ms)) return ms;
   }
   throw new Error(`cannot parse ${JSON.stringify(text)} to a valid timestamp`);
@@ -148,7 +151,8 @@ export function limitParam(params: Params, name = "limit"): number {
 
 /** @throws Error with the text of Go's strconv.Atoi */
 export function parseGoInteger(text: string): number {
-  if (!/^[+-]?\d+$/.test(text)) throw new Error(`strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`);
+  if (!/^[+-]?\d+$/.test(text))
+    throw new Error(`strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`);
   const value = Number(text);
   if (Math.abs(value) > 2 ** 63) {
     throw new Error(`strconv.Atoi: parsing ${JSON.stringify(text)}: value out of range`);

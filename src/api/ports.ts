@@ -48,13 +48,19 @@ export interface TargetMetadata {
 
 export interface TargetsPort {
   active(): Promise<readonly ActiveTargetBody[]>;
-  dropped(): Promise<{ readonly targets: readonly DroppedTargetBody[]; readonly counts: Readonly<Record<string, number>> }>;
+  dropped(): Promise<{
+    readonly targets: readonly DroppedTargetBody[];
+    readonly counts: Readonly<Record<string, number>>;
+  }>;
   scrapePools(): Promise<readonly string[]>;
   /** The pool's configuration as YAML, or null if there is no such pool. */
   scrapePoolConfig(pool: string): Promise<string | null>;
   /** Metadata by active target. */
   metadata(): Promise<
-    readonly { readonly target: Readonly<Record<string, string>>; readonly metadata: readonly TargetMetadata[] }[]
+    readonly {
+      readonly target: Readonly<Record<string, string>>;
+      readonly metadata: readonly TargetMetadata[];
+    }[]
   >;
   relabelSteps(pool: string, labels: Readonly<Record<string, string>>): Promise<RelabelStepsData | null>;
   alertmanagers(): Promise<AlertmanagersData>;

@@ -53,7 +53,10 @@ function writeValue(out: JsonBytes, value: QueryValue): void {
         if (series.histogramTimes.length > 0) {
           out.ascii(`,"histograms":[`);
           for (let i = 0; i < series.histogramTimes.length; i++) {
-            out.ascii(i > 0 ? ",[" : "[").timestamp(series.histogramTimes[i]!).ascii(",");
+            out
+              .ascii(i > 0 ? ",[" : "[")
+              .timestamp(series.histogramTimes[i]!)
+              .ascii(",");
             writeHistogram(out, series.histograms[i]!);
             out.ascii("]");
           }

@@ -31,11 +31,17 @@ export class KnownRoutes {
 function matchesPattern(pattern: string, path: string): boolean {
   const wanted = pattern.split("/");
   const given = path.split("/");
-  return wanted.length === given.length && wanted.every((part, i) => part.startsWith(":") || part === given[i]);
+  return (
+    wanted.length === given.length && wanted.every((part, i) => part.startsWith(":") || part === given[i])
+  );
 }
 
 /** 405 for a known path, a redirect for a near miss, else 404; as Prometheus's router answers. */
-export function answerUnknownRoute(known: KnownRoutes, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+export function answerUnknownRoute(
+  known: KnownRoutes,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
   const [path = "/", ...rest] = request.url.split("?");
   const methods = known.methodsOf(path);
   if (methods) {

@@ -86,7 +86,8 @@ export class QueryPool {
   run(task: QueryTask, signal: AbortSignal): Promise<QueryAnswer> {
     const now = Date.now();
     const asked = "timeoutMs" in task ? task.timeoutMs : null;
-    const timeoutMs = asked === null ? this.options.timeoutMs : Math.min(Math.max(asked, 0), this.options.timeoutMs);
+    const timeoutMs =
+      asked === null ? this.options.timeoutMs : Math.min(Math.max(asked, 0), this.options.timeoutMs);
     return new Promise((resolve) => {
       if (this.isClosed) return resolve(failure("unavailable", "the server is stopping"));
       const request: Request = {
@@ -138,12 +139,16 @@ export class QueryPool {
 
   async close(): Promise<void> {
     this.isClosed = true;
-    for (const request of [...this.waiting]) this.settle(request, failure("unavailable", "the server is stopping"));
+    for (const request of [...this.waiting])
+      this.settle(request, failure("unavailable", "the server is stopping"));
     await Promise.all(Object.values(this.lanes).map((lane) => lane.close()));
   }
 }
 
-function failure(errorType: "execution" | "timeout" | "unavailable" | "canceled", message: string): QueryAnswer {
+function failure(
+  errorType: "execution" | "timeout" | "unavailable" | "canceled",
+  message: string,
+): QueryAnswer {
   const error = new ApiError(errorType, message);
   return { status: error.status, parts: errorEnvelope(error), report: null };
 }
@@ -259,7 +264,8 @@ class LaneThreads {
     for (;;) {
       const request = this.queue.shift();
       if (!request) return null;
-      if (request.signal.aborted) this.on.onSettled(request, failure("canceled", "query was canceled in query execution"));
+      if (request.signal.aborted)
+        this.on.onSettled(request, failure("canceled", "query was canceled in query execution"));
       else if (Date.now() > request.deadlineMs) {
         this.on.onSettled(request, failure("timeout", "query timed out in query execution"));
       } else return request;

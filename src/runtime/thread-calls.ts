@@ -29,7 +29,10 @@ const MAX_WAITING_CALLS = 10_000;
 /** The calling end: `call` sends and waits for the answer. */
 export class ThreadCaller<Offered extends Calls> {
   private nextId = 1;
-  private readonly waiting = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>();
+  private readonly waiting = new Map<
+    number,
+    { resolve: (value: never) => void; reject: (error: Error) => void }
+  >();
 
   constructor(private readonly port: Worker | MessagePort) {
     port.on("message", (message: ResultMessage) => {
@@ -47,7 +50,9 @@ export class ThreadCaller<Offered extends Calls> {
     transfer: readonly TransferListItem[] = [],
   ): Promise<Result<Offered[Name]>> {
     if (this.waiting.size >= MAX_WAITING_CALLS) {
-      return Promise.reject(new ThreadGoneError(`cannot call ${name}: ${MAX_WAITING_CALLS} calls are waiting`));
+      return Promise.reject(
+        new ThreadGoneError(`cannot call ${name}: ${MAX_WAITING_CALLS} calls are waiting`),
+      );
     }
     const id = this.nextId++;
     const message: CallMessage = { type: "call", id, name, args };

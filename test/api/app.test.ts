@@ -12,8 +12,15 @@ async function get(url: string, over: Parameters<typeof fakePorts>[0] = {}, opti
 
 describe("parameters of a query", () => {
   test("come from the URL, times in seconds become milliseconds", async () => {
-    const { tasks } = await get("/api/v1/query_range?query=up&start=100.5&end=2001-09-09T01:46:40Z&step=90000000");
-    expect(tasks[0]).toMatchObject({ kind: "range", startMs: 100_500, endMs: 1_000_000_000_000, stepMs: 9e10 });
+    const { tasks } = await get(
+      "/api/v1/query_range?query=up&start=100.5&end=2001-09-09T01:46:40Z&step=90000000",
+    );
+    expect(tasks[0]).toMatchObject({
+      kind: "range",
+      startMs: 100_500,
+      endMs: 1_000_000_000_000,
+      stepMs: 9e10,
+    });
   });
 
   test("come from a posted form first, from the URL else", async () => {
@@ -34,15 +41,30 @@ describe("parameters of a query", () => {
   });
 
   test.each([
-    ["query?query=up&time=yesterday", `invalid parameter "time": invalid time value for 'time': cannot parse "yesterday" to a valid timestamp`],
+    [
+      "query?query=up&time=yesterday",
+      `invalid parameter "time": invalid time value for 'time': cannot parse "yesterday" to a valid timestamp`,
+    ],
     ["query_range?query=up&end=1&step=1", `invalid parameter "start": cannot parse "" to a valid timestamp`],
-    ["query_range?query=up&start=2&end=1&step=1", `invalid parameter "end": end timestamp must not be before start time`],
-    ["query_range?query=up&start=1&end=2&step=0", `invalid parameter "step": zero or negative query resolution step widths are not accepted. Try a positive integer`],
-    ["query_range?query=up&start=0&end=11001&step=1", "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)"],
+    [
+      "query_range?query=up&start=2&end=1&step=1",
+      `invalid parameter "end": end timestamp must not be before start time`,
+    ],
+    [
+      "query_range?query=up&start=1&end=2&step=0",
+      `invalid parameter "step": zero or negative query resolution step widths are not accepted. Try a positive integer`,
+    ],
+    [
+      "query_range?query=up&start=0&end=11001&step=1",
+      "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)",
+    ],
     ["query?query=up&limit=-1", `invalid parameter "limit": limit must be non-negative`],
     ["query?query=up&limit=x", `invalid parameter "limit": strconv.Atoi: parsing "x": invalid syntax`],
     ["query?query=up&timeout=soon", `invalid parameter "timeout": cannot parse "soon" to a valid duration`],
-    ["query?query=up&lookback_delta=soon", `error parsing lookback delta duration: cannot parse "soon" to a valid duration`],
+    [
+      "query?query=up&lookback_delta=soon",
+      `error parsing lookback delta duration: cannot parse "soon" to a valid duration`,
+    ],
     ["series", "no match[] parameter provided"],
     ["status/tsdb?limit=0", `invalid parameter "limit": limit must be a positive number`],
     ["rules?type=magic", `invalid parameter "type": not supported value "magic"`],

@@ -29,7 +29,9 @@ describe("sample values", () => {
   });
 
   test("print by the fast paths exactly as by the slow one", () => {
-    const decimals = fc.tuple(fc.integer(), fc.integer({ min: 0, max: 8 })).map(([n, places]) => n / 10 ** places);
+    const decimals = fc
+      .tuple(fc.integer(), fc.integer({ min: 0, max: 8 }))
+      .map(([n, places]) => n / 10 ** places);
     const anything = fc.oneof(fc.double(), fc.integer(), fc.maxSafeInteger(), decimals);
     fc.assert(
       fc.property(anything, (value) => {

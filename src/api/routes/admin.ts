@@ -50,7 +50,10 @@ export function adminRoutes(app: FastifyInstance, { admin }: Ports): void {
         try {
           skipHead = parseGoBoolean(text);
         } catch (cause) {
-          throw ApiError.invalidParameter("skip_head", `unable to parse boolean: ${(cause as Error).message}`);
+          throw ApiError.invalidParameter(
+            "skip_head",
+            `unable to parse boolean: ${(cause as Error).message}`,
+          );
         }
       }
       return sendData(reply, { name: await admin.snapshot(skipHead) });

@@ -26,7 +26,10 @@ export function rulesRoutes(app: FastifyInstance, { rules }: Ports): void {
 function filterGroups(groups: readonly RuleGroupBody[], params: Params): RuleGroupBody[] {
   const type = params.getFromUrl("type").toLowerCase();
   if (type !== "" && type !== "alert" && type !== "record") {
-    throw ApiError.invalidParameter("type", `not supported value ${JSON.stringify(params.getFromUrl("type"))}`);
+    throw ApiError.invalidParameter(
+      "type",
+      `not supported value ${JSON.stringify(params.getFromUrl("type"))}`,
+    );
   }
   const names = new Set(params.getAll("rule_name[]"));
   const groupNames = new Set(params.getAll("rule_group[]"));
@@ -37,11 +40,15 @@ function filterGroups(groups: readonly RuleGroupBody[], params: Params): RuleGro
     try {
       excludeAlerts = parseGoBoolean(excludeText.toLowerCase());
     } catch (cause) {
-      throw ApiError.invalidParameter("exclude_alerts", `error converting exclude_alerts: ${(cause as Error).message}`);
+      throw ApiError.invalidParameter(
+        "exclude_alerts",
+        `error converting exclude_alerts: ${(cause as Error).message}`,
+      );
     }
   }
   const isWanted = (rule: RuleBody) =>
-    (type === "" || (type === "alert") === (rule.type === "alerting")) && (names.size === 0 || names.has(rule.name));
+    (type === "" || (type === "alert") === (rule.type === "alerting")) &&
+    (names.size === 0 || names.has(rule.name));
   return groups
     .filter((group) => groupNames.size === 0 || groupNames.has(group.name))
     .filter((group) => files.size === 0 || files.has(group.file))
@@ -68,7 +75,10 @@ function page(groups: RuleGroupBody[], params: Params): { groups: RuleGroupBody[
   try {
     limit = parseGoInteger(limitText);
   } catch (cause) {
-    throw ApiError.invalidParameter("group_limit", `group_limit needs to be a valid number: ${(cause as Error).message}`);
+    throw ApiError.invalidParameter(
+      "group_limit",
+      `group_limit needs to be a valid number: ${(cause as Error).message}`,
+    );
   }
   if (limit <= 0) throw ApiError.invalidParameter("group_limit", "group_limit needs to be greater than 0");
   const start = token === "" ? 0 : groups.findIndex((group) => tokenOf(group) === token);

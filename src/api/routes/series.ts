@@ -31,7 +31,11 @@ export function seriesRoutes(app: FastifyInstance, ports: Ports, _options: ApiOp
   app.get<{ Params: { name: string } }>("/api/v1/label/:name/values", { config }, (request, reply) => {
     const name = unescapeLabelName(request.params.name);
     if (name === "") throw new ApiError("bad_data", `invalid label name: ${JSON.stringify(name)}`);
-    return answerTask(ports.queries, request, reply, { kind: "labelValues", name, ...lookup(paramsOf(request)) });
+    return answerTask(ports.queries, request, reply, {
+      kind: "labelValues",
+      name,
+      ...lookup(paramsOf(request)),
+    });
   });
 }
 

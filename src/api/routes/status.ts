@@ -11,7 +11,9 @@ const MAX_TSDB_LIMIT = 10_000;
 
 export function statusRoutes(app: FastifyInstance, { status, metrics }: Ports): void {
   const config = { needsReady: true };
-  app.get("/api/v1/status/config", { config }, (_request, reply) => sendData(reply, { yaml: status.config() }));
+  app.get("/api/v1/status/config", { config }, (_request, reply) =>
+    sendData(reply, { yaml: status.config() }),
+  );
   app.get("/api/v1/status/flags", { config }, (_request, reply) => sendData(reply, status.flags()));
   app.get("/api/v1/status/buildinfo", { config }, (_request, reply) => sendData(reply, status.buildInfo));
   app.get("/api/v1/status/runtimeinfo", { config }, async (_request, reply) =>
@@ -27,7 +29,8 @@ export function statusRoutes(app: FastifyInstance, { status, metrics }: Ports): 
         limit = 0;
       }
       if (limit < 1) throw ApiError.invalidParameter("limit", "limit must be a positive number");
-      if (limit > MAX_TSDB_LIMIT) throw ApiError.invalidParameter("limit", `limit must not exceed ${MAX_TSDB_LIMIT}`);
+      if (limit > MAX_TSDB_LIMIT)
+        throw ApiError.invalidParameter("limit", `limit must not exceed ${MAX_TSDB_LIMIT}`);
     }
     return sendData(reply, await status.tsdb(limit));
   });

@@ -35,7 +35,10 @@ export function targetsRoutes(app: FastifyInstance, { targets }: Ports): void {
     if (pool === "") throw new ApiError("bad_data", "no scrapePool parameter provided");
     const yaml = await targets.scrapePoolConfig(pool);
     if (yaml === null) {
-      throw new ApiError("bad_data", `error retrieving scrape config: scrape pool ${JSON.stringify(pool)} not found`);
+      throw new ApiError(
+        "bad_data",
+        `error retrieving scrape config: scrape pool ${JSON.stringify(pool)} not found`,
+      );
     }
     return sendData(reply, { yaml });
   });
@@ -72,7 +75,10 @@ export function targetsRoutes(app: FastifyInstance, { targets }: Ports): void {
     }
     const steps = await targets.relabelSteps(pool, labels);
     if (steps === null) {
-      throw new ApiError("bad_data", `error retrieving scrape config: scrape pool ${JSON.stringify(pool)} not found`);
+      throw new ApiError(
+        "bad_data",
+        `error retrieving scrape config: scrape pool ${JSON.stringify(pool)} not found`,
+      );
     }
     return sendData(reply, steps);
   });

@@ -1,0 +1,5 @@
+// Not a bench: the process that serves the pages the others scrape. PORT SERIES CHURN
+import { servePages } from "../support/page-server.ts";
+
+const [port, series, churn] = process.argv.slice(2).map(Number);
+servePages({ port: port!, series: series!, churn: churn ?? 0 });
