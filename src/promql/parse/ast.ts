@@ -49,9 +49,19 @@ export type AtModifier =
 
 /** What `offset`, `[range]` and `[range:step]` hold: a constant, or an expression over step() and range(). */
 export type DurationExpr =
-  | { readonly kind: "number"; readonly seconds: number; readonly isDuration: boolean; readonly position: Position }
+  | {
+      readonly kind: "number";
+      readonly seconds: number;
+      readonly isDuration: boolean;
+      readonly position: Position;
+    }
   | { readonly kind: "step" | "range"; readonly position: Position }
-  | { readonly kind: "unary"; readonly op: "+" | "-"; readonly operand: DurationExpr; readonly position: Position }
+  | {
+      readonly kind: "unary";
+      readonly op: "+" | "-";
+      readonly operand: DurationExpr;
+      readonly position: Position;
+    }
   | {
       readonly kind: "binary";
       readonly op: "+" | "-" | "*" | "/" | "%" | "^" | "min_of" | "max_of";
@@ -79,7 +89,7 @@ export interface VectorSelector extends Node, Shifted {
   readonly kind: "vectorSelector";
   /** The name written before the braces, or "" (a name inside the braces is only a matcher). */
   readonly name: string;
-  /** All conditions, the name's equality included, in the order written. */
+  /** All conditions in the order written, then the equality of the name before the braces if there is one. */
   readonly matchers: readonly Matcher[];
   readonly extension: RangeExtension | null;
 }
@@ -109,7 +119,10 @@ export interface Call extends Node {
 export interface FunctionSignature {
   readonly name: string;
   readonly argTypes: readonly ValueType[];
-  /** 0: exactly argTypes; n > 0: the last n types are optional; -1: the last type may repeat from 0 times on. */
+  /**
+   * 0: exactly argTypes. Otherwise the last of argTypes may be left out, and may stand up to `variadic` times in all
+   * (-1: any number of times).
+   */
   readonly variadic: number;
   readonly returnType: ValueType;
   readonly isExperimental: boolean;
@@ -176,7 +189,7 @@ export interface Binary extends Node {
   readonly left: Expr;
   readonly right: Expr;
   readonly returnBool: boolean;
-  /** Null when one side is a scalar. */
+  /** Null when one side is a scalar. Set operators are many-to-many. */
   readonly matching: VectorMatching | null;
   /** Where the operator itself stands, for messages. */
   readonly opPosition: Position;
