@@ -15,7 +15,7 @@ import {
 import { freePort, type SpawnedServer } from "../../test/support/spawned-server.ts";
 import { processUsage } from "../support/process-usage.ts";
 import { geometricMean, median, quantile } from "../support/statistics.ts";
-import { writeWalFixture } from "../support/wal-fixture.ts";
+import { writeWalFixture } from "../../test/support/wal-fixture.ts";
 
 const { values } = parseArgs({
   options: {

@@ -4,14 +4,14 @@ import { StorageError, type Queryable } from "../model/storage.ts";
 import type { PromqlEngine } from "../promql/engine.ts";
 import { QueryCancelledError, QueryTimeoutError, ExecutionError } from "../promql/limits.ts";
 import {
-  collectSelectors,
   exprToJson,
   ParseError,
   parseExpr,
   parseMetricSelector,
   prettyExpr,
+  walk,
+  type ParserOptions,
 } from "../promql/parse/index.ts";
-import type { ParserOptions } from "../promql/parse/ast.ts";
 import type { QueryResult } from "../promql/value.ts";
 import { ApiError } from "./api-error.ts";
 import { errorEnvelope, successEnvelope } from "./envelope.ts";
@@ -63,9 +63,9 @@ export function answerQueryTask(task: QueryTask, services: QueryServices): Query
       case "exemplars":
         return answerExemplars(task, services);
       case "format":
-        return success((out) => out.json(prettyExpr(parse(task.query, services.parserOptions))));
+        return success((out) => out.json(prettyExpr(parseExpr(task.query, services.parserOptions))));
       case "parse":
-        return success((out) => out.json(exprToJson(parse(task.query, services.parserOptions))));
+        return success((out) => out.json(exprToJson(parseExpr(task.query, services.parserOptions))));
     }
   } catch (error) {
     const apiError = toApiError(error);
@@ -102,10 +102,6 @@ export function toApiError(error: unknown): ApiError {
   if (error instanceof Error && error.name === "QueryMemoryError")
     return new ApiError("execution", error.message);
   return new ApiError("execution", error instanceof Error ? error.message : String(error));
-}
-
-function parse(query: string, options: ParserOptions) {
-  return parseExpr(query, options);
 }
 
 // ───────────────────────────────────────────── queries ─────────────────────────────────────────────
@@ -184,9 +180,9 @@ function answerExplain(
 // ───────────────────────────────────────────── series and labels ─────────────────────────────────────────────
 
 /** The selectors of match[]. `wrap` says whether their errors name the parameter. */
-function parseMatches(matches: readonly string[], wrap: boolean): Matcher[][] {
+function parseMatches(matches: readonly string[], wrap: boolean): (readonly Matcher[])[] {
   return matches.map((text) => {
-    let matchers: Matcher[];
+    let matchers: readonly Matcher[];
     try {
       matchers = parseMetricSelector(text);
     } catch (cause) {
@@ -296,9 +292,11 @@ function labelsAnswer(values: string[], limit: number): QueryAnswer {
 }
 
 function answerExemplars(task: ExemplarsTask, { queryable, parserOptions }: QueryServices): QueryAnswer {
-  let selectors: (readonly Matcher[])[];
+  const selectors: (readonly Matcher[])[] = [];
   try {
-    selectors = collectSelectors(parse(task.query, parserOptions));
+    walk(parseExpr(task.query, parserOptions), (expr) => {
+      if (expr.kind === "vectorSelector") selectors.push(expr.matchers);
+    });
   } catch (error) {
     throw error instanceof ParseError ? new ApiError("bad_data", error.message) : error;
   }

@@ -19,7 +19,10 @@ export function fakePorts(over: {
       run: async (task) => {
         tasks.push(task);
         if ("query" in task && task.query === "broken(") {
-          const error = new ApiError("bad_data", `invalid parameter "query": 1:8: parse error: unclosed left parenthesis`);
+          const error = new ApiError(
+            "bad_data",
+            `invalid parameter "query": 1:8: parse error: unclosed left parenthesis`,
+          );
           return { status: 400, parts: errorEnvelope(error), report: null };
         }
         return { status: 200, parts: successEnvelope((out) => out.json([])), report: null };
@@ -50,7 +53,13 @@ export function fakePorts(over: {
       walReplay: () => ({ min: 0, max: 0, current: 0 }),
       features: () => ({}),
     },
-    lifecycle: { isEnabled: true, state: "ready", reload: async () => {}, quit: () => true, ...over.lifecycle },
+    lifecycle: {
+      isEnabled: true,
+      state: "ready",
+      reload: async () => {},
+      quit: () => true,
+      ...over.lifecycle,
+    },
     admin: {
       isEnabled: true,
       deleteSeries: async () => {},

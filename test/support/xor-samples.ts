@@ -22,7 +22,7 @@ const anyDelta = fc.oneof(
 );
 
 /** Values as they come: equal ones, counters, gauges, any bits at all, staleness markers. */
-const anyBits = fc.oneof(
+export const anyBits = fc.oneof(
   { weight: 4, arbitrary: fc.constant(bitsOf(1)) },
   { weight: 4, arbitrary: fc.integer({ min: 0, max: 100000 }).map(bitsOf) },
   { weight: 2, arbitrary: fc.double({ noNaN: true }).map(bitsOf) },
@@ -33,7 +33,7 @@ const anyBits = fc.oneof(
 /** 1 to 130 samples ascending in time. */
 export function anySamples(startTimes: fc.Arbitrary<number> = fc.integer({ min: -(2 ** 40), max: 2 ** 42 })) {
   return fc
-    .tuple(startTimes, fc.array(fc.tuple(anyDelta, anyBits), { minLength: 1, maxLength: 130 }))
+    .tuple(startTimes, fc.array(fc.tuple(anyDelta, anyBits), { minLength: 1, maxLength: 130, size: "max" }))
     .map(([start, steps]): OracleSample[] => {
       let timeMs = BigInt(start);
       return steps.map(([delta, bits]) => {

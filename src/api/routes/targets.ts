@@ -15,7 +15,7 @@ export function targetsRoutes(app: FastifyInstance, { targets }: Ports): void {
     const params = paramsOf(request);
     const state = params.getFromUrl("state").toLowerCase();
     const pool = params.getFromUrl("scrapePool");
-    const isInPool = (target: { scrapePool: string }) => pool === "" || target.scrapePool === pool;
+    const isInPool = (target: { scrapePool?: string }) => pool === "" || target.scrapePool === pool;
     const showActive = state === "" || state === "any" || state === "active";
     const showDropped = state === "" || state === "any" || state === "dropped";
     const dropped = showDropped ? await targets.dropped() : null;
@@ -97,7 +97,7 @@ export function targetsRoutes(app: FastifyInstance, { targets }: Ports): void {
 }
 
 /** The parser is loaded for this alone: queries are parsed on their own threads. */
-async function matchTarget(text: string): Promise<Matcher[]> {
+async function matchTarget(text: string): Promise<readonly Matcher[]> {
   if (text === "") return [];
   const { parseMetricSelector } = await import("../../promql/parse/index.ts");
   try {

@@ -56,8 +56,16 @@ export function writeWalFixture(options: {
         advance(values, base, i, random);
       }
       const words = new Uint32Array(values.buffer, 8 * base, 2 * SERIES_PER_INSTANCE);
-      // Instances are scraped one after the other, each at its own offset in the interval.
-      encodeSamplesRecord(writer, 0, refs, timeMs + ((instance * 97) % stepMs), words, SERIES_PER_INSTANCE);
+      // Instances are scraped one after the other, each at its own offset in the interval, and never on the full
+      // second: there 2.42 and 3.x differ on whether the left end of a range is in it.
+      encodeSamplesRecord(
+        writer,
+        0,
+        refs,
+        timeMs + 7 + ((instance * 97) % (stepMs - 100)),
+        words,
+        SERIES_PER_INSTANCE,
+      );
       wal.append(writer.written());
       samples += SERIES_PER_INSTANCE;
     }
