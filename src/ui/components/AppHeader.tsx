@@ -1,0 +1,228 @@
+import {
+  ActionIcon,
+  AppShell,
+  Group,
+  Menu,
+  Popover,
+  SegmentedControl,
+  Stack,
+  Switch,
+  Text,
+  Tooltip,
+  UnstyledButton,
+  useMantineColorScheme,
+} from "@mantine/core";
+import { NavLink, useLocation } from "react-router";
+import type { PageOptions } from "../page-options.ts";
+import { useSettings } from "../settings.tsx";
+import { Icon } from "./Icon.tsx";
+import { NarthexMark } from "./NarthexMark.tsx";
+import { NotificationBell } from "./NotificationBell.tsx";
+
+interface PageLink {
+  readonly to: string;
+  readonly name: string;
+  readonly inAgent: boolean;
+}
+
+const MAIN_PAGES: readonly PageLink[] = [
+  { to: "/query", name: "Query", inAgent: false },
+  { to: "/alerts", name: "Alerts", inAgent: false },
+  { to: "/rules", name: "Rules", inAgent: false },
+  { to: "/targets", name: "Targets", inAgent: true },
+];
+
+const STATUS_PAGES: readonly PageLink[] = [
+  { to: "/status", name: "Runtime and build", inAgent: true },
+  { to: "/tsdb-status", name: "TSDB", inAgent: false },
+  { to: "/config", name: "Configuration", inAgent: true },
+  { to: "/flags", name: "Flags", inAgent: true },
+  { to: "/service-discovery", name: "Service discovery", inAgent: true },
+  { to: "/alertmanager-discovery", name: "Alertmanagers", inAgent: false },
+];
+
+function shownPages(pages: readonly PageLink[], options: PageOptions): readonly PageLink[] {
+  return pages.filter(({ inAgent }) => inAgent || !options.agent);
+}
+
+function StatusMenu({ pages }: { pages: readonly PageLink[] }) {
+  const { pathname } = useLocation();
+  const current = pages.find(({ to }) => to === pathname);
+  return (
+    <Menu position="bottom-start" width={210}>
+      <Menu.Target>
+        <UnstyledButton className={current ? "nav-link active" : "nav-link"}>
+          {current ? `Status: ${current.name}` : "Status"}
+          <Icon name="chevronDown" size={14} />
+        </UnstyledButton>
+      </Menu.Target>
+      <Menu.Dropdown>
+        {pages.map(({ to, name }) => (
+          <Menu.Item key={to} component={NavLink} to={to}>
+            {name}
+          </Menu.Item>
+        ))}
+      </Menu.Dropdown>
+    </Menu>
+  );
+}
+
+function SettingsMenu() {
+  const { settings, change } = useSettings();
+  const { colorScheme, setColorScheme } = useMantineColorScheme();
+  const toggles = [
+    ["completion", "Complete while typing"],
+    ["highlighting", "Colour expressions"],
+    ["linter", "Mark mistakes while typing"],
+    ["history", "Remember queries in this browser"],
+    ["infos", "Show the infos of a query"],
+  ] as const;
+  return (
+    <Popover position="bottom-end" width={290} trapFocus withArrow shadow="md">
+      <Popover.Target>
+        <Tooltip label="Settings">
+          <ActionIcon variant="subtle" color="gray" size="lg" aria-label="Settings">
+            <Icon name="settings" />
+          </ActionIcon>
+        </Tooltip>
+      </Popover.Target>
+      <Popover.Dropdown>
+        <Stack gap="sm">
+          <div>
+            <Text size="xs" fw={600} c="dimmed" mb={4}>
+              Colour scheme
+            </Text>
+            <SegmentedControl
+              fullWidth
+              size="xs"
+              aria-label="Colour scheme"
+              value={colorScheme}
+              onChange={(value) => setColorScheme(value as "light" | "dark" | "auto")}
+              data={[
+                { value: "light", label: "Light" },
+                { value: "dark", label: "Dark" },
+                { value: "auto", label: "As the system" },
+              ]}
+            />
+          </div>
+          <div>
+            <Text size="xs" fw={600} c="dimmed" mb={4}>
+              Times are shown and read in
+            </Text>
+            <SegmentedControl
+              fullWidth
+              size="xs"
+              aria-label="Time zone"
+              value={settings.timeZone}
+              onChange={(value) => change({ timeZone: value as "local" | "utc" })}
+              data={[
+                { value: "local", label: "Local time" },
+                { value: "utc", label: "UTC" },
+              ]}
+            />
+          </div>
+          <Text size="xs" fw={600} c="dimmed" mb={-4}>
+            Query page
+          </Text>
+          {toggles.map(([name, label]) => (
+            <Switch
+              key={name}
+              size="xs"
+              label={label}
+              checked={settings[name]}
+              onChange={(event) => change({ [name]: event.currentTarget.checked })}
+            />
+          ))}
+        </Stack>
+      </Popover.Dropdown>
+    </Popover>
+  );
+}
+
+const NEXT_SCHEME = { light: "dark", dark: "auto", auto: "light" } as const;
+const SCHEME_ICONS = { light: "sun", dark: "moon", auto: "auto" } as const;
+
+function SchemeButton() {
+  const { colorScheme, setColorScheme } = useMantineColorScheme();
+  const next = NEXT_SCHEME[colorScheme];
+  const label = `Colour scheme: ${colorScheme}. Switch to ${next}`;
+  return (
+    <Tooltip label={label}>
+      <ActionIcon
+        variant="subtle"
+        color="gray"
+        size="lg"
+        aria-label={label}
+        onClick={() => setColorScheme(next)}
+      >
+        <Icon name={SCHEME_ICONS[colorScheme]} />
+      </ActionIcon>
+    </Tooltip>
+  );
+}
+
+/** The bar at the top of every page: where one can go, and what holds for all pages. */
+export function AppHeader({
+  options,
+  menuOpened,
+  onToggleMenu,
+}: {
+  options: PageOptions;
+  menuOpened: boolean;
+  onToggleMenu: () => void;
+}) {
+  const mainPages = shownPages(MAIN_PAGES, options);
+  const statusPages = shownPages(STATUS_PAGES, options);
+  return (
+    <AppShell.Header className="header">
+      <Group h="100%" px="md" gap="md" wrap="nowrap">
+        <NavLink
+          to={options.agent ? "/agent" : "/query"}
+          className="brand"
+          aria-label={`${options.title}: start page`}
+        >
+          <NarthexMark />
+          <span>{options.title}</span>
+        </NavLink>
+        <nav className="wide-nav" aria-label="Pages">
+          {mainPages.map(({ to, name }) => (
+            <NavLink key={to} to={to} className="nav-link">
+              {name}
+            </NavLink>
+          ))}
+          <StatusMenu pages={statusPages} />
+          {options.consolesLink && (
+            <a href={options.consolesLink} className="nav-link">
+              Consoles
+            </a>
+          )}
+        </nav>
+        <Group gap={4} ml="auto" wrap="nowrap">
+          <NotificationBell />
+          <SchemeButton />
+          <SettingsMenu />
+          <ActionIcon
+            className="narrow-only"
+            variant="subtle"
+            color="gray"
+            size="lg"
+            aria-label="Menu"
+            aria-expanded={menuOpened}
+            onClick={onToggleMenu}
+          >
+            <Icon name={menuOpened ? "close" : "menu"} />
+          </ActionIcon>
+        </Group>
+      </Group>
+      {menuOpened && (
+        <nav className="narrow-nav" aria-label="Pages">
+          {[...mainPages, ...statusPages].map(({ to, name }) => (
+            <NavLink key={to} to={to} className="nav-link">
+              {name}
+            </NavLink>
+          ))}
+        </nav>
+      )}
+    </AppShell.Header>
+  );
+}

@@ -1,0 +1,70 @@
+import { Alert, List, Progress, Text } from "@mantine/core";
+import { Icon } from "../components/Icon.tsx";
+import { useSettings } from "../settings.tsx";
+import { formatElapsed } from "../text/duration.ts";
+import { formatCount } from "../text/number.ts";
+
+/** How many series came, and how long it took. */
+export function AnswerSummary({
+  count,
+  noun = "series",
+  elapsedMs,
+  loading,
+}: {
+  count: number;
+  noun?: string;
+  elapsedMs: number;
+  loading: boolean;
+}) {
+  return (
+    <Text size="sm" c="dimmed" className="answer-summary" aria-live="polite">
+      {loading
+        ? "Running…"
+        : `${formatCount(count)} ${noun} · ${formatElapsed(Number((elapsedMs / 1000).toPrecision(3)))}`}
+    </Text>
+  );
+}
+
+/** A thin bar that moves while an answer is on its way; it keeps its place when there is none. */
+export function RunningBar({ running }: { running: boolean }) {
+  return (
+    <Progress
+      value={100}
+      size={2}
+      animated={running}
+      color={running ? "fennel" : "transparent"}
+      bg="transparent"
+      aria-hidden="true"
+    />
+  );
+}
+
+function NoteList({ notes }: { notes: readonly string[] }) {
+  if (notes.length === 1) return <Text size="sm">{notes[0]}</Text>;
+  return (
+    <List size="sm">
+      {notes.map((note) => (
+        <List.Item key={note}>{note}</List.Item>
+      ))}
+    </List>
+  );
+}
+
+/** What the server said beside the answer. */
+export function AnswerNotes({ warnings, infos }: { warnings: readonly string[]; infos: readonly string[] }) {
+  const { settings } = useSettings();
+  return (
+    <>
+      {warnings.length > 0 && (
+        <Alert color="yellow" icon={<Icon name="warning" />} title="Warning" mb="sm">
+          <NoteList notes={warnings} />
+        </Alert>
+      )}
+      {settings.infos && infos.length > 0 && (
+        <Alert color="blue" icon={<Icon name="info" />} title="Good to know" mb="sm">
+          <NoteList notes={infos} />
+        </Alert>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,57 @@
+import { createTheme, type MantineColorsTuple } from "@mantine/core";
+
+/** The green of the stalk: what can be clicked, and what is well. */
+const fennel: MantineColorsTuple = [
+  "#ecf8f1",
+  "#d8efe1",
+  "#afdec3",
+  "#82cca2",
+  "#5cbb86",
+  "#3fa870",
+  "#2f8f5d",
+  "#23744b",
+  "#1b5e3c",
+  "#12482d",
+];
+
+/** The fire it carries: what is wrong. */
+const ember: MantineColorsTuple = [
+  "#fff0eb",
+  "#ffdfd4",
+  "#ffbda6",
+  "#ff9873",
+  "#fb7848",
+  "#ee5c28",
+  "#d94a16",
+  "#b83a0d",
+  "#962f0b",
+  "#742409",
+];
+
+/** Greys with a breath of green, so that the dark page isn't a black one. */
+const dark: MantineColorsTuple = [
+  "#d6dcd8",
+  "#bcc5bf",
+  "#939d97",
+  "#717b75",
+  "#48524c",
+  "#37403b",
+  "#29312d",
+  "#1c2220",
+  "#161b19",
+  "#101412",
+];
+
+export const theme = createTheme({
+  primaryColor: "fennel",
+  primaryShade: { light: 7, dark: 6 },
+  colors: { fennel, ember, dark },
+  fontFamily: '"Inter Variable", Inter, "Segoe UI", Roboto, "Helvetica Neue", system-ui, sans-serif',
+  fontFamilyMonospace:
+    'ui-monospace, "JetBrains Mono", "SF Mono", SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace',
+  headings: { fontWeight: "650" },
+  defaultRadius: "md",
+  cursorType: "pointer",
+  fontSizes: { xs: "0.75rem", sm: "0.8125rem", md: "0.875rem", lg: "1rem", xl: "1.125rem" },
+  respectReducedMotion: true,
+});
