@@ -1,6 +1,7 @@
-import { compareLabels, type Labels } from "../model/labels.ts";
-import type { Matcher } from "../model/matcher.ts";
-import { StorageError, type Queryable } from "../model/storage.ts";
+import { compareLabels, METRIC_NAME, type Labels } from "../model/labels.ts";
+import { Matcher } from "../model/matcher.ts";
+import { isStaleMarker } from "../model/sample.ts";
+import { StorageError, type Queryable, type SampleColumns } from "../model/storage.ts";
 import type { PromqlEngine } from "../promql/engine.ts";
 import { QueryCancelledError, QueryTimeoutError, ExecutionError } from "../promql/limits.ts";
 import {
@@ -18,6 +19,7 @@ import { errorEnvelope, successEnvelope } from "./envelope.ts";
 import type { JsonBytes } from "./json-bytes.ts";
 import type {
   ExemplarsTask,
+  ForStateTask,
   InstantQueryTask,
   LabelNamesTask,
   LabelValuesTask,
@@ -25,6 +27,7 @@ import type {
   QueryReport,
   QueryTask,
   RangeQueryTask,
+  RuleQueryTask,
   SeriesTask,
 } from "./query-tasks.ts";
 import { writeQueryData } from "./result-json.ts";
@@ -35,6 +38,8 @@ export interface QueryServices {
   readonly queryable: Queryable;
   readonly parserOptions: ParserOptions;
   readonly limits: QueryLimits;
+  /** Columns to read series into, good for this task only. */
+  readonly columns: () => SampleColumns;
 }
 
 /** The bounds of one task, set by whoever hands it out. */
@@ -66,6 +71,10 @@ export function answerQueryTask(task: QueryTask, services: QueryServices): Query
         return success((out) => out.json(prettyExpr(parseExpr(task.query, services.parserOptions))));
       case "parse":
         return success((out) => out.json(exprToJson(parseExpr(task.query, services.parserOptions))));
+      case "rule":
+        return answerRule(task, services);
+      case "forState":
+        return answerForState(task, services);
     }
   } catch (error) {
     const apiError = toApiError(error);
@@ -141,6 +150,51 @@ function answerQuery(task: InstantQueryTask | RangeQueryTask, services: QuerySer
       error: null,
     },
   };
+}
+
+function answerRule(task: RuleQueryTask, { engine, limits }: QueryServices): QueryAnswer {
+  const { value, statistics } = engine.instant(task.query, task.timeMs, {
+    deadlineMs: limits.deadlineMs,
+    isCancelled: () => limits.isCancelled(),
+  });
+  if (value.type === "matrix") throw new ExecutionError("rule result is not a vector or scalar");
+  const report: QueryReport = {
+    samplesRead: statistics.samples.samplesRead,
+    totalQueryableSamples: statistics.samples.totalQueryableSamples,
+    prepareSeconds: statistics.timings.queryPreparationTime,
+    evalSeconds: statistics.timings.innerEvalTime,
+    sortSeconds: statistics.timings.resultSortTime,
+    error: null,
+  };
+  if (value.type !== "vector") return { status: 200, parts: [], report, value };
+  const samples = value.samples.map((sample) => ({
+    pairs: sample.labels.pairs,
+    value: sample.value,
+    histogram: sample.histogram,
+  }));
+  return { status: 200, parts: [], report, value: { ...value, samples } };
+}
+
+function answerForState(task: ForStateTask, { queryable, columns }: QueryServices): QueryAnswer {
+  const querier = queryable.querier(task.startMs, task.endMs);
+  try {
+    const matchers = [
+      new Matcher("=", METRIC_NAME, "ALERTS_FOR_STATE"),
+      new Matcher("=", "alertname", task.alertName),
+    ];
+    const set = querier.select(matchers, task.startMs, task.endMs);
+    const buffer = columns();
+    const samples: { pairs: readonly string[]; timeMs: number; value: number }[] = [];
+    for (let i = 0; i < set.count; i++) {
+      set.read(i, task.startMs, task.endMs, buffer);
+      const last = buffer.count - 1;
+      if (last < 0 || isStaleMarker(buffer.valueWords, last)) continue;
+      samples.push({ pairs: set.labels(i).pairs, timeMs: buffer.times[last]!, value: buffer.values[last]! });
+    }
+    return { status: 200, parts: [], report: null, value: { type: "lastSamples", samples } };
+  } finally {
+    querier.close();
+  }
 }
 
 function truncate(result: QueryResult, limit: number): { result: QueryResult; isTruncated: boolean } {

@@ -2,6 +2,8 @@
  * What a route asks of a query thread and what comes back: plain data, small, cloned between threads. The answer is
  * finished bytes, transferred.
  */
+import type { FloatHistogram } from "../model/histogram.ts";
+
 export type QueryTask =
   | InstantQueryTask
   | RangeQueryTask
@@ -11,7 +13,9 @@ export type QueryTask =
   | LabelValuesTask
   | FormatQueryTask
   | ParseQueryTask
-  | ExplainQueryTask;
+  | ExplainQueryTask
+  | RuleQueryTask
+  | ForStateTask;
 
 interface QueryOptions {
   readonly query: string;
@@ -83,12 +87,51 @@ export interface ParseQueryTask {
   readonly query: string;
 }
 
+/** An instant query whose answer is wanted as a value, not as JSON: a rule's. */
+export interface RuleQueryTask {
+  readonly kind: "rule";
+  readonly query: string;
+  readonly timeMs: number;
+}
+
+/** The newest sample of each ALERTS_FOR_STATE series of an alert, unless it is a staleness marker. */
+export interface ForStateTask {
+  readonly kind: "forState";
+  readonly alertName: string;
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+/** A query's value as plain data: label sets as flat arrays of names and values. */
+export type PlainValue =
+  | { readonly type: "scalar"; readonly timeMs: number; readonly value: number }
+  | { readonly type: "string"; readonly timeMs: number; readonly value: string }
+  | {
+      readonly type: "vector";
+      readonly timeMs: number;
+      readonly samples: readonly {
+        readonly pairs: readonly string[];
+        readonly value: number;
+        readonly histogram: FloatHistogram | null;
+      }[];
+    }
+  | {
+      readonly type: "lastSamples";
+      readonly samples: readonly {
+        readonly pairs: readonly string[];
+        readonly timeMs: number;
+        readonly value: number;
+      }[];
+    };
+
 /** A finished answer: the whole response body, in parts so that a large one needs no second copy. */
 export interface QueryAnswer {
   readonly status: number;
   readonly parts: readonly Uint8Array[];
   /** What the server counts and logs about it; null where no query ran. */
   readonly report: QueryReport | null;
+  /** Set instead of `parts` for the tasks that ask for a value. */
+  readonly value?: PlainValue;
 }
 
 export interface QueryReport {
