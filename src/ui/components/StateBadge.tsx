@@ -1,17 +1,17 @@
-import { Badge } from "@mantine/core";
 import type { AlertState, RuleHealth, TargetHealth } from "../../api/types.ts";
 
 type State = AlertState | RuleHealth | TargetHealth;
+type Tone = "good" | "warn" | "bad" | "neutral";
 
-const COLORS: Readonly<Record<State, string>> = {
-  up: "fennel",
-  ok: "fennel",
-  inactive: "fennel",
-  pending: "yellow",
-  firing: "red",
-  down: "red",
-  err: "red",
-  unknown: "gray",
+const TONES: Readonly<Record<State, Tone>> = {
+  up: "good",
+  ok: "good",
+  inactive: "good",
+  pending: "warn",
+  firing: "bad",
+  down: "bad",
+  err: "bad",
+  unknown: "neutral",
 };
 
 const NAMES: Partial<Record<State, string>> = { err: "error" };
@@ -19,9 +19,9 @@ const NAMES: Partial<Record<State, string>> = { err: "error" };
 /** A state in its colour and, for those who don't tell colours apart, in its word. */
 export function StateBadge({ state, count }: { state: State; count?: number }) {
   return (
-    <Badge color={COLORS[state] ?? "gray"} variant="light" radius="sm" className="state-badge">
+    <span className="state-badge" data-tone={TONES[state] ?? "neutral"}>
       {NAMES[state] ?? state}
       {count !== undefined && ` ${count}`}
-    </Badge>
+    </span>
   );
 }

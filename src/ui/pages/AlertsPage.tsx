@@ -75,7 +75,7 @@ function AnnotationList({ annotations }: { annotations: AlertBody["annotations"]
 function ActiveAlerts({ alerts }: { alerts: readonly AlertBody[] }) {
   const timeText = useTimeText();
   return (
-    <Table.ScrollContainer minWidth={720}>
+    <Table.ScrollContainer type="native" minWidth={720}>
       <Table verticalSpacing="xs" className="plain-table">
         <Table.Thead>
           <Table.Tr>

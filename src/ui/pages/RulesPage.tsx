@@ -31,7 +31,7 @@ function RuleRow({ rule }: { rule: RuleBody }) {
           <Text size="xs" c="dimmed">
             {rule.type === "alerting" ? "alert" : "record"}
           </Text>
-          {Object.keys(rule.labels).length > 0 && <LabelTags labels={rule.labels} />}
+          {Object.keys(rule.labels ?? {}).length > 0 && <LabelTags labels={rule.labels} />}
         </Group>
         <div className="expression-block">
           <PromqlLink expression={rule.query} />
@@ -84,7 +84,7 @@ function RuleGroup({ group, rules }: { group: RuleGroupBody; rules: readonly Rul
           </Text>
         </Group>
       </Group>
-      <Table.ScrollContainer minWidth={760}>
+      <Table.ScrollContainer type="native" minWidth={760}>
         <Table verticalSpacing="sm" className="plain-table">
           <Table.Thead>
             <Table.Tr>

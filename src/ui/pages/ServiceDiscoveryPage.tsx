@@ -1,5 +1,4 @@
 import {
-  Badge,
   Button,
   Group,
   Modal,
@@ -89,9 +88,9 @@ function RelabelSteps({ pool, labels }: { pool: string; labels: LabelsBody }) {
                       {index + 1}. {rule.action ?? "replace"}
                     </Text>
                     {!keep && (
-                      <Badge size="sm" color="red" variant="light" radius="sm">
+                      <span className="state-badge" data-tone="bad">
                         dropped
-                      </Badge>
+                      </span>
                     )}
                   </Group>
                   <LabelTags
@@ -142,7 +141,7 @@ function PoolCard({ pool, shown }: { pool: Pool; shown: readonly FoundTarget[] }
         <PoolConfigButton pool={pool.name} />
       </Group>
       {opened && (
-        <Table.ScrollContainer minWidth={760}>
+        <Table.ScrollContainer type="native" minWidth={760}>
           <Table verticalSpacing="sm" className="plain-table fixed">
             <Table.Thead>
               <Table.Tr>
@@ -161,9 +160,7 @@ function PoolCard({ pool, shown }: { pool: Pool; shown: readonly FoundTarget[] }
                     {target.labels ? (
                       <LabelTags labels={target.labels} />
                     ) : (
-                      <Badge color="gray" variant="light" radius="sm" className="state-badge">
-                        dropped by relabeling
-                      </Badge>
+                      <span className="state-badge">dropped by relabeling</span>
                     )}
                   </Table.Td>
                   <Table.Td ta="right">

@@ -125,7 +125,7 @@ function PoolCard({ pool, shown }: { pool: Pool; shown: readonly ActiveTargetBod
         <PoolConfigButton pool={pool.name} />
       </Group>
       {opened && (
-        <Table.ScrollContainer minWidth={860}>
+        <Table.ScrollContainer type="native" minWidth={860}>
           <Table verticalSpacing="sm" className="plain-table fixed">
             <Table.Thead>
               <Table.Tr>

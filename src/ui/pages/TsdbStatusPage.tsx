@@ -107,7 +107,7 @@ function BlockTable() {
           Blocks <span className="dim">{found.length}</span>
         </Text>
       </div>
-      <Table.ScrollContainer minWidth={820}>
+      <Table.ScrollContainer type="native" minWidth={820}>
         <Table verticalSpacing={6} className="plain-table">
           <Table.Thead>
             <Table.Tr>

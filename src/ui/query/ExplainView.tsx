@@ -165,25 +165,27 @@ function NodeRow({
       className={isSelected ? "explain-node selected" : "explain-node"}
       onClick={onSelect}
     >
-      <span className="explain-title">{nodeTitle(node)}</span>
-      <span className="explain-findings">
-        {findings.isFetching && <Loader size={12} />}
-        {findings.error && (
-          <Tooltip label={findings.error.message} multiline maw={420}>
-            <span className="explain-error">error</span>
-          </Tooltip>
-        )}
-        {findings.data && (
-          <>
-            <strong>{formatCount(findings.data.count)}</strong> {findings.data.noun}
-            <span className="dim"> · {formatElapsed(findings.data.elapsedMs / 1000)}</span>
-            {findings.data.labelCounts.slice(0, 4).map(([name, count]) => (
-              <span key={name} className="explain-label">
-                {name} {count}
-              </span>
-            ))}
-          </>
-        )}
+      <span className="explain-head">
+        <span className="explain-title">{nodeTitle(node)}</span>
+        <span className="explain-findings">
+          {findings.isFetching && <Loader size={12} />}
+          {findings.error && (
+            <Tooltip label={findings.error.message} multiline maw={420}>
+              <span className="explain-error">error</span>
+            </Tooltip>
+          )}
+          {findings.data && (
+            <>
+              <strong>{formatCount(findings.data.count)}</strong> {findings.data.noun}
+              <span className="dim"> · {formatElapsed(findings.data.elapsedMs / 1000)}</span>
+              {findings.data.labelCounts.slice(0, 4).map(([name, count]) => (
+                <span key={name} className="explain-label">
+                  {name} {count}
+                </span>
+              ))}
+            </>
+          )}
+        </span>
       </span>
       <span className="explain-meaning">{nodeMeaning(node)}</span>
     </button>

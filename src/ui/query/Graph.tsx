@@ -89,6 +89,7 @@ function plotOptions(
     legend: { show: false },
     focus: { alpha: 0.18 },
     cursor: {
+      y: false,
       points: { show: false },
       drag: { x: true, y: false, setScale: false, dist: 4 },
       bind: { dblclick: () => null },
@@ -105,7 +106,7 @@ function plotOptions(
       },
     },
     axes: [
-      { ...axis, space: 90, values: (_, splits) => timeTicks(splits, timeZone) },
+      { ...axis, space: 90, size: 34, values: (_, splits) => timeTicks(splits, timeZone) },
       {
         ...axis,
         gap: 6,
@@ -133,7 +134,7 @@ function plotOptions(
               return isolated && isolated.length > 0 ? [...isolated] : null;
             },
           },
-          ...(stacked && { fill: withAlpha(color, index === 0 ? 0.3 : 0.3) }),
+          ...(stacked && { fill: withAlpha(color, 0.3) }),
         };
       }),
     ],

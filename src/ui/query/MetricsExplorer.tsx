@@ -1,4 +1,4 @@
-import { Badge, Button, Group, Modal, Stack, Text, UnstyledButton } from "@mantine/core";
+import { Button, Group, Modal, Stack, Text, UnstyledButton } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useMemo, useState } from "react";
@@ -72,11 +72,7 @@ function MetricList({
               >
                 <span className="metric-entry-head">
                   <span className="metric-entry-name">{metric.name}</span>
-                  {metric.type && (
-                    <Badge size="xs" variant="light" color="gray" radius="sm">
-                      {metric.type}
-                    </Badge>
-                  )}
+                  {metric.type && <span className="state-badge">{metric.type}</span>}
                 </span>
                 <span className="metric-entry-help">{metric.help || "no description"}</span>
               </UnstyledButton>

@@ -87,7 +87,10 @@ export class GraphTooltip {
     const swatch = element("tooltip-swatch", "", "span");
     swatch.style.background = color;
     const value = this.#content.value(seriesIndex, timeIndex);
-    head.append(swatch, element("tooltip-value", value === null ? "" : String(value), "strong"));
+    head.append(
+      swatch,
+      element("tooltip-value", value === null ? "" : String(Number(value.toPrecision(12))), "strong"),
+    );
     const pairs = element("tooltip-labels");
     for (const [name, text] of Object.entries(labels)) {
       pairs.append(element("tooltip-name", name, "span"), element("tooltip-text", text, "span"));

@@ -63,7 +63,8 @@ export function useRangeQuery(state: PanelState, run: number): UseQueryResult<Ra
     gcTime: 0,
     placeholderData: keepPreviousData,
     queryFn: async ({ signal }) => {
-      const endSeconds = (endMs ?? Date.now()) / 1000;
+      // Now is the last full second: its points are easier to read and to compare.
+      const endSeconds = endMs === null ? Math.floor(Date.now() / 1000) : endMs / 1000;
       const grid: GraphGrid = {
         startSeconds: endSeconds - rangeMs / 1000,
         endSeconds,
