@@ -1,1 +1,252 @@
-// to be written
+// Samples of one batch → XOR bits at the tail of each series' chunk, inside a head generation's memory.
+//
+// Series record, 64 bytes, one cache line (times are ms since the generation's start):
+//    0 last time u32        4 last delta u32        8 last value, 64 bits
+//   16 page u32            20 bit u16              22 samples in chunk u8   23 leading u8
+//   24 trailing u8         25 encoding u8          26 (unused by kernels)
+//   28 first chunk u32     32 tail chunk u32       36 samples u32
+//   40 samples before the commit below u32         44 last commit u32
+//   48… labels, hash, out-of-order: not ours
+//
+// Page, 64 bytes, known by its number (address / 64). The first page of a chunk spends 16 bytes on a header,
+// the others 4; the rest is the chunk's bit stream.
+//    0 next page u32   4 next chunk u32   8 samples u16, bytes used in last page u8, encoding u8   12 first time u32
+//
+// Readers in other threads look while we write: whatever a count promises was stored before the count.
+
+const PAGE_BITS: u32 = 512;
+const FIRST_PAGE_DATA_BIT: u32 = 128;
+const PAGE_DATA_BIT: u32 = 32;
+const SAMPLES_PER_CHUNK: u32 = 120;
+const ENCODING_XOR: u32 = 1;
+const UNSET_LEADING: u32 = 255;
+
+// Outcomes, as in model/storage.ts.
+const APPENDED: u8 = 0;
+const REPEATED: u8 = 1;
+const DUPLICATE: u8 = 2;
+const OUT_OF_ORDER: u8 = 3;
+
+// The place where bits go next.
+let page: u32 = 0;
+let bit: u32 = 0;
+let nextFreePage: u32 = 0;
+
+// prettier-ignore
+@inline
+function put(value: u64, width: u32): void {
+  let free: u32 = 32 - (bit & 31);
+  if (bit != PAGE_BITS && width <= free) {
+    const word = (<usize>page << 6) + ((bit >>> 5) << 2);
+    store<u32>(word, bswap<u32>(bswap<u32>(load<u32>(word)) | (<u32>value << (free - width))));
+    bit += width;
+    return;
+  }
+  putAcross(value, width);
+}
+
+/** As `put`, where the bits fill more than one word or need a new page. */
+function putAcross(value: u64, width: u32): void {
+  while (width > 0) {
+    if (bit == PAGE_BITS) {
+      store<u32>(<usize>page << 6, nextFreePage);
+      page = nextFreePage++;
+      bit = PAGE_DATA_BIT;
+    }
+    const free: u32 = 32 - (bit & 31);
+    const taken = min(free, width);
+    width -= taken;
+    const part = <u32>((value >>> width) & ((<u64>1 << taken) - 1));
+    const word = (<usize>page << 6) + ((bit >>> 5) << 2);
+    store<u32>(word, bswap<u32>(bswap<u32>(load<u32>(word)) | (part << (free - taken))));
+    bit += taken;
+  }
+}
+
+function putUvarint(value: u64): void {
+  while (value > 127) {
+    put((value & 127) | 128, 8);
+    value >>>= 7;
+  }
+  put(value, 8);
+}
+
+/**
+ * Judges samples against the newest one of their series and keeps those that can be appended, moved together to
+ * the front of the columns. Entries whose reference is 0 are dropped with outcome 0.
+ *
+ * @param outcomes a byte for each of the `count` samples
+ * @returns how many were kept
+ */
+export function checkFloats(
+  records: usize,
+  refs: usize,
+  values: usize,
+  times: usize,
+  count: u32,
+  outcomes: usize,
+): u32 {
+  let kept: u32 = 0;
+  for (let i: u32 = 0; i < count; i++) {
+    const ref = load<u32>(refs + (i << 2));
+    if (ref == 0) {
+      store<u8>(outcomes + i, APPENDED);
+      continue;
+    }
+    const record = records + (<usize>ref << 6);
+    const time = load<u32>(times + (i << 2));
+    const value = load<u64>(values + (i << 3));
+    const lastTime = load<u32>(record);
+    if (time > lastTime || load<u32>(record, 36) == 0) {
+      store<u32>(refs + (kept << 2), ref);
+      store<u64>(values + (kept << 3), value);
+      store<u32>(times + (kept << 2), time);
+      store<u8>(outcomes + i, APPENDED);
+      kept++;
+    } else if (time < lastTime) {
+      store<u8>(outcomes + i, OUT_OF_ORDER);
+    } else {
+      const same = load<u64>(record, 8) == value && load<u8>(record, 25) == ENCODING_XOR;
+      store<u8>(outcomes + i, same ? REPEATED : DUPLICATE);
+    }
+  }
+  return kept;
+}
+
+/**
+ * Appends samples to their series, each after the same check as in `checkFloats`: the last refusals are silent.
+ *
+ * @param start the generation's first millisecond
+ * @param counters u32 words: [0] next free page (in and out), [1] first page beyond the memory, [2] chunks begun
+ *   (added to), [3] least and [4] greatest time (in and out)
+ * @returns how many were appended, or -1 - how many were dealt with when the memory ran out
+ */
+export function appendFloats(
+  records: usize,
+  refs: usize,
+  values: usize,
+  times: usize,
+  count: u32,
+  commit: u32,
+  start: f64,
+  counters: usize,
+): i32 {
+  nextFreePage = load<u32>(counters);
+  const pageLimit = load<u32>(counters, 4);
+  let chunks = load<u32>(counters, 8);
+  let minTime = load<u32>(counters, 12);
+  let maxTime = load<u32>(counters, 16);
+  const startTime = <i64>start;
+  let appended: i32 = 0;
+  let i: u32 = 0;
+  for (; i < count; i++) {
+    // A sample takes at most two pages: a chunk's first, and a further one.
+    if (nextFreePage + 2 > pageLimit) break;
+    const record = records + (<usize>load<u32>(refs + (i << 2)) << 6);
+    const time = load<u32>(times + (i << 2));
+    const value = load<u64>(values + (i << 3));
+    const lastTime = load<u32>(record);
+    const total = load<u32>(record, 36);
+    if (time <= lastTime && total != 0) continue;
+
+    if (load<u32>(record, 44) != commit) store<u64>(record, ((<u64>commit) << 32) | total, 40);
+    page = load<u32>(record, 16);
+    bit = load<u16>(record, 20);
+    let inChunk = <u32>load<u8>(record, 22);
+    const isXor = load<u8>(record, 25) == ENCODING_XOR;
+    if (isXor && inChunk != 0 && inChunk < SAMPLES_PER_CHUNK) {
+      const delta = time - lastTime;
+      let pending: u64 = 0;
+      let width: u32 = 0;
+      if (inChunk == 1) {
+        putUvarint(delta);
+      } else {
+        const deltaOfDelta = <i64>delta - <i64>load<u32>(record, 4);
+        if (deltaOfDelta == 0) {
+          width = 1;
+        } else if (deltaOfDelta >= -8191 && deltaOfDelta <= 8192) {
+          pending = 0x8000 | (deltaOfDelta & 0x3fff);
+          width = 16;
+        } else if (deltaOfDelta >= -65535 && deltaOfDelta <= 65536) {
+          pending = 0xc0000 | (deltaOfDelta & 0x1ffff);
+          width = 20;
+        } else if (deltaOfDelta >= -524287 && deltaOfDelta <= 524288) {
+          pending = 0xe00000 | (deltaOfDelta & 0xfffff);
+          width = 24;
+        } else {
+          put(15, 4);
+          put(deltaOfDelta, 64);
+        }
+      }
+      store<u32>(record, delta, 4);
+      const xor = value ^ load<u64>(record, 8);
+      if (xor == 0) {
+        put(pending << 1, width + 1);
+      } else {
+        let leading = <u32>clz(xor);
+        if (leading > 31) leading = 31;
+        const trailing = <u32>ctz(xor);
+        const oldLeading = <u32>load<u8>(record, 23);
+        const oldTrailing = <u32>load<u8>(record, 24);
+        if (oldLeading != UNSET_LEADING && leading >= oldLeading && trailing >= oldTrailing) {
+          const significant = 64 - oldLeading - oldTrailing;
+          const bits = xor >>> oldTrailing;
+          if (significant + width + 2 <= 64) {
+            put((((pending << 2) | 2) << significant) | bits, width + 2 + significant);
+          } else {
+            put((pending << 2) | 2, width + 2);
+            put(bits, significant);
+          }
+        } else {
+          store<u8>(record, <u8>leading, 23);
+          store<u8>(record, <u8>trailing, 24);
+          const significant = 64 - leading - trailing;
+          const head = (((pending << 2) | 3) << 11) | (leading << 6) | (significant & 63);
+          const bits = xor >>> trailing;
+          if (significant + width + 13 <= 64) {
+            put((head << significant) | bits, width + 13 + significant);
+          } else {
+            put(head, width + 13);
+            put(bits, significant);
+          }
+        }
+      }
+      inChunk++;
+    } else {
+      const chunk = nextFreePage++;
+      chunks++;
+      const address = <usize>chunk << 6;
+      store<u32>(address, time, 12);
+      const tail = load<u32>(record, 32);
+      if (isXor && inChunk != 0) {
+        store<u32>(<usize>tail << 6, inChunk | (((bit + 7) >>> 3) << 16) | (ENCODING_XOR << 24), 8);
+      }
+      page = chunk;
+      bit = FIRST_PAGE_DATA_BIT;
+      const absolute = startTime + <i64>time;
+      putUvarint((absolute << 1) ^ (absolute >> 63));
+      put(value >>> 32, 32);
+      put(value & 0xffffffff, 32);
+      store<u8>(record, <u8>UNSET_LEADING, 23);
+      store<u8>(record, <u8>ENCODING_XOR, 25);
+      store<u32>(record, chunk, 32);
+      if (tail != 0) store<u32>(<usize>tail << 6, chunk, 4);
+      else store<u32>(record, chunk, 28);
+      inChunk = 1;
+    }
+    store<u32>(record, time);
+    store<u64>(record, value, 8);
+    store<u32>(record, page, 16);
+    store<u16>(record, <u16>bit, 20);
+    store<u8>(record, <u8>inChunk, 22);
+    store<u32>(record, total + 1, 36);
+    if (time < minTime) minTime = time;
+    if (time > maxTime) maxTime = time;
+    appended++;
+  }
+  store<u32>(counters, nextFreePage);
+  store<u32>(counters, chunks, 8);
+  store<u32>(counters, minTime, 12);
+  store<u32>(counters, maxTime, 16);
+  return i < count ? -1 - <i32>i : appended;
+}

@@ -1,0 +1,120 @@
+import {
+  FIRST_PAGE_DATA_WORD,
+  PAGE_DATA_WORD,
+  PAGE_WORDS,
+  PageField,
+  SeriesField,
+} from "../../kernels/append-kernel.ts";
+import type { Generation } from "./generation.ts";
+
+/** Chunk encodings, as on disk. */
+export const ChunkEncoding = { xor: 1, histogram: 2, floatHistogram: 3 } as const;
+
+/** One chunk of a series in a generation; reused from one to the next by `forEachChunk`. */
+export interface HeadChunk {
+  /** Number of its first page. */
+  page: number;
+  encoding: number;
+  minTime: number;
+  /** Samples of it that may be read. */
+  count: number;
+  /** Whether samples may still be added. */
+  isOpen: boolean;
+}
+
+/**
+ * Visits the chunks of a series that hold its first `visible` samples and may have some from `minTime` to `maxTime`,
+ * in order. The chunk object is reused: take what you need before returning.
+ */
+export function forEachChunk(
+  generation: Generation,
+  series: number,
+  visible: number,
+  minTime: number,
+  maxTime: number,
+  visit: (chunk: HeadChunk) => void,
+): void {
+  const { words } = generation.arena;
+  const { startTime } = generation;
+  const chunk: HeadChunk = { page: 0, encoding: 0, minTime: 0, count: 0, isOpen: false };
+  let page = generation.series.field(series, SeriesField.firstChunk);
+  let left = visible;
+  while (left > 0) {
+    const at = page * PAGE_WORDS;
+    // A chunk is sealed before the next one is linked to it: whoever sees the link may trust the seal.
+    const next = words[at + PageField.nextChunk]!;
+    const sealed = words[at + PageField.sealed]!;
+    const time = startTime + words[at + PageField.firstTime]!;
+    if (time > maxTime) return;
+    chunk.page = page;
+    chunk.isOpen = next === 0;
+    chunk.count = next === 0 ? left : Math.min(left, sealed & 0xffff);
+    left -= chunk.count;
+    // All samples of this chunk are before the first of the next.
+    if (next === 0 || startTime + words[next * PAGE_WORDS + PageField.firstTime]! > minTime) {
+      chunk.minTime = time;
+      chunk.encoding = next === 0 ? openEncoding(generation, series, page) : sealed >>> 24;
+      visit(chunk);
+    }
+    page = next;
+  }
+}
+
+/** The kind of the series' newest chunk; where a newer one was begun just now, the seal tells. */
+function openEncoding(generation: Generation, series: number, page: number): number {
+  const encoding = (generation.series.field(series, SeriesField.state) >>> 8) & 0xff;
+  const sealed = generation.arena.words[page * PAGE_WORDS + PageField.sealed]!;
+  return sealed === 0 ? encoding : sealed >>> 24;
+}
+
+/** The most bytes a chunk of an open series may have grown to is not known: this counts what its pages can hold. */
+export function chunkCapacityBytes(generation: Generation, page: number): number {
+  const { words } = generation.arena;
+  let bytes = 4 * (PAGE_WORDS - FIRST_PAGE_DATA_WORD);
+  for (let next = words[page * PAGE_WORDS]!; next !== 0; next = words[next * PAGE_WORDS]!) {
+    bytes += 4 * (PAGE_WORDS - PAGE_DATA_WORD);
+  }
+  return bytes;
+}
+
+/**
+ * Copies a chunk's bits, page by page, to words of another memory.
+ * @param capacityBytes as `chunkCapacityBytes` said; pages added since are left out, nothing visible is in them
+ */
+export function copyChunk(
+  generation: Generation,
+  page: number,
+  capacityBytes: number,
+  target: Uint32Array,
+  targetPointer: number,
+): void {
+  const { words } = generation.arena;
+  let from = page * PAGE_WORDS;
+  let next = words[from]!;
+  let to = targetPointer / 4;
+  const end = to + capacityBytes / 4;
+  for (let i = FIRST_PAGE_DATA_WORD; i < PAGE_WORDS; i++) target[to++] = words[from + i]!;
+  while (next !== 0 && to < end) {
+    from = next * PAGE_WORDS;
+    next = words[from]!;
+    for (let i = PAGE_DATA_WORD; i < PAGE_WORDS; i++) target[to++] = words[from + i]!;
+  }
+}
+
+/**
+ * The exact size of a chunk's bits, for one that is full or of a sealed generation.
+ * @param capacityBytes as `chunkCapacityBytes` said
+ */
+export function chunkSizeBytes(
+  generation: Generation,
+  series: number,
+  page: number,
+  capacityBytes: number,
+): number {
+  const sealed = generation.arena.words[page * PAGE_WORDS + PageField.sealed]!;
+  const usedInLastPage =
+    sealed !== 0
+      ? (sealed >>> 16) & 0xff
+      : ((generation.series.field(series, SeriesField.position) & 0xffff) + 7) >>> 3;
+  return capacityBytes - (4 * PAGE_WORDS - usedInLastPage);
+}

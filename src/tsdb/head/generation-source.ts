@@ -1,0 +1,116 @@
+import { CHUNK_LIST_WORDS, CHUNK_PADDING_BYTES, decodeXorChunks } from "../../kernels/decode-kernel.ts";
+import type { QueryMemory } from "../../kernels/index.ts";
+import type { Labels } from "../../model/labels.ts";
+import type { Matcher } from "../../model/matcher.ts";
+import type { SampleColumns } from "../../model/storage.ts";
+import type { SeriesSource } from "../series-source.ts";
+import { chunkCapacityBytes, ChunkEncoding, copyChunk, forEachChunk } from "./chunk-pages.ts";
+import type { Generation } from "./generation.ts";
+import { labelNamesOf, labelValuesOf, selectSeries } from "./select-series.ts";
+
+/** Chunks that are gathered before they are decoded together. */
+const CHUNKS_PER_CALL = 64;
+const GATHER_BYTES = 65536;
+
+/**
+ * A generation as one query sees it: everything up to a commit. How many samples of a series that is, is fixed when
+ * the series is selected, so that whatever is appended during the query stays out of it.
+ */
+export class GenerationSource implements SeriesSource {
+  readonly minTime: number;
+  readonly maxTime: number;
+  /** By series: how many samples the query sees, once selected. */
+  private visible: Uint32Array;
+
+  /** @param commit the last commit the query sees, read before anything else of the generation */
+  constructor(
+    private readonly generation: Generation,
+    private readonly memory: QueryMemory,
+    private readonly commit: number,
+    private readonly onClose: () => void = () => {},
+  ) {
+    this.minTime = generation.minTime;
+    this.maxTime = generation.maxTime;
+    this.visible = new Uint32Array(generation.series.count + 1);
+  }
+
+  select(matchers: readonly Matcher[]): Uint32Array {
+    const { generation, visible } = this;
+    const ids = selectSeries(generation, matchers);
+    let count = 0;
+    const kept = new Uint32Array(ids.length);
+    for (const id of ids) {
+      // A series that came after this view was made has nothing to show.
+      if (id >= visible.length) continue;
+      if (visible[id] === 0) visible[id] = generation.visibleSamples(id, this.commit);
+      if (visible[id] !== 0) kept[count++] = id;
+    }
+    return generation.order.sort(kept.subarray(0, count));
+  }
+
+  labels(id: number): Labels {
+    return this.generation.series.labels(id);
+  }
+
+  estimateSamples(id: number, minTime: number, maxTime: number): number {
+    const from = Math.max(minTime, this.minTime);
+    const to = Math.min(maxTime, this.maxTime);
+    if (from > to) return 0;
+    const share = this.maxTime === this.minTime ? 1 : (to - from) / (this.maxTime - this.minTime);
+    return Math.ceil(this.visible[id]! * share);
+  }
+
+  read(id: number, minTime: number, maxTime: number, columns: SampleColumns): void {
+    const { generation, memory } = this;
+    const visible = this.visible[id]!;
+    // Columns grow in the same stack of regions as the scratch below: first they, then it.
+    columns.reserve(columns.count + visible + 1);
+    const mark = memory.mark();
+    const list = memory.allocate(4 * CHUNK_LIST_WORDS * CHUNKS_PER_CALL);
+    let gathered = 0;
+    const decode = () => {
+      decodeXorChunks(memory, list, gathered, columns, minTime, maxTime);
+      gathered = 0;
+    };
+    try {
+      let room = 0;
+      let pointer = 0;
+      forEachChunk(generation, id, visible, minTime, maxTime, (chunk) => {
+        const size = chunkCapacityBytes(generation, chunk.page);
+        if (chunk.encoding !== ChunkEncoding.xor) {
+          throw new Error(`cannot read chunk of encoding ${chunk.encoding}`);
+        }
+        if (gathered === CHUNKS_PER_CALL) decode();
+        if (room < size + CHUNK_PADDING_BYTES) {
+          decode();
+          room = Math.max(GATHER_BYTES, size + CHUNK_PADDING_BYTES);
+          pointer = memory.allocate(room);
+        }
+        copyChunk(generation, chunk.page, size, memory.words, pointer);
+        const entry = list / 4 + CHUNK_LIST_WORDS * gathered++;
+        memory.words[entry] = pointer;
+        memory.words[entry + 1] = size;
+        memory.words[entry + 2] = chunk.count;
+        pointer += size;
+        room -= size;
+      });
+      decode();
+    } finally {
+      memory.release(mark);
+    }
+  }
+
+  labelNames(matchers: readonly Matcher[]): string[] {
+    const { generation } = this;
+    return labelNamesOf(generation, matchers.length === 0 ? null : selectSeries(generation, matchers));
+  }
+
+  labelValues(name: string, matchers: readonly Matcher[]): string[] {
+    const { generation } = this;
+    return labelValuesOf(generation, name, matchers.length === 0 ? null : selectSeries(generation, matchers));
+  }
+
+  close(): void {
+    this.onClose();
+  }
+}

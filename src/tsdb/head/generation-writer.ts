@@ -1,0 +1,180 @@
+import { AppendKernel, SeriesField } from "../../kernels/append-kernel.ts";
+import { StorageError, type SeriesRef } from "../../model/storage.ts";
+import { Header } from "./arena.ts";
+import { Generation, type GenerationOptions } from "./generation.ts";
+
+/**
+ * The writing side of a generation: samples gather in its batch columns and are applied all together at a commit.
+ * Only one thread may own it.
+ */
+export class GenerationWriter {
+  private readonly kernel: AppendKernel;
+  /** Samples in the batch columns, judged good when they were added. */
+  pending = 0;
+  /** For generations that were filled by `carryOver`: the other generation's lists in this one's numbers. */
+  private carriedFrom = 0;
+  private carriedLists = new Uint32Array(0);
+
+  constructor(readonly generation: Generation) {
+    const { arena, startTime } = generation;
+    this.kernel = new AppendKernel(arena.memory, arena.records, arena.counters, startTime);
+  }
+
+  static create(options: GenerationOptions): GenerationWriter {
+    return new GenerationWriter(Generation.create(options));
+  }
+
+  /** Whether a sample at this time belongs here. */
+  takes(timeMs: number): boolean {
+    return timeMs >= this.generation.startTime && timeMs < this.generation.endTime;
+  }
+
+  /**
+   * Adds samples, all at one time, to the batch, and says of each what will become of it. Those that are not newer
+   * than their series' newest are left out.
+   *
+   * @param valueWords two words a sample
+   * @param outcomes a `SampleOutcome` a sample, or null where nobody asks
+   * @returns how many were added
+   */
+  addAll(
+    refs: Uint32Array,
+    valueWords: Uint32Array,
+    count: number,
+    timeMs: number,
+    outcomes: Uint8Array | null,
+  ): number {
+    const { arena, startTime } = this.generation;
+    this.makeRoom(count);
+    const at = this.pending;
+    arena.words.set(refs.subarray(0, count), arena.batchRefs / 4 + at);
+    arena.words.set(valueWords.subarray(0, 2 * count), arena.batchValues / 4 + 2 * at);
+    arena.words.fill(timeMs - startTime, arena.batchTimes / 4 + at, arena.batchTimes / 4 + at + count);
+    const kept = this.kernel.check(
+      arena.batchRefs + 4 * at,
+      arena.batchValues + 8 * at,
+      arena.batchTimes + 4 * at,
+      count,
+      arena.batchOutcomes,
+    );
+    if (outcomes) {
+      outcomes.set(arena.bytes.subarray(arena.batchOutcomes, arena.batchOutcomes + count));
+    }
+    this.pending += kept;
+    return kept;
+  }
+
+  /** As `addAll`, for one sample. @returns its `SampleOutcome` */
+  add(ref: SeriesRef, timeMs: number, valueHigh: number, valueLow: number): number {
+    const { arena, startTime } = this.generation;
+    this.makeRoom(1);
+    const at = this.pending;
+    arena.words[arena.batchRefs / 4 + at] = ref;
+    arena.words[arena.batchTimes / 4 + at] = timeMs - startTime;
+    arena.words[arena.batchValues / 4 + 2 * at] = valueLow;
+    arena.words[arena.batchValues / 4 + 2 * at + 1] = valueHigh;
+    this.pending += this.kernel.check(
+      arena.batchRefs + 4 * at,
+      arena.batchValues + 8 * at,
+      arena.batchTimes + 4 * at,
+      1,
+      arena.batchOutcomes,
+    );
+    return arena.bytes[arena.batchOutcomes]!;
+  }
+
+  /** Puts a sample into the batch without a look at what is there: for the replay, where the last check decides. */
+  addUnchecked(ref: SeriesRef, timeMs: number, valueHigh: number, valueLow: number): void {
+    const { arena, startTime } = this.generation;
+    const at = this.pending++;
+    arena.words[arena.batchRefs / 4 + at] = ref;
+    arena.words[arena.batchTimes / 4 + at] = timeMs - startTime;
+    arena.words[arena.batchValues / 4 + 2 * at] = valueLow;
+    arena.words[arena.batchValues / 4 + 2 * at + 1] = valueHigh;
+  }
+
+  get isFull(): boolean {
+    return this.pending >= this.generation.arena.maxBatch;
+  }
+
+  private makeRoom(count: number): void {
+    const { arena } = this.generation;
+    if (this.pending + count > arena.maxBatch) {
+      throw new StorageError(
+        `cannot take more than ${arena.maxBatch} samples in one commit: ${this.pending} are there, ${count} came`,
+      );
+    }
+  }
+
+  /** Makes the batch part of the series, as commit number `commit`. @returns how many samples were appended */
+  apply(commit: number): number {
+    const { arena } = this.generation;
+    const count = this.pending;
+    this.pending = 0;
+    if (count === 0) return 0;
+    const appended = this.kernel.append(arena.batchRefs, arena.batchValues, arena.batchTimes, count, commit);
+    if (appended < 0) {
+      throw new StorageError(
+        `cannot append ${count + 1 + appended} of ${count} samples: the generation's memory is full`,
+      );
+    }
+    arena.setHeader(Header.floatSamples, arena.header(Header.floatSamples) + appended);
+    return appended;
+  }
+
+  /** Forgets the batch. */
+  discard(): void {
+    this.pending = 0;
+  }
+
+  /** The batch column of references, as far as it is filled. */
+  get pendingRefs(): Uint32Array {
+    const { arena } = this.generation;
+    return arena.words.subarray(arena.batchRefs / 4, arena.batchRefs / 4 + this.pending);
+  }
+
+  /** Times in the batch, milliseconds since the generation's start. */
+  get pendingTimes(): Uint32Array {
+    const { arena } = this.generation;
+    return arena.words.subarray(arena.batchTimes / 4, arena.batchTimes / 4 + this.pending);
+  }
+
+  get pendingValueWords(): Uint32Array {
+    const { arena } = this.generation;
+    return arena.words.subarray(arena.batchValues / 4, arena.batchValues / 4 + 2 * this.pending);
+  }
+
+  /**
+   * The series of this generation with the labels that series `ref` has in another one. Label pairs are translated
+   * by number, so that no text is looked at for pairs met before.
+   */
+  carryOver(from: Generation, ref: SeriesRef): { readonly ref: SeriesRef; readonly created: boolean } {
+    if (this.carriedFrom !== from.epoch) {
+      this.carriedFrom = from.epoch;
+      this.carriedLists = new Uint32Array(0);
+    }
+    if (this.carriedLists.length <= from.postings.listCount) {
+      const grown = new Uint32Array(Math.ceil(1.5 * (from.postings.listCount + 1)));
+      grown.set(this.carriedLists);
+      this.carriedLists = grown;
+    }
+    const run = from.series.field(ref, SeriesField.labels);
+    const size = from.arena.words[run]!;
+    if (carriedSeries.length < size) carriedSeries = new Uint32Array(2 * size);
+    for (let i = 0; i < size; i++) {
+      const theirs = from.arena.words[run + 1 + i]!;
+      let ours = this.carriedLists[theirs]!;
+      if (ours === 0) {
+        const { symbols, postings } = this.generation;
+        const name = symbols.intern(from.symbols.text(from.postings.nameOf(theirs)));
+        ours = postings.intern(name, symbols.intern(from.symbols.text(from.postings.valueOf(theirs))));
+        this.carriedLists[theirs] = ours;
+      }
+      carriedSeries[i] = ours;
+    }
+    return this.generation.series.resolveLists(carriedSeries, size);
+  }
+}
+
+/** The label set being carried over; one thread, one at a time. */
+let carriedSeries = new Uint32Array(64);

@@ -1,0 +1,108 @@
+import { SeriesField } from "../../kernels/append-kernel.ts";
+import { Arena, Header, HeaderFloat } from "./arena.ts";
+import { Postings } from "./postings.ts";
+import { SeriesOrder } from "./series-order.ts";
+import { SeriesTable } from "./series-table.ts";
+import { SymbolTable } from "./symbol-table.ts";
+
+export interface GenerationOptions {
+  /** Tells generations apart; never 0. */
+  readonly epoch: number;
+  /** The generation takes samples from `startTime` (included) to `endTime` (excluded). */
+  readonly startTime: number;
+  readonly endTime: number;
+  /** What added to a series' number gives its reference in the log. */
+  readonly refBase: number;
+  /** Address space to reserve; memory is used as it fills. At most 4 GiB. */
+  readonly sizeBytes: number;
+}
+
+/**
+ * One block range of the head: series, their index and their samples, in one shared memory. It is born with the
+ * first sample of its range, filled by one thread, read by any, sealed, written to a block and dropped whole.
+ *
+ * Nothing in it is ever changed in a way a reader could notice: things are written, then counted.
+ */
+export class Generation {
+  readonly symbols: SymbolTable;
+  readonly postings: Postings;
+  readonly series: SeriesTable;
+  /** Remembers how series sort; each thread has its own. */
+  readonly order: SeriesOrder;
+  readonly epoch: number;
+  readonly startTime: number;
+  readonly endTime: number;
+  readonly refBase: number;
+
+  private constructor(readonly arena: Arena) {
+    this.epoch = arena.header(Header.epoch);
+    this.startTime = arena.headerFloat(HeaderFloat.startTime);
+    this.endTime = arena.headerFloat(HeaderFloat.endTime);
+    this.refBase = arena.headerFloat(HeaderFloat.refBase);
+    this.symbols = new SymbolTable(arena);
+    this.postings = new Postings(arena);
+    this.series = new SeriesTable(arena, this.symbols, this.postings);
+    this.order = new SeriesOrder(arena, this.symbols, this.postings, this.series);
+  }
+
+  /** @throws RangeError when the address space cannot be had */
+  static create(options: GenerationOptions): Generation {
+    const arena = Arena.create(options.sizeBytes);
+    arena.setHeader(Header.epoch, options.epoch);
+    arena.setHeaderFloat(HeaderFloat.startTime, options.startTime);
+    arena.setHeaderFloat(HeaderFloat.endTime, options.endTime);
+    arena.setHeaderFloat(HeaderFloat.refBase, options.refBase);
+    arena.setHeader(Header.minTime, NO_TIME);
+    return new Generation(arena);
+  }
+
+  /** Reads a generation that another thread writes. It is complete up to what its counts promise. */
+  static attach(memory: WebAssembly.Memory): Generation {
+    return new Generation(Arena.attach(memory));
+  }
+
+  get memory(): WebAssembly.Memory {
+    return this.arena.memory;
+  }
+
+  get hasSamples(): boolean {
+    return this.arena.header(Header.minTime) !== NO_TIME;
+  }
+
+  /** The least sample time, Infinity while there is none. */
+  get minTime(): number {
+    const minTime = this.arena.header(Header.minTime);
+    return minTime === NO_TIME ? Infinity : this.startTime + minTime;
+  }
+
+  /** The greatest sample time, -Infinity while there is none. */
+  get maxTime(): number {
+    return this.hasSamples ? this.startTime + this.arena.header(Header.maxTime) : -Infinity;
+  }
+
+  get chunkCount(): number {
+    return this.arena.header(Header.chunks);
+  }
+
+  /**
+   * How many samples of a series a view made at `commit` sees. A commit under way, or later than that, is left out;
+   * only where two commits have passed since are the first one's samples seen.
+   */
+  visibleSamples(series: number, commit: number): number {
+    const at = this.arena.records / 4 + 16 * series;
+    const { atomic } = this.arena;
+    const before = Atomics.load(atomic, at + SeriesField.lastCommit);
+    if (((before - commit) | 0) <= 0) {
+      const samples = Atomics.load(atomic, at + SeriesField.samples);
+      if (Atomics.load(atomic, at + SeriesField.lastCommit) === before) return samples;
+    }
+    return Atomics.load(atomic, at + SeriesField.samplesBefore);
+  }
+
+  /** The time of the series' newest in-order sample; meaningless while it has none. */
+  lastTime(series: number): number {
+    return this.startTime + this.series.field(series, SeriesField.lastTime);
+  }
+}
+
+const NO_TIME = 0xffffffff;
