@@ -214,7 +214,7 @@ describe("a disk that fails", () => {
       }) as typeof fs.writeSync,
       ftruncateSync: (fd: number, length?: number | null) => {
         if (broken) throw new Error("EIO: i/o error, ftruncate");
-        fs.ftruncateSync(fd, length);
+        fs.ftruncateSync(fd, length ?? 0);
       },
     };
     const writer = new WalWriter(directory, { compression: "none", files });
@@ -247,7 +247,7 @@ describe("a disk that fails", () => {
     const files: WalFiles = {
       ...fs,
       fsync: ((_fd: number, callback: (error: Error | null) => void) =>
-        setImmediate(() => callback(new Error("EIO: i/o error, fsync")))) as typeof fs.fsync,
+        setImmediate(() => callback(new Error("EIO: i/o error, fsync")))) as unknown as typeof fs.fsync,
     };
     let nowMs = 0;
     const writer = new WalWriter(directory, { files, syncIntervalMs: 100, now: () => nowMs });
