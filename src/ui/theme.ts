@@ -14,20 +14,6 @@ const fennel: MantineColorsTuple = [
   "#12482d",
 ];
 
-/** The fire it carries: what is wrong. */
-const ember: MantineColorsTuple = [
-  "#fff0eb",
-  "#ffdfd4",
-  "#ffbda6",
-  "#ff9873",
-  "#fb7848",
-  "#ee5c28",
-  "#d94a16",
-  "#b83a0d",
-  "#962f0b",
-  "#742409",
-];
-
 /** Greys with a breath of green, so that the dark page isn't a black one. */
 const dark: MantineColorsTuple = [
   "#d6dcd8",
@@ -45,7 +31,7 @@ const dark: MantineColorsTuple = [
 export const theme = createTheme({
   primaryColor: "fennel",
   primaryShade: { light: 7, dark: 6 },
-  colors: { fennel, ember, dark },
+  colors: { fennel, dark },
   fontFamily: '"Inter Variable", Inter, "Segoe UI", Roboto, "Helvetica Neue", system-ui, sans-serif',
   fontFamilyMonospace:
     'ui-monospace, "JetBrains Mono", "SF Mono", SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace',

@@ -80,11 +80,9 @@ function SettingsMenu() {
   return (
     <Popover position="bottom-end" width={290} trapFocus withArrow shadow="md">
       <Popover.Target>
-        <Tooltip label="Settings">
-          <ActionIcon variant="subtle" color="gray" size="lg" aria-label="Settings">
-            <Icon name="settings" />
-          </ActionIcon>
-        </Tooltip>
+        <ActionIcon variant="subtle" color="gray" size="lg" aria-label="Settings" title="Settings">
+          <Icon name="settings" />
+        </ActionIcon>
       </Popover.Target>
       <Popover.Dropdown>
         <Stack gap="sm">

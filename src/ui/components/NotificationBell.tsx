@@ -1,4 +1,4 @@
-import { ActionIcon, Popover, Stack, Text, Tooltip } from "@mantine/core";
+import { ActionIcon, Popover, Stack, Text } from "@mantine/core";
 import { useEffect, useState } from "react";
 import type { NotificationBody } from "../../api/types.ts";
 import { serverUrl } from "../api-client.ts";
@@ -32,11 +32,9 @@ export function NotificationBell() {
   return (
     <Popover position="bottom-end" width={340} withArrow shadow="md">
       <Popover.Target>
-        <Tooltip label={label}>
-          <ActionIcon variant="light" color="ember" size="lg" aria-label={label}>
-            <Icon name="bell" />
-          </ActionIcon>
-        </Tooltip>
+        <ActionIcon variant="transparent" className="bell" size="lg" aria-label={label} title={label}>
+          <Icon name="bell" />
+        </ActionIcon>
       </Popover.Target>
       <Popover.Dropdown>
         <Stack gap="sm">

@@ -1,12 +1,13 @@
-import { Alert, Button, Group, Skeleton, Stack, Text } from "@mantine/core";
+import { Button, Group, Skeleton, Stack, Text } from "@mantine/core";
 import type { UseQueryResult } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import type { SuccessBody } from "../../api/types.ts";
 import type { ApiError } from "../api-client.ts";
 import { Icon, type IconName } from "./Icon.tsx";
+import { Notice } from "./Notice.tsx";
 
 const ERROR_TITLES: Readonly<Record<ApiError["kind"], string>> = {
-  bad_data: "The request isn't right",
+  bad_data: "The server can't make sense of this",
   execution: "The query failed",
   canceled: "The query was cancelled",
   timeout: "The query took too long",
@@ -19,23 +20,18 @@ const ERROR_TITLES: Readonly<Record<ApiError["kind"], string>> = {
 
 export function ErrorNotice({ error, onRetry }: { error: ApiError; onRetry?: () => void }) {
   return (
-    <Alert
-      color="ember"
-      icon={<Icon name="warning" />}
-      title={ERROR_TITLES[error.kind] ?? "The request failed"}
-      role="alert"
-    >
+    <Notice tone="bad" title={ERROR_TITLES[error.kind] ?? "The request failed"} role="alert">
       <Group justify="space-between" align="flex-start" gap="sm">
         <Text size="sm" ff="monospace" className="wrap-anywhere" style={{ flex: 1, whiteSpace: "pre-wrap" }}>
           {error.message}
         </Text>
         {onRetry && (
-          <Button size="compact-sm" variant="light" color="ember" onClick={onRetry}>
+          <Button size="compact-sm" variant="default" onClick={onRetry}>
             Try again
           </Button>
         )}
       </Group>
-    </Alert>
+    </Notice>
   );
 }
 

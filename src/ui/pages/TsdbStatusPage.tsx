@@ -57,7 +57,7 @@ function CountTable({
       <div className="card-head">
         <Text fw={650}>{title}</Text>
       </div>
-      <Table verticalSpacing={6} className="plain-table">
+      <Table verticalSpacing={6} className="plain-table fixed">
         <Table.Tbody>
           {entries.map(({ name, value }) => (
             <Table.Tr key={name}>

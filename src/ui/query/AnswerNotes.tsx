@@ -1,5 +1,5 @@
-import { Alert, List, Progress, Text } from "@mantine/core";
-import { Icon } from "../components/Icon.tsx";
+import { List, Progress, Text } from "@mantine/core";
+import { Notice } from "../components/Notice.tsx";
 import { useSettings } from "../settings.tsx";
 import { formatElapsed } from "../text/duration.ts";
 import { formatCount } from "../text/number.ts";
@@ -56,14 +56,14 @@ export function AnswerNotes({ warnings, infos }: { warnings: readonly string[]; 
   return (
     <>
       {warnings.length > 0 && (
-        <Alert color="yellow" icon={<Icon name="warning" />} title="Warning" mb="sm">
+        <Notice tone="warn" title="Warning">
           <NoteList notes={warnings} />
-        </Alert>
+        </Notice>
       )}
       {settings.infos && infos.length > 0 && (
-        <Alert color="blue" icon={<Icon name="info" />} title="Good to know" mb="sm">
+        <Notice tone="info" title="Good to know">
           <NoteList notes={infos} />
-        </Alert>
+        </Notice>
       )}
     </>
   );

@@ -9,7 +9,7 @@ import { bracketMatching, indentOnInput, syntaxHighlighting } from "@codemirror/
 import { lintKeymap } from "@codemirror/lint";
 import { Compartment, EditorState, Prec } from "@codemirror/state";
 import { EditorView, keymap, placeholder } from "@codemirror/view";
-import { classHighlighter } from "@lezer/highlight";
+import { tagHighlighter, tags } from "@lezer/highlight";
 import {
   newCompleteStrategy,
   PromQLExtension,
@@ -32,6 +32,16 @@ export interface ExpressionEditorProps {
   readonly onExecute: () => void;
   readonly ref?: Ref<EditorHandle>;
 }
+
+const highlighter = tagHighlighter([
+  { tag: tags.variableName, class: "tok-metric" },
+  { tag: tags.function(tags.variableName), class: "tok-function" },
+  { tag: tags.labelName, class: "tok-label" },
+  { tag: tags.string, class: "tok-string" },
+  { tag: tags.number, class: "tok-number" },
+  { tag: [tags.operatorKeyword, tags.modifier, tags.logicOperator], class: "tok-keyword" },
+  { tag: tags.comment, class: "tok-comment" },
+]);
 
 /** Completes from the server and, where a completion replaces the whole text, from the queries run before. */
 function withHistory(strategy: CompleteStrategy): CompleteStrategy {
@@ -125,7 +135,7 @@ export default function ExpressionEditor({ value, onChange, onExecute, ref }: Ex
       effects: language.current.reconfigure([
         promql.asExtension(),
         autocompletion({ activateOnTyping: settings.completion, icons: false, maxRenderedOptions: 100 }),
-        settings.highlighting ? Prec.highest(syntaxHighlighting(classHighlighter)) : [],
+        settings.highlighting ? Prec.highest(syntaxHighlighting(highlighter)) : [],
       ]),
     });
     return () => promql.destroy();

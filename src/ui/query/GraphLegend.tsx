@@ -40,7 +40,7 @@ export const GraphLegend = memo(function GraphLegend({
             Click hides a series, Ctrl+click shows only that one.
           </Text>
           {hidden.size > 0 && (
-            <Button size="compact-xs" variant="light" onClick={() => onHide(new Set())}>
+            <Button size="compact-xs" variant="default" onClick={() => onHide(new Set())}>
               Show all
             </Button>
           )}

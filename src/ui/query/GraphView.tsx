@@ -25,6 +25,13 @@ const Graph = lazy(() => import("./Graph.tsx"));
 const DRAWN_UNASKED = 200;
 const GRAPH_HEIGHT = 360;
 
+/** The state that shows what was dragged over: in full seconds, where that is fine enough. */
+function zoomedTo(startMs: number, endMs: number): Partial<PanelState> {
+  const grainMs = endMs - startMs > 10_000 ? 1000 : 1;
+  const zoomedEndMs = Math.ceil(endMs / grainMs) * grainMs;
+  return { endMs: zoomedEndMs, rangeMs: zoomedEndMs - Math.floor(startMs / grainMs) * grainMs };
+}
+
 function AnswerGraph({
   answer,
   state,
@@ -89,9 +96,7 @@ function AnswerGraph({
             timeZone={timeZone}
             scheme={scheme}
             height={GRAPH_HEIGHT}
-            onZoom={(startMs, endMs) =>
-              onChange({ endMs: Math.round(endMs), rangeMs: Math.round(endMs - startMs) })
-            }
+            onZoom={(startMs, endMs) => onChange(zoomedTo(startMs, endMs))}
           />
         </Suspense>
       )}

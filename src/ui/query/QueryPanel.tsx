@@ -29,11 +29,15 @@ function HistoryMenu({ onPick }: { onPick: (expression: string) => void }) {
   return (
     <Menu position="bottom-end" width={520} onOpen={() => setEntries(readQueryHistory())}>
       <Menu.Target>
-        <Tooltip label="Queries run before">
-          <ActionIcon variant="subtle" color="gray" size="lg" aria-label="Queries run before">
-            <Icon name="history" />
-          </ActionIcon>
-        </Tooltip>
+        <ActionIcon
+          variant="subtle"
+          color="gray"
+          size="lg"
+          aria-label="Queries run before"
+          title="Queries run before"
+        >
+          <Icon name="history" />
+        </ActionIcon>
       </Menu.Target>
       <Menu.Dropdown mah={420} style={{ overflowY: "auto" }}>
         {entries.length === 0 && <Menu.Label>Queries you run are listed here.</Menu.Label>}

@@ -39,7 +39,7 @@ export function RangeField({ valueMs, onChange }: { valueMs: number; onChange: (
       </ActionIcon>
       <TextInput
         size="xs"
-        w={84}
+        w={96}
         value={text}
         aria-label="Range"
         title={isWrong ? "A range looks like 90s, 1h30m or 2w" : undefined}

@@ -39,7 +39,7 @@ export function TimeField({
       </ActionIcon>
       <TextInput
         size="xs"
-        w={190}
+        w={204}
         value={text}
         placeholder={`${label}: now`}
         aria-label={`${label} (${timeZone === "utc" ? "UTC" : "local time"}), empty for now`}
