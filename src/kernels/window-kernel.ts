@@ -136,7 +136,8 @@ class TimesSeen {
 
   /** Whether `times` are those of the last call; remembers them if not. */
   same(timesPointer: number, count: number): boolean {
-    if (count === this.count && this.exports.sameColumn(timesPointer, this.kept.pointer, count) !== 0) return true;
+    if (count === this.count && this.exports.sameColumn(timesPointer, this.kept.pointer, count) !== 0)
+      return true;
     const pointer = this.kept.reserve(count);
     this.bytes().copyWithin(pointer, timesPointer, timesPointer + 8 * count);
     this.count = count;
@@ -154,6 +155,7 @@ export class SlidingWindows {
   private readonly seen: TimesSeen;
   /** Samples in all windows of the series now bound. */
   windowSamples = 0;
+  private distinct = -1;
   /** First and past-the-last sample of each window. */
   readonly lo: Int32Array;
   readonly hi: Int32Array;
@@ -186,6 +188,22 @@ export class SlidingWindows {
       this.hiPointer,
     );
     this.tableFor = "none";
+    this.distinct = -1;
+  }
+
+  /** Samples in at least one window of the series now bound. */
+  distinctSamples(): number {
+    if (this.distinct < 0) {
+      this.distinct = 0;
+      let counted = 0;
+      for (let k = 0; k < this.lo.length; k++) {
+        const hi = this.hi[k]!;
+        if (hi <= counted) continue;
+        this.distinct += hi - Math.max(counted, this.lo[k]!);
+        counted = hi;
+      }
+    }
+    return this.distinct;
   }
 
   /** Computes `name` over the windows of the series just bound. @returns how many steps hold a value */
@@ -200,7 +218,18 @@ export class SlidingWindows {
         const rangeSeconds = name === "rate" ? this.grid.rangeMs / 1000 : 0;
         const table = this.extrapolation(times, rangeSeconds);
         const drops = this.scratch.reserve(n);
-        return exports.counterIncrease(values, n, lo, hi, steps, table, drops, rangeSeconds, valuesPointer, kinds);
+        return exports.counterIncrease(
+          values,
+          n,
+          lo,
+          hi,
+          steps,
+          table,
+          drops,
+          rangeSeconds,
+          valuesPointer,
+          kinds,
+        );
       }
       case "delta":
         return exports.gaugeDelta(values, lo, hi, steps, this.extrapolation(times, 0), valuesPointer, kinds);
@@ -210,7 +239,17 @@ export class SlidingWindows {
       case "resets":
       case "changes": {
         const prefix = this.scratch.reserve(n);
-        return exports.countEvents(values, n, lo, hi, steps, Number(name === "changes"), prefix, valuesPointer, kinds);
+        return exports.countEvents(
+          values,
+          n,
+          lo,
+          hi,
+          steps,
+          Number(name === "changes"),
+          prefix,
+          valuesPointer,
+          kinds,
+        );
       }
       case "sum_over_time":
       case "avg_over_time": {
@@ -303,7 +342,13 @@ export class InstantLookup {
 
   /** Copies the values found, but for staleness markers. @returns how many steps hold a value */
   gather(valuesPointer: number, out: ColumnPointers): number {
-    return this.exports.gather(valuesPointer, this.indexPointer, this.grid.count, out.valuesPointer, out.kindsPointer);
+    return this.exports.gather(
+      valuesPointer,
+      this.indexPointer,
+      this.grid.count,
+      out.valuesPointer,
+      out.kindsPointer,
+    );
   }
 }
 
@@ -333,7 +378,11 @@ export class GroupAccumulator {
     const needsMain = op !== "count" && op !== "group";
     const needsCompanion = op === "sum" || op === "avg" || op === "stddev" || op === "stdvar";
     this.seen = new Int32Array(memory.buffer, memory.allocate(4 * cells), cells).fill(0);
-    this.main = new Float64Array(memory.buffer, memory.allocate(needsMain ? 8 * cells : 0), needsMain ? cells : 0);
+    this.main = new Float64Array(
+      memory.buffer,
+      memory.allocate(needsMain ? 8 * cells : 0),
+      needsMain ? cells : 0,
+    );
     this.companion = new Float64Array(
       memory.buffer,
       memory.allocate(needsCompanion ? 8 * cells : 0),
@@ -368,7 +417,14 @@ export class GroupAccumulator {
         return;
       case "min":
       case "max":
-        exports.accumulateExtreme(valuesPointer, kindsPointer, stepCount, Number(this.op === "max"), main, seen);
+        exports.accumulateExtreme(
+          valuesPointer,
+          kindsPointer,
+          stepCount,
+          Number(this.op === "max"),
+          main,
+          seen,
+        );
         return;
       case "count":
       case "group":

@@ -1,3 +1,6 @@
+import { QueryMemoryError } from "../kernels/index.ts";
+import type { FloatHistogram } from "../model/histogram.ts";
+
 /**
  * What one query may use: samples held at once, time, and the patience of whoever asked. Every operator reports here
  * as it works; a limit that is passed ends the query with one of these errors.
@@ -41,6 +44,9 @@ export interface QueryLimitOptions {
   readonly now: () => number;
   /** Reads a flag that another thread may set. */
   readonly isCancelled: () => boolean;
+  /** Working memory now in use, and how much of it this query may have. */
+  readonly usedBytes: () => number;
+  readonly memoryLimitBytes: number;
 }
 
 export class QueryLimits {
@@ -71,11 +77,16 @@ export class QueryLimits {
     this.current = heldSamples;
   }
 
-  /** Called per series. @throws QueryTimeoutError, QueryCancelledError */
+  /** Called per series. @throws QueryTimeoutError, QueryCancelledError, QueryMemoryError */
   check(phase: Phase = "expression evaluation"): void {
     this.stepsSinceCheck = 0;
     if (this.options.isCancelled()) throw new QueryCancelledError(phase);
     if (this.options.now() > this.options.deadlineMs) throw new QueryTimeoutError(phase);
+    if (this.options.usedBytes() > this.options.memoryLimitBytes) {
+      throw new QueryMemoryError(
+        `query needs more than ${this.options.memoryLimitBytes} bytes of working memory`,
+      );
+    }
   }
 
   /** Called for work inside one series that may be long: checks every some thousand `steps`. */
@@ -83,4 +94,26 @@ export class QueryLimits {
     this.stepsSinceCheck += steps;
     if (this.stepsSinceCheck > 4096) this.check();
   }
+}
+
+/** What a native histogram counts for when samples are counted: 1 and its size in units of 16 bytes. */
+export function histogramSampleCount(histogram: FloatHistogram): number {
+  return 1 + Math.floor(histogramSizeBytes(histogram) / 16);
+}
+
+/** The same for a histogram point of a range result. */
+export function histogramPointCount(histogram: FloatHistogram): number {
+  return Math.floor((histogramSizeBytes(histogram) + 8) / 16);
+}
+
+function histogramSizeBytes(h: FloatHistogram): number {
+  return (
+    168 +
+    8 *
+      (h.positiveSpans.length +
+        h.negativeSpans.length +
+        h.positiveBuckets.length +
+        h.negativeBuckets.length +
+        h.customValues.length)
+  );
 }

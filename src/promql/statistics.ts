@@ -1,10 +1,17 @@
-import type { StepGrid } from "./exec/step-column.ts";
+import type { StepColumn, StepGrid } from "./exec/step-column.ts";
 
-/** Counts what a query reads, per step if asked to. */
-export class StatisticsCollector {
+/** Counts the samples a query looks at. */
+export interface SampleCounter {
+  /** Samples looked at over all steps, and how many of them for the first time. */
+  add(queryable: number, read: number): void;
+  /** Samples of an instant selector's column, which count for `samples`. */
+  addColumn(column: StepColumn, samples: number): void;
+}
+
+/** The counter of the outermost grid; keeps figures per step if asked to. */
+export class StatisticsCollector implements SampleCounter {
   totalQueryableSamples = 0;
   samplesRead = 0;
-  /** Per step of the outermost grid; null unless asked for. */
   readonly queryablePerStep: Float64Array | null;
   readonly readPerStep: Float64Array | null;
 
@@ -16,15 +23,19 @@ export class StatisticsCollector {
     this.readPerStep = perStep ? new Float64Array(grid.count) : null;
   }
 
-  /** Samples looked at over all steps, and those read for the first time. */
   add(queryable: number, read: number): void {
     this.totalQueryableSamples += queryable;
     this.samplesRead += read;
   }
 
-  /** The same, when per-step figures are wanted; `step` is of the outermost grid. */
-  addAtStep(step: number, queryable: number, read: number): void {
-    if (this.queryablePerStep) this.queryablePerStep[step]! += queryable;
-    if (this.readPerStep) this.readPerStep[step]! += read;
+  addColumn(column: StepColumn, samples: number): void {
+    this.totalQueryableSamples += samples;
+    this.samplesRead += samples;
+    if (this.queryablePerStep === null || column.count !== this.queryablePerStep.length) return;
+    for (let step = 0; step < column.count; step++) {
+      if (column.kinds[step] === 0) continue;
+      this.queryablePerStep[step]!++;
+      this.readPerStep![step]!++;
+    }
   }
 }

@@ -4,8 +4,8 @@ import type { Labels } from "../../model/labels.ts";
 import type { Querier } from "../../model/storage.ts";
 import type { Annotations } from "../annotations.ts";
 import type { QueryLimits } from "../limits.ts";
-import type { StatisticsCollector } from "../statistics.ts";
-import type { StepColumn, StepGrid } from "./step-column.ts";
+import type { SampleCounter } from "../statistics.ts";
+import type { ColumnPool, StepColumn, StepGrid } from "./step-column.ts";
 
 /** What switches change at run time. */
 export interface ExecutionFeatures {
@@ -21,11 +21,12 @@ export interface ExecutionFeatures {
 export interface ExecutionContext {
   readonly memory: QueryMemory;
   readonly kernel: WindowKernel;
+  readonly columns: ColumnPool;
   readonly querier: Querier;
   readonly lookbackMs: number;
   readonly limits: QueryLimits;
   readonly annotations: Annotations;
-  readonly statistics: StatisticsCollector;
+  readonly statistics: SampleCounter;
   readonly features: ExecutionFeatures;
 }
 

@@ -78,3 +78,21 @@ export class StepColumn {
     else this.remove(step);
   }
 }
+
+/** Columns that operators borrow for a while; what is given back is used again. */
+export class ColumnPool {
+  private readonly free = new Map<number, StepColumn[]>();
+
+  constructor(private readonly memory: QueryMemory) {}
+
+  take(count: number): StepColumn {
+    return this.free.get(count)?.pop() ?? new StepColumn(this.memory, count);
+  }
+
+  give(column: StepColumn): void {
+    column.histograms = null;
+    const columns = this.free.get(column.count);
+    if (columns === undefined) this.free.set(column.count, [column]);
+    else columns.push(column);
+  }
+}

@@ -8,11 +8,7 @@ import type { StepGrid } from "../exec/step-column.ts";
 import type { Call, Expr } from "../parse/ast.ts";
 
 export type FunctionImplementation =
-  | ElementwiseFunction
-  | HistogramReading
-  | RangeFunction
-  | ScalarFunction
-  | OperatorFunction;
+  ElementwiseFunction | HistogramReading | RangeFunction | ScalarFunction | OperatorFunction;
 
 /** Float in, float out, one by one; histograms are skipped and the metric name dropped. */
 export interface ElementwiseFunction {
@@ -61,4 +57,6 @@ export interface OperatorBuilder {
   scalar(expr: Expr, grid: StepGrid): ScalarOperator;
   string(expr: Expr): StringOperator;
   range(expr: Expr, grid: StepGrid): RangeSource;
+  /** When each sample of the vector was taken, or its counter began, in seconds. */
+  sampleTimes(expr: Expr, grid: StepGrid, what: "timestamp" | "start-timestamp"): VectorOperator;
 }

@@ -1,0 +1,78 @@
+import type { QuerySampleColumns, WindowGrid } from "../../kernels/index.ts";
+import type { Labels } from "../../model/labels.ts";
+import { isStaleMarker } from "../../model/sample.ts";
+import type { SeriesSet } from "../../model/storage.ts";
+import type { RangeExtension } from "../parse/ast.ts";
+import type { ExecutionContext } from "./operator.ts";
+import type { RangeSamples, RangeSource } from "./range-source.ts";
+import type { SelectorRead } from "./selector-read.ts";
+
+/** A range selector: the samples of each series over the stretch that all windows cover together. */
+export class MatrixSelectorSource implements RangeSource {
+  readonly type = "matrix";
+  readonly namesDiffer: boolean;
+  readonly commonName: string | null;
+  private readonly set: SeriesSet;
+  private readonly columns: QuerySampleColumns;
+
+  constructor(
+    private readonly context: ExecutionContext,
+    private readonly selection: SelectorRead,
+    readonly windows: WindowGrid,
+    readonly extension: RangeExtension | null,
+  ) {
+    this.set = selection.select(context.querier);
+    this.commonName = selection.commonName;
+    this.namesDiffer = selection.commonName === null;
+    this.columns = context.memory.columns(256);
+  }
+
+  get count(): number {
+    return this.set.count;
+  }
+
+  labels(index: number): Labels {
+    return this.set.labels(index);
+  }
+
+  dropsName(): boolean {
+    return false;
+  }
+
+  read(index: number): RangeSamples {
+    const { columns, context } = this;
+    context.limits.check();
+    this.set.read(index, this.selection.minTime, this.selection.maxTime, columns);
+    if (columns.histograms === null && columns.startTimes === null) {
+      columns.count = context.kernel.dropStale({
+        timesPointer: columns.times.byteOffset,
+        valuesPointer: columns.values.byteOffset,
+        count: columns.count,
+      });
+    } else {
+      dropStaleWithCompanions(columns);
+      if (!context.features.useStartTimestamps) columns.startTimes = null;
+    }
+    return columns;
+  }
+
+  countWindows(windowSamples: number, distinctSamples: number): void {
+    this.context.statistics.add(windowSamples, distinctSamples);
+  }
+}
+
+function dropStaleWithCompanions(columns: QuerySampleColumns): void {
+  const { times, valueWords, histograms, startTimes } = columns;
+  let kept = 0;
+  for (let i = 0; i < columns.count; i++) {
+    const histogram = histograms?.[i];
+    if (histogram === undefined ? isStaleMarker(valueWords, i) : histogram.isStale) continue;
+    times[kept] = times[i]!;
+    valueWords[2 * kept] = valueWords[2 * i]!;
+    valueWords[2 * kept + 1] = valueWords[2 * i + 1]!;
+    if (histograms) histograms[kept] = histogram;
+    if (startTimes) startTimes[kept] = startTimes[i]!;
+    kept++;
+  }
+  columns.count = kept;
+}

@@ -1,0 +1,153 @@
+import type { SlidingWindows } from "../../kernels/index.ts";
+import type { Labels } from "../../model/labels.ts";
+import { quote } from "../../model/quote.ts";
+import type { RangeFunction } from "../functions/contract.ts";
+import type { Call, Expr, Position } from "../parse/ast.ts";
+import { DerivedSeries } from "./derived-series.ts";
+import type { ExecutionContext, ScalarOperator, VectorOperator } from "./operator.ts";
+import type { RangeSamples, RangeSource } from "./range-source.ts";
+import { CallNotes, RangeWindow } from "./range-window.ts";
+import { SplitCursor, splitSamples } from "./split-samples.ts";
+import { FLOAT, type StepColumn, type StepGrid } from "./step-column.ts";
+
+/** A function over windows: rate, sum_over_time, … Floats go through a kernel where there is one. */
+export class RangeCallOperator implements VectorOperator {
+  readonly type = "vector";
+  private readonly series: DerivedSeries;
+  private readonly windows: SlidingWindows;
+  private readonly window = new RangeWindow();
+  private readonly notes: CallNotes;
+  private current = 0;
+
+  constructor(
+    private readonly context: ExecutionContext,
+    readonly grid: StepGrid,
+    call: Call,
+    private readonly func: RangeFunction,
+    private readonly source: RangeSource,
+    private readonly args: readonly ScalarOperator[],
+  ) {
+    this.series = new DerivedSeries(source, func.keepsName ? "keep" : "drop", context, true);
+    this.windows = context.kernel.windows(source.windows);
+    const positions = call.args.map((arg) => (holdsSubquery(arg) ? LOST_POSITION : arg.position));
+    this.notes = new CallNotes(context.annotations, call.position, positions, positions[0]!, () =>
+      this.metricName(),
+    );
+  }
+
+  get count(): number {
+    return this.series.count;
+  }
+
+  get namesDiffer(): boolean {
+    return this.series.namesDiffer;
+  }
+
+  labels(index: number): Labels {
+    return this.series.labels(index);
+  }
+
+  dropsName(index: number): boolean {
+    return this.series.dropsName(index);
+  }
+
+  read(index: number, out: StepColumn): void {
+    this.series.read(index, out, this.compute);
+  }
+
+  private readonly compute = (member: number, out: StepColumn): void => {
+    this.current = member;
+    const samples = this.source.read(member);
+    out.histograms = null;
+    // Fast path: floats only, and a kernel that knows the function.
+    if (
+      this.func.kernel !== null &&
+      this.source.extension === null &&
+      samples.histograms === null &&
+      samples.startTimes === null
+    ) {
+      const slice = {
+        timesPointer: samples.times.byteOffset,
+        valuesPointer: samples.values.byteOffset,
+        count: samples.count,
+      };
+      this.windows.bind(slice.timesPointer, slice.count);
+      out.presentCount = this.windows.compute(this.func.kernel, slice, {
+        valuesPointer: out.values.byteOffset,
+        kindsPointer: out.kinds.byteOffset,
+      });
+      this.source.countWindows(this.windows.windowSamples, this.windows.distinctSamples());
+    } else {
+      this.computeEach(samples, out);
+    }
+    if (this.func.wantsCounter && out.presentCount > 0) this.noteMissingCounterName(out);
+    this.context.limits.hold(out.presentCount);
+  };
+
+  private computeEach(samples: RangeSamples, out: StepColumn): void {
+    out.clear();
+    const { window, windows: bounds } = this;
+    const { firstMs, stepMs, rangeMs } = this.source.windows;
+    const split = splitSamples(samples);
+    window.samples = split;
+    window.rangeMs = rangeMs;
+    const argColumns = this.args.map((arg) => arg.values());
+    const cursor = new SplitCursor(split);
+    // What the extended selectors look at outside the window is theirs to find; they see all samples.
+    let windowSamples = 0;
+    let distinctSamples = 0;
+    let previousEnd = -Infinity;
+    for (let step = 0; step < bounds.grid.count; step++) {
+      window.step = step;
+      window.timeMs = this.grid.startMs + step * this.grid.stepMs;
+      window.endMs = firstMs + step * stepMs;
+      window.startMs = window.endMs - rangeMs;
+      cursor.moveTo(window);
+      const floats = window.floatCount;
+      const size = floats + cursor.histogramWeight(window);
+      windowSamples += size;
+      distinctSamples += window.startMs >= previousEnd ? size : cursor.weightAfter(previousEnd, window);
+      previousEnd = Math.max(previousEnd, window.endMs);
+      if (this.source.extension === null && floats + window.histogramCount === 0) continue;
+      for (let i = 0; i < argColumns.length; i++) window.args[i] = argColumns[i]![step]!;
+      this.context.limits.worked(floats + 1);
+      const result = this.func.evaluate(window, this.notes);
+      if (result === undefined) continue;
+      if (typeof result === "number") out.setFloat(step, result);
+      else out.setHistogram(step, result);
+    }
+    this.source.countWindows(windowSamples, distinctSamples);
+  }
+
+  private metricName(): string {
+    return this.source.commonName ?? this.source.labels(this.current).metricName;
+  }
+
+  /** rate and increase of what does not look like a counter: it is told once a float has come out. */
+  private noteMissingCounterName(out: StepColumn): void {
+    if (out.histograms !== null && out.kinds.indexOf(FLOAT) < 0) return;
+    const name = this.metricName();
+    if (name === "") return;
+    if (this.context.features.typeAndUnitLabels) {
+      const type = this.source.labels(this.current).get("__type__");
+      if (type === "counter" || type === "histogram") return;
+      this.notes.info(
+        `metric might not be a counter, __type__ label is not set to "counter" or "histogram", got ${quote(type)}: ${quote(name)}`,
+      );
+      return;
+    }
+    if (COUNTER_SUFFIXES.some((suffix) => name.endsWith(suffix))) return;
+    this.notes.info(
+      `metric might not be a counter, name does not end in _total/_sum/_count/_bucket: ${quote(name)}`,
+    );
+  }
+}
+
+const COUNTER_SUFFIXES = ["_total", "_sum", "_count", "_bucket"];
+
+/** Prometheus loses the position of a subquery on its way to a function. */
+const LOST_POSITION: Position = { start: 0, end: 0 };
+
+function holdsSubquery(expr: Expr): boolean {
+  return expr.kind === "subquery" || (expr.kind === "stepInvariant" && holdsSubquery(expr.expr));
+}

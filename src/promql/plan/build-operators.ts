@@ -1,0 +1,214 @@
+import type { FunctionImplementation, OperatorBuilder } from "../functions/contract.ts";
+import { functionImplementation } from "../functions/registry.ts";
+import { AggregateOperator } from "../exec/aggregate.ts";
+import { BinaryOperator } from "../exec/binary.ts";
+import { isSetOperator, scalarOperation } from "../exec/binary-arithmetic.ts";
+import { elementwiseOperator, histogramReadingOperator } from "../exec/call.ts";
+import { MatrixSelectorSource } from "../exec/matrix-selector.ts";
+import { negateOperator } from "../exec/negate.ts";
+import type { ExecutionContext, ScalarOperator, StringOperator, VectorOperator } from "../exec/operator.ts";
+import { RangeCallOperator } from "../exec/range-call.ts";
+import type { RangeSource } from "../exec/range-source.ts";
+import { ConstantOperator, ScalarCallOperator, StepInvariantScalar } from "../exec/scalar-operators.ts";
+import { sampleTimesOperator } from "../exec/sample-times.ts";
+import { selectorRead } from "../exec/selector-read.ts";
+import { SetOperator } from "../exec/set-operators.ts";
+import type { StepGrid } from "../exec/step-column.ts";
+import { StepInvariantVector } from "../exec/step-invariant.ts";
+import { SubquerySource } from "../exec/subquery.ts";
+import { VectorSelectorOperator, type SelectorYield } from "../exec/vector-selector.ts";
+import { vectorScalarOperator } from "../exec/vector-scalar.ts";
+import type {
+  Aggregation,
+  Binary,
+  Call,
+  Expr,
+  MatrixSelector,
+  Subquery,
+  VectorSelector,
+} from "../parse/ast.ts";
+import { instantGeometry, rangeGeometry, subqueryGeometry, timestampGeometry } from "./geometry.ts";
+
+export type AnyOperator = VectorOperator | ScalarOperator | StringOperator | RangeSource;
+
+/**
+ * Turns a logical plan into operators. `build` is the table of contents of exec/: which node becomes what.
+ */
+export class PlanBuilder implements OperatorBuilder {
+  constructor(
+    readonly context: ExecutionContext,
+    private readonly defaultSubqueryStepMs: number,
+  ) {}
+
+  build(expr: Expr, grid: StepGrid): AnyOperator {
+    switch (expr.kind) {
+      case "number":
+        return new ConstantOperator(grid, expr.value);
+      case "string":
+        return { type: "string", value: expr.value };
+      case "vectorSelector":
+        return this.instantSelector(expr, grid, "value");
+      case "matrixSelector":
+        return this.rangeSelector(expr, grid);
+      case "subquery":
+        return this.subquery(expr, grid);
+      case "call":
+        return this.call(expr, grid);
+      case "aggregation":
+        return this.aggregation(expr, grid);
+      case "binary":
+        return this.binary(expr, grid);
+      case "unary":
+        return this.unary(expr.op, expr.expr, grid);
+      case "stepInvariant":
+        return this.stepInvariant(expr.expr, grid);
+      case "paren":
+        return this.build(expr.expr, grid);
+    }
+  }
+
+  vector(expr: Expr, grid: StepGrid): VectorOperator {
+    const built = this.build(expr, grid);
+    if (built.type !== "vector")
+      throw new Error(`cannot evaluate ${expr.kind} as a vector: it is a ${built.type}`);
+    return built;
+  }
+
+  scalar(expr: Expr, grid: StepGrid): ScalarOperator {
+    const built = this.build(expr, grid);
+    if (built.type !== "scalar")
+      throw new Error(`cannot evaluate ${expr.kind} as a scalar: it is a ${built.type}`);
+    return built;
+  }
+
+  string(expr: Expr): StringOperator {
+    if (expr.kind === "paren" || expr.kind === "stepInvariant") return this.string(expr.expr);
+    if (expr.kind !== "string") throw new Error(`cannot read ${expr.kind} as a string`);
+    return { type: "string", value: expr.value };
+  }
+
+  range(expr: Expr, grid: StepGrid): RangeSource {
+    const built = this.build(expr, grid);
+    if (built.type !== "matrix")
+      throw new Error(`cannot evaluate ${expr.kind} as a range: it is a ${built.type}`);
+    return built;
+  }
+
+  sampleTimes(expr: Expr, grid: StepGrid, what: "timestamp" | "start-timestamp"): VectorOperator {
+    if (expr.kind === "paren") return this.sampleTimes(expr.expr, grid, what);
+    if (expr.kind === "stepInvariant") {
+      const single = { ...grid, stepMs: 0, count: 1 };
+      return new StepInvariantVector(this.context, grid, this.sampleTimes(expr.expr, single, what));
+    }
+    const times =
+      expr.kind === "vectorSelector" ? this.instantSelector(expr, grid, what) : this.vector(expr, grid);
+    return sampleTimesOperator(this.context, grid, times, what, expr.kind === "vectorSelector");
+  }
+
+  private instantSelector(selector: VectorSelector, grid: StepGrid, yields: SelectorYield): VectorOperator {
+    let geometry = instantGeometry(selector, grid, this.context.lookbackMs);
+    if (yields !== "value") geometry = timestampGeometry(selector, geometry);
+    const read = selectorRead({ matchers: selector.matchers, ...geometry });
+    return new VectorSelectorOperator(this.context, grid, read, yields);
+  }
+
+  private rangeSelector(node: MatrixSelector, grid: StepGrid): RangeSource {
+    const { windows, minTime, maxTime } = rangeGeometry(node, grid, this.context.lookbackMs);
+    const { matchers, extension } = node.selector;
+    const { firstMs, stepMs } = windows;
+    const read = selectorRead({ matchers, firstMs, stepMs, lookbackMs: 0, minTime, maxTime });
+    return new MatrixSelectorSource(this.context, read, windows, extension);
+  }
+
+  private subquery(node: Subquery, grid: StepGrid): RangeSource {
+    const { windows, inner } = subqueryGeometry(node, grid, this.defaultSubqueryStepMs);
+    return new SubquerySource(this.context, windows, inner.count > 0 ? this.vector(node.expr, inner) : null);
+  }
+
+  private call(call: Call, grid: StepGrid): VectorOperator | ScalarOperator {
+    const implementation: FunctionImplementation = functionImplementation(call.func.name);
+    const scalars = (args: readonly Expr[]) => args.map((arg) => this.scalar(arg, grid));
+    switch (implementation.kind) {
+      case "elementwise": {
+        const [vector, ...rest] = call.args;
+        return elementwiseOperator(
+          this.context,
+          grid,
+          implementation,
+          this.vector(vector!, grid),
+          scalars(rest),
+        );
+      }
+      case "histogram":
+        return histogramReadingOperator(this.context, grid, implementation, this.vector(call.args[0]!, grid));
+      case "scalar":
+        return new ScalarCallOperator(grid, scalars(call.args), implementation.apply);
+      case "range": {
+        const rangeIndex = call.func.argTypes.indexOf("matrix");
+        const others = call.args.filter((_, i) => i !== rangeIndex);
+        const source = this.range(call.args[rangeIndex]!, grid);
+        return new RangeCallOperator(this.context, grid, call, implementation, source, scalars(others));
+      }
+      case "operator":
+        return implementation.build(call, grid, this);
+    }
+  }
+
+  private aggregation(node: Aggregation, grid: StepGrid): VectorOperator {
+    const child = this.vector(node.expr, grid);
+    switch (node.op) {
+      case "sum":
+      case "avg":
+      case "min":
+      case "max":
+      case "count":
+      case "group":
+      case "stddev":
+      case "stdvar":
+        return new AggregateOperator(this.context, grid, node, node.op, child);
+      default:
+        throw new Error(`cannot aggregate by ${node.op} yet`);
+    }
+  }
+
+  private binary(node: Binary, grid: StepGrid): VectorOperator | ScalarOperator {
+    const left = this.build(node.left, grid);
+    const right = this.build(node.right, grid);
+    if (left.type === "scalar" && right.type === "scalar") {
+      const apply = scalarOperation(node.op);
+      return new ScalarCallOperator(grid, [left, right], (_, [a, b]) => apply(a!, b!));
+    }
+    if (left.type === "vector" && right.type === "scalar") {
+      return vectorScalarOperator(this.context, grid, node, left, right, false);
+    }
+    if (left.type === "scalar" && right.type === "vector") {
+      return vectorScalarOperator(this.context, grid, node, right, left, true);
+    }
+    if (left.type !== "vector" || right.type !== "vector") {
+      throw new Error(`cannot combine ${left.type} ${node.op} ${right.type}`);
+    }
+    if (isSetOperator(node.op)) {
+      return new SetOperator(this.context, grid, node.op, node.matching!, left, right);
+    }
+    return new BinaryOperator(this.context, grid, node, node.matching!, left, right);
+  }
+
+  private unary(op: "+" | "-", expr: Expr, grid: StepGrid): VectorOperator | ScalarOperator {
+    const operand = this.build(expr, grid);
+    if (operand.type === "scalar") {
+      return op === "+" ? operand : new ScalarCallOperator(grid, [operand], (_, [value]) => -value!);
+    }
+    if (operand.type !== "vector") throw new Error(`cannot negate a ${operand.type}`);
+    return op === "+" ? operand : negateOperator(this.context, grid, operand);
+  }
+
+  private stepInvariant(expr: Expr, grid: StepGrid): AnyOperator {
+    // A range held still needs no single step: its windows do not move.
+    if (expr.kind === "matrixSelector" || expr.kind === "subquery") return this.build(expr, grid);
+    if (grid.count === 1) return this.build(expr, grid);
+    const single = this.build(expr, { ...grid, stepMs: 0, count: 1 });
+    if (single.type === "vector") return new StepInvariantVector(this.context, grid, single);
+    if (single.type === "scalar") return new StepInvariantScalar(grid, single);
+    return single;
+  }
+}

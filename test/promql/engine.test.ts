@@ -1,0 +1,153 @@
+import { describe, expect, test } from "vitest";
+import { QueryMemory } from "../../src/kernels/index.ts";
+import { PromqlEngine } from "../../src/promql/engine.ts";
+import { labelsText } from "../../src/promql/exec/labels-text.ts";
+import { QueryCancelledError, QueryTimeoutError, TooManySamplesError } from "../../src/promql/limits.ts";
+import type { QueryResult } from "../../src/promql/value.ts";
+import { MemoryQueryable, type TestSample } from "../support/memory-queryable.ts";
+
+const memory = new QueryMemory(2 ** 28);
+
+function engineOver(queryable: MemoryQueryable, maxSamples = 50_000_000): PromqlEngine {
+  return new PromqlEngine({
+    queryable,
+    memory,
+    parserOptions: {
+      experimentalFunctions: true,
+      durationExpressions: true,
+      extendedRangeSelectors: true,
+      fillModifiers: true,
+    },
+    lookbackMs: 300_000,
+    defaultSubqueryStepMs: 60_000,
+    maxSamples,
+    features: { delayedNameRemoval: false, useStartTimestamps: false, typeAndUnitLabels: false },
+    now: () => 1_000_000,
+  });
+}
+
+/** One sample every 10 s from time 0, values from the function. */
+function every10s(count: number, value: (i: number) => number): TestSample[] {
+  return Array.from({ length: count }, (_, i) => [i * 10_000, value(i)] as const);
+}
+
+function shown({ value }: QueryResult): Record<string, number | number[]> {
+  if (value.type === "vector") {
+    return Object.fromEntries(value.samples.map((s) => [labelsText(s.labels), s.value]));
+  }
+  if (value.type === "matrix") {
+    return Object.fromEntries(value.series.map((s) => [labelsText(s.labels), [...s.floats]]));
+  }
+  return { value: Number(value.value) };
+}
+
+const requests = new MemoryQueryable()
+  .add(
+    { __name__: "requests_total", job: "api", instance: "a" },
+    every10s(61, (i) => i * 10),
+  )
+  .add(
+    { __name__: "requests_total", job: "api", instance: "b" },
+    every10s(61, (i) => i * 20),
+  )
+  .add(
+    { __name__: "requests_total", job: "web", instance: "c" },
+    every10s(61, (i) => (i % 30) * 30),
+  )
+  .add(
+    { __name__: "weight", job: "api" },
+    every10s(61, () => 2),
+  )
+  .add({ __name__: "gone" }, [
+    [0, 1],
+    [10_000, "stale"],
+  ]);
+
+describe("an instant query", () => {
+  const engine = engineOver(requests);
+
+  test("gives the newest sample of each series within the lookback", () => {
+    expect(shown(engine.instant('requests_total{job="api"}', 605_000))).toEqual({
+      '{__name__="requests_total", instance="a", job="api"}': 600,
+      '{__name__="requests_total", instance="b", job="api"}': 1200,
+    });
+  });
+
+  test("does not see a series that has ended with a marker", () => {
+    expect(shown(engine.instant("gone", 5_000))).toEqual({ '{__name__="gone"}': 1 });
+    expect(shown(engine.instant("gone", 10_000))).toEqual({});
+  });
+
+  test("adds up rates by group, resets included", () => {
+    const rates = shown(engine.instant("sum by (job) (rate(requests_total[5m]))", 600_000));
+    expect(rates).toEqual({
+      '{job="api"}': expect.closeTo(3, 12),
+      '{job="web"}': expect.closeTo(84 / 29, 12),
+    });
+  });
+
+  test("joins by label", () => {
+    expect(shown(engine.instant("requests_total * on (job) group_left weight", 600_000))).toEqual({
+      '{instance="a", job="api"}': 1200,
+      '{instance="b", job="api"}': 2400,
+    });
+  });
+
+  test("gives scalars and strings", () => {
+    expect(shown(engine.instant("1 + 2 * 3", 0))).toEqual({ value: 7 });
+    expect(engine.instant('"text"', 5).value).toEqual({ type: "string", timeMs: 5, value: "text" });
+  });
+});
+
+describe("a range query", () => {
+  const engine = engineOver(requests);
+
+  test("gives a value at each step, sorted by labels", () => {
+    expect(shown(engine.range("max_over_time(requests_total[1m])", 60_000, 120_000, 30_000))).toEqual({
+      '{instance="a", job="api"}': [60, 90, 120],
+      '{instance="b", job="api"}': [120, 180, 240],
+      '{instance="c", job="web"}': [180, 270, 360],
+    });
+  });
+
+  test("evaluates what is fixed by @ once and repeats it", () => {
+    expect(shown(engine.range("sum(requests_total @ 100)", 0, 60_000, 30_000))).toEqual({
+      "{}": [600, 600, 600],
+    });
+  });
+
+  test("reads subqueries on absolute multiples of their step", () => {
+    expect(shown(engine.range("sum_over_time(weight[2m:1m])", 125_000, 185_000, 60_000))).toEqual({
+      '{job="api"}': [4, 4],
+    });
+  });
+});
+
+describe("limits", () => {
+  test("end a query that would hold too many samples", () => {
+    expect(() => engineOver(requests, 10).range("requests_total", 0, 600_000, 10_000)).toThrow(
+      TooManySamplesError,
+    );
+  });
+
+  test("end a query whose deadline has passed or whose asker has gone", () => {
+    const engine = engineOver(requests);
+    expect(() => engine.instant("requests_total", 0, { deadlineMs: 999_999 })).toThrow(QueryTimeoutError);
+    expect(() => engine.instant("requests_total", 0, { isCancelled: () => true })).toThrow(
+      QueryCancelledError,
+    );
+  });
+
+  test("leave no working memory behind", () => {
+    const before = memory.usedBytes;
+    engineOver(requests).instant("sum(rate(requests_total[5m]))", 600_000);
+    expect(memory.usedBytes).toBe(before);
+  });
+});
+
+test("an estimate counts series and samples without reading them", () => {
+  expect(engineOver(requests).estimate("rate(requests_total[5m])", 600_000, 600_000, 0)).toEqual({
+    series: 3,
+    samples: 90,
+  });
+});
