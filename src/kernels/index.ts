@@ -13,3 +13,16 @@ export {
   type SampleSlice,
   type ColumnPointers,
 } from "./window-kernel.ts";
+export {
+  ScrapeMemory,
+  ScrapeMemoryError,
+  EMPTY_SEQUENCE,
+  ENTRY_TYPE_SHIFT,
+  EntryFlag,
+  LONGEST_LINE_BYTES,
+  ReportFlag,
+  TYPE_REPORTED,
+  type LineReport,
+  type StoredSequence,
+} from "./parse-kernel.ts";
+export { AppendKernel } from "./append-kernel.ts";

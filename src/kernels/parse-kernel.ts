@@ -1,0 +1,432 @@
+import { randomInt } from "node:crypto";
+import {
+  instantiateKernels,
+  RESERVED_BYTES,
+  reserveSharedMemory,
+  type KernelExports,
+} from "./instantiate.ts";
+import { WideAllocator } from "./wide-allocator.ts";
+
+/** A page asks for more than the memory has room for. */
+export class ScrapeMemoryError extends Error {
+  override readonly name = "ScrapeMemoryError";
+}
+
+/** Index, in words, of each field of the kernel's page state. */
+const Field = {
+  cursor: 0,
+  end: 1,
+  isFinal: 2,
+  isOpenMetrics: 3,
+  entries: 4,
+  entryCount: 5,
+  text: 6,
+  refs: 7,
+  seen: 8,
+  nextEntry: 9,
+  lineCodes: 10,
+  lineCount: 11,
+  lineCapacity: 12,
+  sampleRefs: 13,
+  sampleValues: 14,
+  sampleCount: 15,
+  reports: 16,
+  reportCount: 17,
+  reportCapacity: 18,
+  index: 19,
+  indexMask: 20,
+  newEntries: 21,
+  newRefs: 22,
+  newText: 23,
+  newCount: 24,
+  newTextSize: 25,
+  newTextCapacity: 26,
+  currentType: 27,
+  droppedCount: 28,
+  jumpCount: 29,
+  seenCount: 30,
+  hashSeed: 31,
+  powersOfTen: 32,
+} as const;
+const STATE_BYTES = 256;
+
+const Status = { done: 0, reportsFull: 1, indexNeeded: 2, pageTooLarge: 3 } as const;
+
+/** Flags of an entry, beside the length of its text in the lower 24 bits. The upper four bits hold the type a TYPE comment declares. */
+export const EntryFlag = {
+  comment: 1 << 24,
+  /** Metric relabelling dropped the series: its reference stays 0 and nothing is appended. */
+  dropped: 2 << 24,
+  /** Gets no staleness marker: the target gives its own timestamps. */
+  untracked: 4 << 24,
+} as const;
+export const ENTRY_TYPE_SHIFT = 28;
+const ENTRY_LENGTH_MASK = 0xffffff;
+
+/** Set in the code of an entry that the page under way brought. */
+const NEW_ENTRY = 0x80000000;
+
+/** Why a line is reported; several may hold. */
+export const ReportFlag = {
+  /** Its text was never seen before: resolve it. */
+  new: 1,
+  /** What follows the text is more than a plain number: parse it. */
+  oddValue: 2,
+  /** The same text came before on this page. */
+  repeated: 4,
+  comment: 8,
+  /** No line of any format. */
+  broken: 16,
+} as const;
+/** The type in force is that of the comment reported last. */
+export const TYPE_REPORTED = 15;
+
+const REPORT_WORDS = 7;
+const REPORT_CAPACITY = 4096;
+const MOST_EXPONENT = 300;
+/** A line must fit in here. */
+export const LONGEST_LINE_BYTES = 16 * 2 ** 20;
+/** How much of a page is parsed at a time where lines are not longer: what stays resident, and in the cache. */
+const USUAL_SLICE_BYTES = 2 ** 19;
+const PADDING_BYTES = 64;
+
+/** The lines of a target's last page, in order, in scrape memory. */
+export interface StoredSequence {
+  readonly pointer: number;
+  readonly sizeBytes: number;
+  readonly count: number;
+}
+export const EMPTY_SEQUENCE: StoredSequence = { pointer: 0, sizeBytes: 0, count: 0 };
+
+/** One reported line. Reused: read it before asking for the next. */
+export interface LineReport {
+  /** Offset in `bytes` of the line, how long its text is and how long the whole line. */
+  line: number;
+  textLength: number;
+  lineLength: number;
+  /** Position of its sample, and how many lines to remember came before. */
+  sampleIndex: number;
+  lineIndex: number;
+  code: number;
+  flags: number;
+  /** Type code in force before the line, or TYPE_REPORTED. */
+  type: number;
+}
+
+/**
+ * The memory in which one thread parses pages: scratch for the page under way, and for every target the lines of its
+ * last page. Address space is reserved, real memory comes as it is touched, so scratch is laid out for the worst.
+ *
+ *   reserved │ state │ powers │ reports │ slice │ line codes │ sample refs │ values │ outcomes │ seen │ index │
+ *   new entries │ new refs │ new text │ sequences of the targets …
+ *
+ * One page at a time: `beginPage`, then `take` and `parse` in turn, then the columns are good until the next `beginPage`.
+ */
+export class ScrapeMemory {
+  readonly bytes: Uint8Array;
+  readonly words: Uint32Array;
+  /** The same bytes for reading text out of them. */
+  readonly text: Buffer;
+  readonly sampleRefs: Uint32Array;
+  readonly sampleValues: Float64Array;
+  readonly sampleValueWords: Uint32Array;
+  readonly outcomes: Uint8Array;
+  readonly maxLines: number;
+
+  private readonly exports: KernelExports;
+  private readonly allocator: WideAllocator;
+  private readonly state: number;
+  private readonly stateWord: number;
+  private readonly slice: number;
+  private readonly indexPointer: number;
+  private sequence: StoredSequence = EMPTY_SEQUENCE;
+  private sliceSize = USUAL_SLICE_BYTES;
+  private filled = 0;
+
+  /** @param limitBytes at least 128 MiB, at most 4 GiB; not used until touched */
+  constructor(limitBytes = 2 ** 32 - 65536, hashSeed = randomInt(2 ** 32)) {
+    const memory = reserveSharedMemory(limitBytes);
+    this.exports = instantiateKernels(memory);
+    this.bytes = new Uint8Array(memory.buffer);
+    this.words = new Uint32Array(memory.buffer);
+    this.text = Buffer.from(memory.buffer);
+    this.maxLines = 2 ** Math.floor(Math.log2(limitBytes / 512));
+
+    let top = RESERVED_BYTES;
+    const reserve = (size: number): number => {
+      const pointer = top;
+      top += Math.ceil(size / 64) * 64;
+      return pointer;
+    };
+    const lines = this.maxLines;
+    this.state = reserve(STATE_BYTES);
+    this.stateWord = this.state / 4;
+    const powers = reserve(16 * (2 * MOST_EXPONENT + 1));
+    const reports = reserve(4 * REPORT_WORDS * REPORT_CAPACITY);
+    this.slice = reserve(LONGEST_LINE_BYTES + PADDING_BYTES);
+    const lineCodes = reserve(4 * lines);
+    const sampleRefs = reserve(4 * lines);
+    const sampleValues = reserve(8 * lines);
+    const outcomes = reserve(lines);
+    const seen = reserve(lines);
+    this.indexPointer = reserve(4 * 8 * lines);
+    const newEntries = reserve(8 * lines);
+    const newRefs = reserve(4 * lines);
+    const newTextCapacity = Math.floor(limitBytes / 8);
+    const newText = reserve(newTextCapacity);
+    this.allocator = new WideAllocator(top, limitBytes);
+
+    this.sampleRefs = new Uint32Array(memory.buffer, sampleRefs, lines);
+    this.sampleValues = new Float64Array(memory.buffer, sampleValues, lines);
+    this.sampleValueWords = new Uint32Array(memory.buffer, sampleValues, 2 * lines);
+    this.outcomes = new Uint8Array(memory.buffer, outcomes, lines);
+    new BigUint64Array(memory.buffer, powers, 2 * (2 * MOST_EXPONENT + 1)).set(powersOfTen());
+    const constants = { lineCodes, sampleRefs, sampleValues, seen, reports, newEntries, newRefs, newText };
+    for (const [name, value] of Object.entries(constants)) this.set(name as keyof typeof constants, value);
+    this.set("lineCapacity", lines);
+    this.set("reportCapacity", REPORT_CAPACITY);
+    this.set("newTextCapacity", newTextCapacity);
+    this.set("hashSeed", hashSeed);
+    this.set("powersOfTen", powers);
+  }
+
+  private get(name: keyof typeof Field): number {
+    return this.words[this.stateWord + Field[name]]!;
+  }
+
+  private set(name: keyof typeof Field, value: number): void {
+    this.words[this.stateWord + Field[name]] = value;
+  }
+
+  // ───────────────────────────── a page ─────────────────────────────
+
+  /** Starts a page that is expected to be `sequence` again. */
+  beginPage(sequence: StoredSequence, isOpenMetrics: boolean): void {
+    this.sequence = sequence;
+    this.sliceSize = USUAL_SLICE_BYTES;
+    this.filled = 0;
+    const { pointer, count } = sequence;
+    this.set("entries", pointer);
+    this.set("refs", pointer + 8 * count);
+    this.set("text", pointer + 12 * count);
+    this.set("entryCount", count);
+    this.bytes.fill(0, this.get("seen"), this.get("seen") + count);
+    this.set("cursor", this.slice);
+    this.set("isOpenMetrics", Number(isOpenMetrics));
+    for (const counter of PAGE_COUNTERS) this.set(counter, 0);
+  }
+
+  /** Copies as much of `chunk` from `offset` on as there is room for; 0 means: parse first. */
+  take(chunk: Uint8Array, offset: number): number {
+    const size = Math.min(chunk.length - offset, this.sliceSize - this.filled);
+    if (size > 0) this.bytes.set(chunk.subarray(offset, offset + size), this.slice + this.filled);
+    this.filled += size;
+    return size;
+  }
+
+  /**
+   * Parses what was taken, up to the last complete line. Afterwards `reportCount` lines wait to be judged.
+   * @returns false when there were too many of them: judge them and call again
+   * @throws ScrapeMemoryError when a line or the page is too large
+   */
+  parse(isFinal: boolean): boolean {
+    const end = this.slice + this.filled;
+    this.bytes[end] = 0x0a;
+    this.set("end", end);
+    this.set("isFinal", Number(isFinal));
+    this.set("reportCount", 0);
+    for (;;) {
+      switch (this.exports["parsePage"]!(this.state)) {
+        case Status.done:
+          if (!isFinal) return true;
+          if (this.get("cursor") < end)
+            throw new Error("assertion failed: the kernel reads final bytes to their end");
+          return true;
+        case Status.reportsFull:
+          return false;
+        case Status.indexNeeded: {
+          const known = this.get("entryCount") + this.get("newCount");
+          const capacity = 2 ** Math.ceil(Math.log2(2 * (known + 256) + 2));
+          this.exports["indexEntries"]!(this.state, this.indexPointer, capacity);
+          break;
+        }
+        default:
+          throw new ScrapeMemoryError(
+            `cannot parse page: more than ${this.maxLines} lines or ${this.get("newTextCapacity")} bytes of new series`,
+          );
+      }
+    }
+  }
+
+  /** Moves the incomplete line to the front, so that `take` has room again. Reported lines are void then. */
+  shift(): void {
+    const end = this.slice + this.filled;
+    const cursor = this.get("cursor");
+    this.bytes.copyWithin(this.slice, cursor, end);
+    this.filled = end - cursor;
+    this.set("cursor", this.slice);
+    if (this.filled < this.sliceSize) return;
+    if (this.sliceSize >= LONGEST_LINE_BYTES) {
+      throw new ScrapeMemoryError(`cannot parse page: a line is longer than ${LONGEST_LINE_BYTES} bytes`);
+    }
+    this.sliceSize *= 2;
+  }
+
+  get reportCount(): number {
+    return this.get("reportCount");
+  }
+
+  readReport(index: number, into: LineReport): void {
+    const word = this.get("reports") / 4 + index * REPORT_WORDS;
+    into.line = this.words[word]!;
+    into.textLength = this.words[word + 1]!;
+    into.lineLength = this.words[word + 2]!;
+    into.sampleIndex = this.words[word + 3]!;
+    into.lineIndex = this.words[word + 4]!;
+    into.code = this.words[word + 5]!;
+    into.flags = this.words[word + 6]! & 0xffff;
+    into.type = this.words[word + 6]! >>> 16;
+  }
+
+  /** Text of an entry, one character a byte. */
+  entryText(code: number): string {
+    const isNew = code >= NEW_ENTRY;
+    const word = this.entryWord(code);
+    const offset = this.get(isNew ? "newText" : "text") + this.words[word]!;
+    return this.text.toString("latin1", offset, offset + (this.words[word + 1]! & ENTRY_LENGTH_MASK));
+  }
+
+  entryFlags(code: number): number {
+    return this.words[this.entryWord(code) + 1]! & ~ENTRY_LENGTH_MASK;
+  }
+
+  setEntryFlags(code: number, flags: number): void {
+    this.words[this.entryWord(code) + 1]! |= flags;
+  }
+
+  clearEntryFlags(code: number, flags: number): void {
+    this.words[this.entryWord(code) + 1]! &= ~flags;
+  }
+
+  entryRef(code: number): number {
+    return this.words[this.entryRefWord(code)]!;
+  }
+
+  setEntryRef(code: number, ref: number): void {
+    this.words[this.entryRefWord(code)] = ref;
+  }
+
+  private entryWord(code: number): number {
+    const isNew = code >= NEW_ENTRY;
+    return this.get(isNew ? "newEntries" : "entries") / 4 + 2 * (isNew ? code - NEW_ENTRY : code);
+  }
+
+  private entryRefWord(code: number): number {
+    const isNew = code >= NEW_ENTRY;
+    return this.get(isNew ? "newRefs" : "refs") / 4 + (isNew ? code - NEW_ENTRY : code);
+  }
+
+  /** Whether this page has this line of the last one. */
+  wasSeen(entry: number): boolean {
+    return this.bytes[this.get("seen") + entry] !== 0;
+  }
+
+  get sampleCount(): number {
+    return this.get("sampleCount");
+  }
+
+  /** Samples of known series that metric relabelling drops. */
+  get droppedCount(): number {
+    return this.get("droppedCount");
+  }
+
+  /** Lines of the last page that this one has too. */
+  get seenCount(): number {
+    return this.get("seenCount");
+  }
+
+  get newCount(): number {
+    return this.get("newCount");
+  }
+
+  /** Lines that came in another order. */
+  get jumpCount(): number {
+    return this.get("jumpCount");
+  }
+
+  // ───────────────────────────── sequences ─────────────────────────────
+
+  /** Keeps the lines of this page, in its order, in place of the sequence it began with. */
+  storePage(): StoredSequence {
+    const out = this.get("reports");
+    this.exports["measureSequence"]!(this.state, out);
+    const count = this.words[out / 4]!;
+    const sizeBytes = 12 * count + this.words[out / 4 + 1]!;
+    const pointer = this.allocator.allocate(sizeBytes);
+    if (pointer === 0) throw new ScrapeMemoryError(`cannot remember page: no room for ${sizeBytes} bytes`);
+    this.exports["writeSequence"]!(this.state, pointer, pointer + 8 * count, pointer + 12 * count);
+    this.free(this.sequence);
+    this.sequence = { pointer, sizeBytes, count };
+    return this.sequence;
+  }
+
+  free(sequence: StoredSequence): void {
+    if (sequence.sizeBytes > 0) this.allocator.free(sequence.pointer, sequence.sizeBytes);
+  }
+
+  refsOf(sequence: StoredSequence): Uint32Array {
+    const start = (sequence.pointer + 8 * sequence.count) / 4;
+    return this.words.subarray(start, start + sequence.count);
+  }
+
+  flagsOf(sequence: StoredSequence, entry: number): number {
+    return this.words[sequence.pointer / 4 + 2 * entry + 1]! & ~ENTRY_LENGTH_MASK;
+  }
+
+  textOf(sequence: StoredSequence, entry: number): string {
+    const word = sequence.pointer / 4 + 2 * entry;
+    const offset = sequence.pointer + 12 * sequence.count + this.words[word]!;
+    return this.text.toString("latin1", offset, offset + (this.words[word + 1]! & ENTRY_LENGTH_MASK));
+  }
+
+  /** Bytes that sequences take now. */
+  get usedBytes(): number {
+    return this.allocator.usedBytes;
+  }
+}
+
+const PAGE_COUNTERS = [
+  "nextEntry",
+  "lineCount",
+  "sampleCount",
+  "reportCount",
+  "index",
+  "indexMask",
+  "newCount",
+  "newTextSize",
+  "currentType",
+  "droppedCount",
+  "jumpCount",
+  "seenCount",
+] as const;
+
+let powers: BigUint64Array | undefined;
+
+/** The upper 128 bits of 10^e for every e the kernel multiplies with, rounded down; high word first. */
+function powersOfTen(): BigUint64Array {
+  if (powers) return powers;
+  powers = new BigUint64Array(2 * (2 * MOST_EXPONENT + 1));
+  for (let e = -MOST_EXPONENT; e <= MOST_EXPONENT; e++) {
+    const power = 10n ** BigInt(Math.abs(e));
+    const bits = power.toString(2).length;
+    let mantissa: bigint;
+    if (e >= 0) mantissa = bits > 128 ? power >> BigInt(bits - 128) : power << BigInt(128 - bits);
+    else {
+      mantissa = (1n << BigInt(bits + 128)) / power;
+      while (mantissa >> 128n > 0n) mantissa >>= 1n;
+    }
+    powers[2 * (e + MOST_EXPONENT)] = mantissa >> 64n;
+    powers[2 * (e + MOST_EXPONENT) + 1] = mantissa & 0xffffffffffffffffn;
+  }
+  return powers;
+}

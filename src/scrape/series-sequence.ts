@@ -1,0 +1,476 @@
+import {
+  EMPTY_SEQUENCE,
+  ENTRY_TYPE_SHIFT,
+  EntryFlag,
+  ReportFlag,
+  TYPE_REPORTED,
+  type LineReport,
+  type ScrapeMemory,
+  type StoredSequence,
+} from "../kernels/index.ts";
+import { LabelsBuilder, type Labels } from "../model/labels.ts";
+import type { Metadata, MetricType } from "../model/metadata.ts";
+import { NORMAL_NAN_HIGH_WORD, NORMAL_NAN_LOW_WORD } from "../model/sample.ts";
+import { NO_SERIES, SampleOutcome, type Appender, type SeriesRef } from "../model/storage.ts";
+import { ExpositionError } from "./exposition/exposition-error.ts";
+import type { LineSyntax, SampleRest } from "./exposition/line-syntax.ts";
+import { openMetricsSyntax } from "./exposition/openmetrics.ts";
+import { textSyntax } from "./exposition/text.ts";
+import { SampleError, type BoundLabel, type SeriesLabels } from "./series-labels.ts";
+
+/** The body of an answer, decompressed, in the pieces it came in. */
+export interface Page {
+  readonly chunks: readonly Uint8Array[];
+  readonly sizeBytes: number;
+  readonly isOpenMetrics: boolean;
+}
+
+/** How the samples of a page are to be stored. */
+export interface AppendOptions {
+  readonly appender: Appender;
+  readonly labels: SeriesLabels;
+  readonly timeMs: number;
+  readonly honorTimestamps: boolean;
+  readonly trackTimestampsStaleness: boolean;
+  /** 0 for none. */
+  readonly sampleLimit: number;
+}
+
+/** What became of a page; right up to the line that failed, where one did. */
+export interface PageCounts {
+  scraped: number;
+  postRelabel: number;
+  seriesAdded: number;
+  duplicateTimestamp: number;
+  outOfOrder: number;
+  outOfBounds: number;
+}
+
+export function emptyCounts(): PageCounts {
+  return { scraped: 0, postRelabel: 0, seriesAdded: 0, duplicateTimestamp: 0, outOfOrder: 0, outOfBounds: 0 };
+}
+
+/** More samples than `sample_limit` allows. */
+export class SampleLimitError extends SampleError {
+  override readonly name = "SampleLimitError";
+
+  constructor() {
+    super("sample limit exceeded");
+  }
+}
+
+/** Samples may lie this far ahead of the scrape when the target gives their times. */
+export const MAX_AHEAD_MS = 10 * 60_000;
+
+/** Type codes of the kernel: the index; 0 is a line that declares no type. */
+const TYPES: readonly (MetricType | null)[] = [
+  null,
+  "unknown",
+  "counter",
+  "gauge",
+  "histogram",
+  "gaugehistogram",
+  "summary",
+  "info",
+  "stateset",
+];
+
+/**
+ * What one target said last time, line by line, with the reference of every series: the prediction for the next page
+ * and the memory for staleness. A page like the last one passes through the kernel alone; lines never seen before are
+ * parsed, relabelled and resolved here.
+ */
+export class SeriesSequence {
+  private stored: StoredSequence = EMPTY_SEQUENCE;
+  private epoch = -1;
+  private syntax: LineSyntax = textSyntax;
+  /** Whether the series have no staleness marker yet. */
+  private isLive = false;
+  private reorderings = 0;
+  private metadataCache: ReadonlyMap<string, Metadata> | null = null;
+
+  constructor(private readonly memory: ScrapeMemory) {}
+
+  /** How many lines are remembered. */
+  get size(): number {
+    return this.stored.count;
+  }
+
+  /**
+   * Appends a page between the appender's `begin` and `commit`, with staleness markers for what it no longer holds.
+   * When it throws, the caller rolls back, and this sequence is as before but for series that now exist in storage.
+   *
+   * @throws ExpositionError, SampleError (limits, invalid labels), ScrapeMemoryError
+   */
+  append(page: Page, options: AppendOptions, counts: PageCounts): void {
+    const { memory } = this;
+    const syntax = page.isOpenMetrics ? openMetricsSyntax : textSyntax;
+    const epoch = this.enterEpoch(options);
+    memory.beginPage(this.stored, page.isOpenMetrics);
+    const judge = new LineJudge(memory, options, epoch, syntax, counts);
+    readChunks(page, memory, judge);
+
+    const sampleCount = memory.sampleCount;
+    counts.scraped = sampleCount;
+    counts.postRelabel = sampleCount - memory.droppedCount - judge.droppedCount;
+    if (options.sampleLimit > 0 && counts.postRelabel - judge.repeatedCount > options.sampleLimit) {
+      throw new SampleLimitError();
+    }
+    const refs = memory.sampleRefs.subarray(0, sampleCount);
+    const outcomes = memory.outcomes.subarray(0, sampleCount);
+    const { appender, timeMs } = options;
+    const refused = appender.appendFloats(epoch, refs, memory.sampleValues, sampleCount, timeMs, outcomes);
+    if (refused > 0) {
+      for (let i = 0; i < sampleCount; i++) if (refs[i] !== NO_SERIES) countOutcome(outcomes[i]!, counts);
+    }
+    for (const i of judge.newSamples) if (outcomes[i]! <= SampleOutcome.repeated) counts.seriesAdded++;
+    if (memory.seenCount < this.stored.count && this.isLive) this.endVanished(appender, epoch, timeMs, refs);
+    this.remember(judge, syntax);
+  }
+
+  /** Ends every series that has not ended yet. */
+  markStale(appender: Appender, timeMs: number): void {
+    if (!this.isLive) return;
+    this.isLive = false;
+    const epoch = appender.epochAt(timeMs);
+    if (epoch === null) return;
+    this.carryTo(appender, epoch);
+    const refs = this.memory.refsOf(this.stored);
+    for (let i = 0; i < refs.length; i++) {
+      if (refs[i] !== NO_SERIES && this.isTracked(i)) appender.appendStale(epoch, refs[i]!, timeMs);
+    }
+  }
+
+  /** What HELP, TYPE and UNIT lines of the last good page say, by metric. */
+  metadata(): ReadonlyMap<string, Metadata> {
+    this.metadataCache ??= this.readMetadata();
+    return this.metadataCache;
+  }
+
+  /** Lets go of a result of `metadata` that nobody may ask for again soon. */
+  forgetMetadata(): void {
+    this.metadataCache = null;
+  }
+
+  release(): void {
+    this.memory.free(this.stored);
+    this.stored = EMPTY_SEQUENCE;
+    this.isLive = false;
+    this.metadataCache = null;
+  }
+
+  private enterEpoch({ appender, labels, timeMs }: AppendOptions): number {
+    const epoch = appender.epochAt(timeMs);
+    if (epoch === null) throw new SampleError(`cannot append scrape at ${timeMs}: out of bounds`);
+    if (this.epoch === epoch) return epoch;
+    this.carryTo(appender, epoch);
+    const refs = this.memory.refsOf(this.stored);
+    let bound: BoundLabel = null;
+    for (let i = 0; i < refs.length; i++) {
+      const flags = this.memory.flagsOf(this.stored, i);
+      if (flags >>> ENTRY_TYPE_SHIFT) bound = boundOf(flags >>> ENTRY_TYPE_SHIFT);
+      if (refs[i] !== NO_SERIES || flags & (EntryFlag.comment | EntryFlag.dropped)) continue;
+      const resolved = labels.of(this.syntax.parseSeries(this.memory.textOf(this.stored, i)), bound);
+      if (resolved) refs[i] = appender.resolve(epoch, resolved).ref;
+    }
+    return epoch;
+  }
+
+  private carryTo(appender: Appender, epoch: number): void {
+    if (this.epoch === epoch) return;
+    const refs = this.memory.refsOf(this.stored);
+    if (this.epoch < 0) refs.fill(NO_SERIES);
+    else appender.carryOver(refs, refs.length, this.epoch, epoch);
+    this.epoch = epoch;
+  }
+
+  private isTracked(entry: number): boolean {
+    const untracked = EntryFlag.comment | EntryFlag.dropped | EntryFlag.untracked;
+    return (this.memory.flagsOf(this.stored, entry) & untracked) === 0;
+  }
+
+  /** A series lives on when another line of the page leads to it: the same labels may be written in many ways. */
+  private endVanished(appender: Appender, epoch: number, timeMs: number, present: Uint32Array): void {
+    const { memory, stored } = this;
+    const refs = memory.refsOf(stored);
+    const vanished = new Set<SeriesRef>();
+    for (let i = 0; i < stored.count; i++) {
+      if (!memory.wasSeen(i) && refs[i] !== NO_SERIES && this.isTracked(i)) vanished.add(refs[i]!);
+    }
+    if (vanished.size === 0) return;
+    for (const ref of present) vanished.delete(ref);
+    for (const ref of vanished) appender.appendStale(epoch, ref, timeMs);
+  }
+
+  /** Keeps this page as the next prediction if it differs; for order alone only while that seems to help. */
+  private remember(judge: LineJudge, syntax: LineSyntax): void {
+    const { memory } = this;
+    this.isLive = true;
+    this.syntax = syntax;
+    const isSameSet = memory.newCount === 0 && memory.seenCount === this.stored.count;
+    if (isSameSet && memory.jumpCount === 0) {
+      this.reorderings = 0;
+      return;
+    }
+    if (isSameSet && ++this.reorderings > MAX_REORDERINGS) return;
+    if (judge.hasNewComments || !isSameSet) this.metadataCache = null;
+    this.stored = memory.storePage();
+  }
+
+  private readMetadata(): ReadonlyMap<string, Metadata> {
+    const found = new Map<string, { type: MetricType; unit: string; help: string }>();
+    const { memory, stored } = this;
+    for (let i = 0; i < stored.count; i++) {
+      if (!(memory.flagsOf(stored, i) & EntryFlag.comment)) continue;
+      const comment = this.syntax.parseComment(memory.textOf(stored, i));
+      if (comment.kind === "remark" || comment.kind === "eof") continue;
+      let entry = found.get(comment.metric);
+      if (!entry) found.set(comment.metric, (entry = { type: "unknown", unit: "", help: "" }));
+      if (comment.kind === "type") entry.type = comment.type;
+      else entry[comment.kind] = comment.text;
+    }
+    return found;
+  }
+}
+
+/** After this many pages in a row that only changed their order, the order is taken to be random. */
+const MAX_REORDERINGS = 3;
+
+const EOF_MARK = "# EOF";
+
+/** Feeds the page to the kernel slice by slice and has every reported line judged. */
+function readChunks(page: Page, memory: ScrapeMemory, judge: LineJudge): void {
+  let remaining = page.sizeBytes;
+  let hasEof = true;
+  if (page.isOpenMetrics && page.sizeBytes > 0) {
+    const tail = tailOf(page.chunks, EOF_MARK.length + 2);
+    const mark = /(?:^|\n)(# EOF\n?)$/.exec(tail)?.[1];
+    hasEof = mark !== undefined;
+    remaining -= mark?.length ?? 0;
+  }
+  for (const chunk of page.chunks) {
+    const size = Math.min(chunk.length, remaining);
+    remaining -= size;
+    const piece = size === chunk.length ? chunk : chunk.subarray(0, size);
+    for (let offset = 0; offset < size;) {
+      const taken = memory.take(piece, offset);
+      offset += taken;
+      if (taken > 0) continue;
+      parseAll(memory, judge, false);
+      memory.shift();
+    }
+  }
+  parseAll(memory, judge, true);
+  if (!hasEof) throw judge.fail(new ExpositionError("data does not end with # EOF"), memory.sampleCount);
+}
+
+function parseAll(memory: ScrapeMemory, judge: LineJudge, isFinal: boolean): void {
+  let isThrough: boolean;
+  do {
+    isThrough = memory.parse(isFinal);
+    judge.judgeReports();
+  } while (!isThrough);
+}
+
+function tailOf(chunks: readonly Uint8Array[], length: number): string {
+  let tail = "";
+  for (let i = chunks.length - 1; i >= 0 && tail.length < length; i--) {
+    const chunk = chunks[i]!;
+    const wanted = chunk.subarray(Math.max(0, chunk.length - (length - tail.length)));
+    tail = Buffer.from(wanted).toString("latin1") + tail;
+  }
+  return tail;
+}
+
+/** Judges the lines the kernel reports: one page's worth of state. */
+class LineJudge {
+  /** Positions of samples whose series came with this page. */
+  readonly newSamples: number[] = [];
+  /** Dropped by metric relabelling, beyond what the kernel knows. */
+  droppedCount = 0;
+  repeatedCount = 0;
+  hasNewComments = false;
+  /** Samples whose reference is 0 although relabelling kept them. */
+  private keptWithoutRef = 0;
+  private type = 0;
+  private readonly report: LineReport = {
+    line: 0,
+    textLength: 0,
+    lineLength: 0,
+    sampleIndex: 0,
+    lineIndex: 0,
+    code: 0,
+    flags: 0,
+    type: 0,
+  };
+
+  constructor(
+    private readonly memory: ScrapeMemory,
+    private readonly options: AppendOptions,
+    private readonly epoch: number,
+    private readonly syntax: LineSyntax,
+    private readonly counts: PageCounts,
+  ) {}
+
+  judgeReports(): void {
+    const { report } = this;
+    for (let i = 0; i < this.memory.reportCount; i++) {
+      this.memory.readReport(i, report);
+      if (report.type !== TYPE_REPORTED) this.type = report.type;
+      try {
+        if (report.flags & ReportFlag.broken) this.judgeBroken();
+        else if (report.flags & ReportFlag.comment) this.judgeComment();
+        else this.judgeSample();
+      } catch (error) {
+        const isCounted = error instanceof SampleError;
+        throw this.fail(error, report.sampleIndex + Number(isCounted));
+      }
+    }
+  }
+
+  /** Notes how far the page was good, for the series that report on the scrape. */
+  fail(error: unknown, scraped: number): unknown {
+    const refs = this.memory.sampleRefs;
+    let dropped = -this.keptWithoutRef;
+    for (let i = 0; i < scraped; i++) if (refs[i] === NO_SERIES) dropped++;
+    this.counts.scraped = scraped;
+    this.counts.postRelabel = scraped - Math.max(0, dropped);
+    return error;
+  }
+
+  private bytesOf(start: number, length: number): string {
+    return this.memory.text.toString("latin1", start, start + length);
+  }
+
+  /** The kernel found no value: whatever is wrong, the format's parser says it best. */
+  private judgeBroken(): never {
+    const line = this.bytesOf(this.report.line, Math.min(this.report.lineLength, MAX_QUOTED_BYTES));
+    this.syntax.parseSeries(line);
+    throw new ExpositionError(
+      `expected value after metric, got "\\n" while parsing: ${JSON.stringify(line)}`,
+    );
+  }
+
+  private judgeComment(): void {
+    const { report } = this;
+    const comment = this.syntax.parseComment(this.bytesOf(report.line, report.textLength));
+    this.hasNewComments = true;
+    if (comment.kind === "eof") throw new ExpositionError("unexpected data after # EOF");
+    if (comment.kind !== "type") return;
+    this.type = TYPES.indexOf(comment.type);
+    this.memory.setEntryFlags(report.code, this.type << ENTRY_TYPE_SHIFT);
+  }
+
+  private judgeSample(): void {
+    const { report, memory, options } = this;
+    const { sampleIndex, code, flags } = report;
+    let labels: Labels | null = null;
+    let ref: SeriesRef = NO_SERIES;
+    if (flags & ReportFlag.new) {
+      labels = options.labels.of(
+        this.syntax.parseSeries(this.bytesOf(report.line, report.textLength)),
+        boundOf(this.type),
+      );
+      if (labels === null) memory.setEntryFlags(code, EntryFlag.dropped);
+      else {
+        ref = options.appender.resolve(this.epoch, labels).ref;
+        memory.setEntryRef(code, ref);
+      }
+    } else ref = memory.entryRef(code);
+
+    const isDropped = (memory.entryFlags(code) & EntryFlag.dropped) !== 0;
+    const isKnownToKernel = (flags & (ReportFlag.new | ReportFlag.repeated)) === 0;
+    if (isDropped && !isKnownToKernel) this.droppedCount++;
+
+    let timestampMs: number | null = null;
+    let rest: SampleRest | null = null;
+    if (flags & ReportFlag.oddValue) {
+      const start = report.line + report.textLength;
+      rest = this.syntax.parseRest(this.bytesOf(start, report.lineLength - report.textLength));
+      this.setValue(sampleIndex, rest.value);
+      if (options.honorTimestamps) timestampMs = rest.timestampMs;
+    }
+    if (isDropped) return;
+
+    if (timestampMs !== null) {
+      labels ??= options.appender.labelsOf(this.epoch, ref);
+      this.appendTimed(labels, timestampMs);
+    } else if (flags & ReportFlag.repeated) {
+      this.keptWithoutRef++;
+      this.repeatedCount++;
+      this.counts.duplicateTimestamp++;
+    } else {
+      if (flags & ReportFlag.oddValue) memory.clearEntryFlags(code, EntryFlag.untracked);
+      memory.sampleRefs[sampleIndex] = ref;
+      if (flags & ReportFlag.new) this.newSamples.push(sampleIndex);
+    }
+    if (rest?.exemplar) {
+      labels ??= options.appender.labelsOf(this.epoch, ref);
+      const { pairs, value, timestampMs: ownTime } = rest.exemplar;
+      options.appender.appendExemplar(labels, {
+        labels: labelsOfPairs(pairs),
+        value,
+        timeMs: ownTime ?? timestampMs ?? options.timeMs,
+        hasTimestamp: ownTime !== null,
+      });
+    }
+  }
+
+  /** A sample with the target's own time goes its own way. */
+  private appendTimed(labels: Labels, timestampMs: number): void {
+    const { memory, options, counts } = this;
+    const { sampleIndex, code, flags } = this.report;
+    this.keptWithoutRef++;
+    memory.sampleRefs[sampleIndex] = NO_SERIES;
+    if (!options.trackTimestampsStaleness) memory.setEntryFlags(code, EntryFlag.untracked);
+    if (timestampMs > options.timeMs + MAX_AHEAD_MS) {
+      counts.outOfBounds++;
+      return;
+    }
+    const words = memory.sampleValueWords;
+    const low = words[2 * sampleIndex]!;
+    const high = words[2 * sampleIndex + 1]!;
+    const outcome = options.appender.appendFloat(labels, timestampMs, high, low);
+    countOutcome(outcome, counts);
+    const isGood = outcome <= SampleOutcome.repeated;
+    if (isGood && flags & ReportFlag.new && options.trackTimestampsStaleness) counts.seriesAdded++;
+  }
+
+  private setValue(sampleIndex: number, value: number): void {
+    const { memory } = this;
+    if (Number.isNaN(value)) {
+      memory.sampleValueWords[2 * sampleIndex] = NORMAL_NAN_LOW_WORD;
+      memory.sampleValueWords[2 * sampleIndex + 1] = NORMAL_NAN_HIGH_WORD;
+    } else memory.sampleValues[sampleIndex] = value;
+  }
+}
+
+const MAX_QUOTED_BYTES = 1024;
+
+function boundOf(type: number): BoundLabel {
+  if (TYPES[type] === "histogram") return "le";
+  return TYPES[type] === "summary" ? "quantile" : null;
+}
+
+/** @throws SampleError for the one outcome that fails the whole scrape, as in Prometheus */
+function countOutcome(outcome: number, counts: PageCounts): void {
+  switch (outcome) {
+    case SampleOutcome.duplicateTimestamp:
+      counts.duplicateTimestamp++;
+      break;
+    case SampleOutcome.outOfOrder:
+      counts.outOfOrder++;
+      break;
+    case SampleOutcome.outOfBounds:
+      counts.outOfBounds++;
+      break;
+    case SampleOutcome.tooOld:
+      throw new SampleError("too old sample");
+  }
+}
+
+function labelsOfPairs(pairs: readonly string[]): Labels {
+  const builder = new LabelsBuilder();
+  for (let i = 0; i < pairs.length; i += 2) builder.set(pairs[i]!, pairs[i + 1]!);
+  return builder.labels();
+}
