@@ -1,0 +1,27 @@
+/** One thing wrong with a configuration file. */
+export interface ConfigProblem {
+  readonly file: string;
+  /** Both from 1; 0 where the file as a whole is meant. */
+  readonly line: number;
+  readonly column: number;
+  /** Such as `scrape_configs[0].scrape_interval`; "" for the file as a whole. */
+  readonly path: string;
+  readonly message: string;
+}
+
+/** A configuration that can't be used. The message has a line for every problem found, in the file's order. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+
+  constructor(
+    readonly problems: readonly ConfigProblem[],
+    options?: ErrorOptions,
+  ) {
+    super(problems.map(formatProblem).join("\n"), options);
+  }
+}
+
+function formatProblem({ file, line, column, path, message }: ConfigProblem): string {
+  const place = line === 0 ? file : `${file}:${line}:${column}`;
+  return path === "" ? `${place}: ${message}` : `${place}: ${path}: ${message}`;
+}

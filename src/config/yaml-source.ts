@@ -1,0 +1,183 @@
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseAllDocuments,
+  type Node,
+  type Document,
+} from "yaml";
+import { ConfigError, type ConfigProblem } from "./config-error.ts";
+
+/**
+ * A scalar as written. What it means is up to the field that takes it, as in Go's decoder: `017` is the text "017"
+ * to a label and the number 15 to a limit; only unquoted text may be a number, a truth value or null.
+ */
+export class RawScalar {
+  constructor(
+    readonly text: string,
+    readonly isPlain: boolean,
+    readonly offset: number,
+  ) {}
+}
+
+export type RawMap = { readonly [key: string]: RawValue };
+export type RawValue = RawScalar | null | readonly RawValue[] | RawMap;
+
+/** A file whose aliases unfold to more nodes than this is refused: a few lines of YAML could fill the memory. */
+const MAX_NODES = 5_000_000;
+
+/** The first document of a YAML file, and where everything in it stands. */
+export class YamlSource {
+  readonly root: RawValue;
+  private readonly lines = new LineCounter();
+  private readonly offsets = new WeakMap<object, number>();
+  private readonly keyOffsets = new WeakMap<object, Map<string, number>>();
+  private nodeCount = 0;
+
+  /** @throws ConfigError for text that isn't YAML, with all that is wrong */
+  constructor(
+    text: string,
+    readonly fileName: string,
+  ) {
+    const documents = parseAllDocuments(text, {
+      schema: "failsafe",
+      lineCounter: this.lines,
+      prettyErrors: false,
+      uniqueKeys: true,
+      strict: true,
+    });
+    const document = Array.isArray(documents) ? documents[0] : undefined;
+    if (document === undefined) {
+      this.root = null;
+      return;
+    }
+    if (document.errors.length > 0) {
+      throw new ConfigError(
+        document.errors.map((error) => this.problemAt(error.pos[0], "", `yaml: ${error.message}`)),
+      );
+    }
+    this.root = this.convert(document.contents as Node | null, document);
+  }
+
+  /** A problem with the value at `path`, or with the key there where `atKey` says so. */
+  problem(path: readonly PropertyKey[], message: string, atKey = false): ConfigProblem {
+    return this.problemAt(this.offsetOf(path, atKey), formatPath(path), message);
+  }
+
+  /** Where the value at `path` begins, both from 1; where it is absent, what should hold it. */
+  positionOf(path: readonly PropertyKey[]): { readonly line: number; readonly column: number } {
+    const { line, col } = this.lines.linePos(this.offsetOf(path, false));
+    return { line, column: col };
+  }
+
+  private offsetOf(path: readonly PropertyKey[], atKey: boolean): number {
+    let value: RawValue = this.root;
+    let offset = this.startOf(value) ?? 0;
+    for (const [depth, step] of path.entries()) {
+      if (value === null || value instanceof RawScalar) break;
+      const key = String(step);
+      const next: RawValue | undefined = (value as RawMap)[key];
+      const keyOffset = this.keyOffsets.get(value)?.get(key);
+      if (next === undefined) break;
+      const isLast = depth === path.length - 1;
+      offset = (isLast && atKey ? keyOffset : undefined) ?? this.startOf(next) ?? keyOffset ?? offset;
+      value = next;
+    }
+    return offset;
+  }
+
+  private startOf(value: RawValue): number | undefined {
+    if (value === null) return undefined;
+    return value instanceof RawScalar ? value.offset : this.offsets.get(value);
+  }
+
+  private problemAt(offset: number, path: string, message: string): ConfigProblem {
+    const { line, col } = this.lines.linePos(offset);
+    return { file: this.fileName, line, column: col, path, message };
+  }
+
+  private convert(node: Node | null, document: Document): RawValue {
+    if (++this.nodeCount > MAX_NODES) {
+      throw new ConfigError([this.problemAt(0, "", "yaml: document contains excessive aliasing")]);
+    }
+    if (isAlias(node)) {
+      const target = node.resolve(document);
+      if (target === undefined) {
+        const offset = node.range?.[0] ?? 0;
+        throw new ConfigError([
+          this.problemAt(offset, "", `yaml: unknown anchor '${node.source}' referenced`),
+        ]);
+      }
+      return this.convert(target, document);
+    }
+    if (isScalar(node)) return this.convertScalar(node);
+    if (isSeq(node)) {
+      const items = node.items.map((item) => this.convert(item as Node | null, document));
+      this.offsets.set(items, node.range?.[0] ?? 0);
+      const starts = node.items.map(
+        (item, i) => [String(i), (item as Node | null)?.range?.[0] ?? 0] as const,
+      );
+      this.keyOffsets.set(items, new Map(starts));
+      return items;
+    }
+    return isMap(node) ? this.convertMap(node, document) : null;
+  }
+
+  private convertScalar(node: Node): RawValue {
+    if (!isScalar(node)) return null;
+    const text = String(node.value ?? "");
+    const isPlain = (node.type === "PLAIN" || node.type === undefined) && node.tag === undefined;
+    if (isPlain && /^(?:|~|null|Null|NULL)$/.test(text)) return null;
+    return new RawScalar(text, isPlain, node.range?.[0] ?? 0);
+  }
+
+  private convertMap(node: Node, document: Document): RawValue {
+    if (!isMap(node)) return null;
+    const map: Record<string, RawValue> = Object.create(null) as Record<string, RawValue>;
+    const merged: RawMap[] = [];
+    const keys = new Map<string, number>();
+    for (const { key, value } of node.items) {
+      const keyOffset = (key as Node).range?.[0] ?? 0;
+      if (!isScalar(key))
+        throw new ConfigError([this.problemAt(keyOffset, "", "yaml: a key must be a scalar")]);
+      const name = String(key.value ?? "");
+      const converted = this.convert(value as Node | null, document);
+      if (name === "<<" && key.type === "PLAIN") {
+        for (const source of Array.isArray(converted) ? (converted as RawValue[]) : [converted]) {
+          if (source === null || source instanceof RawScalar || Array.isArray(source)) {
+            throw new ConfigError([
+              this.problemAt(keyOffset, "", "yaml: map merge requires map or sequence of maps as the value"),
+            ]);
+          }
+          merged.push(source as RawMap);
+        }
+        continue;
+      }
+      map[name] = converted;
+      keys.set(name, keyOffset);
+    }
+    // A key of the map itself wins over merged ones, and of those the first.
+    for (const source of merged) {
+      for (const [name, value] of Object.entries(source)) {
+        if (name in map) continue;
+        map[name] = value;
+        keys.set(name, this.keyOffsets.get(source)?.get(name) ?? 0);
+      }
+    }
+    this.offsets.set(map, node.range?.[0] ?? 0);
+    this.keyOffsets.set(map, keys);
+    return map;
+  }
+}
+
+/** `scrape_configs[0].params` */
+function formatPath(path: readonly PropertyKey[]): string {
+  let out = "";
+  for (const step of path) {
+    if (typeof step === "number") out += `[${step}]`;
+    else out += out === "" ? String(step) : `.${String(step)}`;
+  }
+  return out;
+}
