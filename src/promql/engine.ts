@@ -8,8 +8,9 @@ import type { ExecutionContext, ExecutionFeatures, VectorOperator } from "./exec
 import type { RangeSource } from "./exec/range-source.ts";
 import { ColumnPool, HISTOGRAM, StepColumn, type StepGrid } from "./exec/step-column.ts";
 import { ExecutionError, histogramPointCount, QueryLimits } from "./limits.ts";
-import { documentedType, parseExpr, typeOf, walk, type Expr, type ParserOptions } from "./parse/index.ts";
+import { documentedType, parseExpr, printExpr, typeOf, walk, type Expr, type ParserOptions } from "./parse/index.ts";
 import { PlanBuilder, type AnyOperator } from "./plan/build-operators.ts";
+import { Explainer, type ExplainNode } from "./plan/explain.ts";
 import { visitSelectors } from "./plan/geometry.ts";
 import { planQuery } from "./plan/logical-plan.ts";
 import { mergeSeries, seriesFromColumn, seriesFromSamples, seriesFromScalar } from "./result-series.ts";
@@ -46,6 +47,17 @@ export interface PerQueryOptions {
 export interface QueryEstimate {
   readonly series: number;
   readonly samples: number;
+}
+
+/** How a query is, or was, evaluated. */
+export interface Explanation {
+  readonly query: string;
+  /** The logical plan as text: durations, `@` and constants resolved. */
+  readonly plan: string;
+  readonly estimate: QueryEstimate;
+  /** Null where the query was not run. */
+  readonly root: ExplainNode | null;
+  readonly statistics: QueryStatistics | null;
 }
 
 /**
@@ -108,12 +120,38 @@ export class PromqlEngine {
     return { series, samples };
   }
 
+  /**
+   * How a query is evaluated, node by node, with what each took; with `run` false the plan alone and an estimate.
+   * @throws as `instant`
+   */
+  explain(
+    text: string,
+    bounds: { readonly startMs: number; readonly endMs: number; readonly stepMs: number },
+    perQuery: PerQueryOptions & { readonly run: boolean },
+  ): Explanation {
+    const { startMs, endMs, stepMs } = bounds;
+    const { parserOptions, memory } = this.options;
+    const plan = planQuery(parseExpr(text, parserOptions), { startMs, endMs, stepMs });
+    const estimate = this.estimate(text, startMs, endMs, stepMs, perQuery);
+    const explanation = { query: text, plan: printExpr(plan), estimate };
+    if (!perQuery.run) return { ...explanation, root: null, statistics: null };
+    const explainer = new Explainer(
+      () => performance.now() / 1000,
+      () => memory.usedBytes,
+    );
+    const count = stepMs > 0 ? Math.floor((endMs - startMs) / stepMs) + 1 : 1;
+    const kind = stepMs > 0 ? "range" : "instant";
+    const { statistics } = this.run(text, { startMs, stepMs, count }, perQuery, kind, endMs, explainer);
+    return { ...explanation, root: explainer.root, statistics };
+  }
+
   private run(
     text: string,
     grid: StepGrid,
     perQuery: PerQueryOptions,
     kind: "instant" | "range",
     endMs = grid.startMs,
+    explainer: Explainer | null = null,
   ): QueryResult {
     const { options } = this;
     const began = options.now();
@@ -141,7 +179,7 @@ export class PromqlEngine {
       const statistics = new StatisticsCollector(grid, perQuery.perStepStatistics === true);
       const context = this.context(querier, limits, statistics, perQuery);
       const prepared = options.now();
-      const operator = new PlanBuilder(context, options.defaultSubqueryStepMs).build(plan, grid);
+      const operator = new PlanBuilder(context, options.defaultSubqueryStepMs, explainer).build(plan, grid);
       const value =
         kind === "instant"
           ? instantValue(operator, context, plan, grid.startMs)

@@ -27,6 +27,7 @@ import type {
   Subquery,
   VectorSelector,
 } from "../parse/ast.ts";
+import type { Explainer } from "./explain.ts";
 import { instantGeometry, rangeGeometry, subqueryGeometry, timestampGeometry } from "./geometry.ts";
 
 export type AnyOperator = VectorOperator | ScalarOperator | StringOperator | RangeSource;
@@ -38,9 +39,16 @@ export class PlanBuilder implements OperatorBuilder {
   constructor(
     readonly context: ExecutionContext,
     private readonly defaultSubqueryStepMs: number,
+    /** Watches every operator at work; null when nobody asks. */
+    private readonly explainer: Explainer | null = null,
   ) {}
 
   build(expr: Expr, grid: StepGrid): AnyOperator {
+    if (this.explainer === null || expr.kind === "paren") return this.make(expr, grid);
+    return this.explainer.build(expr, grid, () => this.make(expr, grid));
+  }
+
+  private make(expr: Expr, grid: StepGrid): AnyOperator {
     switch (expr.kind) {
       case "number":
         return new ConstantOperator(grid, expr.value);
