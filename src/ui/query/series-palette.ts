@@ -1,31 +1,32 @@
 /**
- * Ten colours for each scheme, told apart by people with any of the common colour blindnesses: neighbours
- * in the list differ in lightness as well as in hue. All have a contrast of 3:1 and more with the page.
+ * Ten colours for each scheme. All have a contrast of 3:1 and more with the page, and any two are told apart
+ * by people with any of the common colour blindnesses, as they differ in lightness as well as in hue; the
+ * test calculates both.
  */
 export const SERIES_COLORS = {
   light: [
-    "#0b6fb5", // blue
-    "#c8500a", // vermilion
-    "#0a8754", // green
-    "#8a3fa0", // purple
-    "#a67c00", // ochre
-    "#12404f", // petrol
-    "#d6457f", // pink
-    "#5c8a00", // moss
-    "#7a2e12", // brown
-    "#4f63d2", // indigo
+    "#006daa", // blue
+    "#9e3800", // rust
+    "#32664b", // fir
+    "#7f28ce", // violet
+    "#929928", // olive
+    "#183e53", // petrol
+    "#c6317b", // magenta
+    "#2c8a37", // green
+    "#68270f", // brown
+    "#6a85d4", // periwinkle
   ],
   dark: [
-    "#5fb4f0", // blue
-    "#ff8f4a", // vermilion
-    "#35c48d", // green
-    "#c794e8", // purple
-    "#ead24c", // yellow
-    "#9fd8e6", // pale petrol
-    "#f57fae", // pink
-    "#a5cc4b", // moss
-    "#c98a6b", // brown
-    "#8f9dff", // indigo
+    "#229ec2", // blue
+    "#fb6d00", // orange
+    "#0edba5", // mint
+    "#c4a1ff", // lilac
+    "#c3e400", // lime
+    "#9ddfff", // ice
+    "#d66899", // pink
+    "#ddb861", // sand
+    "#a17858", // brown
+    "#7a7aee", // indigo
   ],
 } as const;
 
