@@ -29,7 +29,7 @@ import { type Modified, withAt, withExtension, withOffset, withRange } from "./s
 import * as t from "./tokens.ts";
 
 /** How deep parentheses and arguments may nest: far beyond any query, well within the stack. */
-export const MAX_NESTING = 250;
+export const MAX_NESTING = 200;
 
 /** How tightly binary operators bind; the signs in front of an operand bind like `*`. */
 const PRECEDENCE: Readonly<Record<BinaryOp, number>> = {
