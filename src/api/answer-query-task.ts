@@ -38,6 +38,8 @@ export interface QueryServices {
   readonly queryable: Queryable;
   readonly parserOptions: ParserOptions;
   readonly limits: QueryLimits;
+  /** Whether `stats=all` gives per-step arrays (a feature). */
+  readonly perStepStatistics: boolean;
   /** Columns to read series into, good for this task only. */
   readonly columns: () => SampleColumns;
 }
@@ -115,13 +117,16 @@ export function toApiError(error: unknown): ApiError {
 
 // ───────────────────────────────────────────── queries ─────────────────────────────────────────────
 
-function runQuery(task: InstantQueryTask | RangeQueryTask, { engine, limits }: QueryServices): QueryResult {
+function runQuery(
+  task: InstantQueryTask | RangeQueryTask,
+  { engine, limits, perStepStatistics }: QueryServices,
+): QueryResult {
   const options = {
     deadlineMs: limits.deadlineMs,
     isCancelled: () => limits.isCancelled(),
-    lookbackMs: task.lookbackMs !== null && task.lookbackMs > 0 ? task.lookbackMs : null,
-    perStepStatistics: task.stats === "all",
-  };
+    ...(task.lookbackMs !== null && task.lookbackMs > 0 ? { lookbackMs: task.lookbackMs } : {}),
+    statistics: task.stats === "all" && perStepStatistics ? "per-step" : "totals",
+  } as const;
   return task.kind === "instant"
     ? engine.instant(task.query, task.timeMs, options)
     : engine.range(task.query, task.startMs, task.endMs, task.stepMs, options);

@@ -1,4 +1,4 @@
-import { allBuckets } from "../model/histogram-buckets.ts";
+import { bucketsUpwards } from "../model/histogram-buckets.ts";
 import type { FloatHistogram } from "../model/histogram.ts";
 import type { QueryResult, QueryStatistics, QueryValue } from "../promql/value.ts";
 import { formatSampleValue, JsonBytes } from "./json-bytes.ts";
@@ -71,7 +71,7 @@ function writeValue(out: JsonBytes, value: QueryValue): void {
 /** Buckets as `[boundary rule, "low", "high", "count"]`; 0 = (low,high], 1 = [low,high), 2 = open, 3 = closed. */
 function writeHistogram(out: JsonBytes, histogram: FloatHistogram): void {
   out.ascii(`{"count":`).sampleValue(histogram.count).ascii(`,"sum":`).sampleValue(histogram.sum);
-  const buckets = allBuckets(histogram).filter((bucket) => bucket.count !== 0);
+  const buckets = bucketsUpwards(histogram).filter((bucket) => bucket.count !== 0);
   if (buckets.length > 0) {
     out.ascii(`,"buckets":[`);
     buckets.forEach((bucket, index) => {

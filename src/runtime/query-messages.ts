@@ -1,5 +1,6 @@
 /** What the main thread and a query thread say to each other. Answers' bytes are transferred, nothing else is large. */
 import type { QueryAnswer, QueryTask } from "../api/query-tasks.ts";
+import type { ExecutionFeatures } from "../promql/exec/operator.ts";
 import type { ParserOptions } from "../promql/parse/ast.ts";
 
 /**
@@ -16,7 +17,8 @@ export interface QueryThreadOptions {
     readonly maxSamples: number;
     readonly memoryBytes: number;
     readonly parserOptions: ParserOptions;
-    readonly features: readonly string[];
+    readonly features: ExecutionFeatures;
+    readonly perStepStatistics: boolean;
   };
   /** Samples from which on a query is heavy. */
   readonly heavySamples: number;
@@ -50,7 +52,13 @@ export interface StorageChanged {
   readonly blocks: readonly string[];
 }
 
-export type ToQueryThread = RunTask | GenerationBorn | StorageChanged;
+/** What a reload of the configuration changes for queries. */
+export interface QuerySettings {
+  readonly type: "settings";
+  readonly defaultSubqueryStepMs: number;
+}
+
+export type ToQueryThread = RunTask | GenerationBorn | StorageChanged | QuerySettings;
 
 export type FromQueryThread =
   | { readonly type: "ready" }

@@ -1,0 +1,59 @@
+/** What the main thread and the ingest thread say to each other. All of it is plain data. */
+import type { FloatHistogram } from "../model/histogram.ts";
+import type { TsdbStatusData } from "../api/types.ts";
+import type { ScrapePoolOptions, TargetGroup } from "../scrape/options.ts";
+import type { PoolSnapshot } from "../scrape/scrape-pool.ts";
+import type { TargetMetadataSnapshot } from "../scrape/scrape-manager.ts";
+import type { MetricFamilies } from "../telemetry/merge.ts";
+import type { GenerationAnnouncement } from "../tsdb/tsdb.ts";
+
+export interface IngestThreadOptions {
+  readonly dataDirectory: string;
+  readonly noLockfile: boolean;
+  readonly blockRangeMs: number;
+  readonly walSegmentBytes: number;
+  readonly walCompression: "none" | "snappy" | "zstd";
+  readonly outOfOrderWindowMs: number;
+  readonly adjustTimestamps: boolean;
+  readonly timestampToleranceMs: number;
+  /** Spreads the targets of different servers differently over the interval. */
+  readonly offsetSeed: string;
+  readonly userAgent: string;
+  readonly logLevel: string;
+  readonly logFormat: "logfmt" | "json";
+}
+
+/** What the ingest thread does when the main thread calls it. */
+export interface IngestCalls {
+  /** Replaces the jobs; those that stay as they were go on without a gap. */
+  applyJobs(jobs: readonly ScrapePoolOptions[]): void;
+  /** Replaces what discovery found for a job. */
+  setTargets(job: string, groups: readonly TargetGroup[]): void;
+  appendRuleSamples(message: RuleSamplesMessage): Uint8Array;
+  pools(): readonly PoolSnapshot[];
+  metadata(): readonly TargetMetadataSnapshot[];
+  tsdbStatus(limit: number): TsdbStatusData;
+  metrics(): Promise<MetricFamilies>;
+  /** A generation is in a block now, or held nothing. */
+  generationStored(epoch: number): void;
+  stop(): Promise<void>;
+  [name: string]: (...args: never[]) => unknown;
+}
+
+/** Results of one rule at one time, on their way into the head. */
+export interface RuleSamplesMessage {
+  readonly timeMs: number;
+  /** Each label set as a flat array of names and values, sorted. */
+  readonly series: readonly (readonly string[])[];
+  /** Values as bits: staleness markers keep theirs. */
+  readonly values: Float64Array;
+  readonly histograms: readonly (FloatHistogram | null)[] | null;
+}
+
+/** What the ingest thread says by itself. */
+export type FromIngestThread =
+  | { readonly type: "opened"; readonly control: SharedArrayBuffer; readonly replaySeconds: number }
+  | { readonly type: "failed"; readonly error: string }
+  | { readonly type: "generationBorn"; readonly announcement: GenerationAnnouncement }
+  /** These take no more samples: time to write them to blocks. */
+  | { readonly type: "generationsSealed"; readonly announcements: readonly GenerationAnnouncement[] };

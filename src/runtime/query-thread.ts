@@ -1,0 +1,130 @@
+/**
+ * A query thread: takes tasks one by one and answers each with finished bytes. It reads generations in shared memory
+ * and blocks on disk by itself; nothing it does can hold up the ingest thread.
+ */
+import { constants, setPriority } from "node:os";
+import { readlinkSync } from "node:fs";
+import { parentPort, workerData, type TransferListItem } from "node:worker_threads";
+import { answerQueryTask, type QueryServices } from "../api/answer-query-task.ts";
+import type { QueryAnswer, QueryTask } from "../api/query-tasks.ts";
+import { QueryMemory } from "../kernels/index.ts";
+import { PromqlEngine } from "../promql/engine.ts";
+import { warmUpParser } from "../promql/parse/index.ts";
+import { createLogger } from "../telemetry/logger.ts";
+import { TsdbReader } from "../tsdb/tsdb-reader.ts";
+import type { FromQueryThread, QueryThreadOptions, ToQueryThread } from "./query-messages.ts";
+
+/** After a query that used more than this, the memory is given back. */
+const KEPT_MEMORY_BYTES = 64 * 1024 * 1024;
+
+const options = workerData as QueryThreadOptions;
+const port = parentPort!;
+const log = createLogger({ level: options.logLevel, format: options.logFormat });
+const cancelFlags = new Int32Array(options.cancelFlags);
+const memory = new QueryMemory(options.engine.memoryBytes);
+const reader = new TsdbReader({ memory, dataDirectory: options.dataDirectory, log });
+const { parserOptions, features } = options.engine;
+let engine = createEngine(options.engine.defaultSubqueryStepMs);
+
+if (options.lane === "heavy") yieldToOthers();
+warmUpParser();
+warmUpEngine();
+port.on("message", receive);
+send({ type: "ready" });
+
+function receive(message: ToQueryThread): void {
+  switch (message.type) {
+    case "run":
+      run(message);
+      return;
+    case "generationBorn":
+      reader.attach(message.announcement);
+      return;
+    case "storageChanged":
+      reader.update(message);
+      return;
+    case "settings":
+      engine = createEngine(message.defaultSubqueryStepMs);
+      return;
+  }
+}
+
+function createEngine(defaultSubqueryStepMs: number): PromqlEngine {
+  const { lookbackMs, maxSamples } = options.engine;
+  const now = () => Date.now();
+  return new PromqlEngine({
+    queryable: reader,
+    memory,
+    parserOptions,
+    lookbackMs,
+    defaultSubqueryStepMs,
+    maxSamples,
+    features,
+    now,
+  });
+}
+
+function run({ id, task, deadlineMs, slot }: Extract<ToQueryThread, { type: "run" }>): void {
+  const services: QueryServices = {
+    engine,
+    queryable: reader,
+    parserOptions,
+    limits: { deadlineMs, isCancelled: () => Atomics.load(cancelFlags, slot) !== 0 },
+    perStepStatistics: options.engine.perStepStatistics,
+    columns: () => memory.columns(1024),
+  };
+  if (options.lane === "light") {
+    const estimatedSamples = estimate(task);
+    if (estimatedSamples > options.heavySamples) {
+      send({ type: "heavy", id, estimatedSamples });
+      return;
+    }
+  }
+  const mark = memory.mark();
+  const answer = answerQueryTask(task, services);
+  memory.release(mark);
+  send({ type: "answer", id, answer }, buffersOf(answer));
+  if (memory.peakBytes > KEPT_MEMORY_BYTES) memory.renew();
+}
+
+/** About how many samples a task would read; 0 where it can't be told, for then it fails soon. */
+function estimate(task: QueryTask): number {
+  try {
+    if (task.kind === "instant" || task.kind === "rule") {
+      return engine.estimate(task.query, task.timeMs, task.timeMs, 0).samples;
+    }
+    if (task.kind === "range") return engine.estimate(task.query, task.startMs, task.endMs, task.stepMs).samples;
+    if (task.kind === "explain") return task.run ? estimate(task.task) : 0;
+  } catch {
+    // What is wrong with it is for the real run to say.
+  }
+  return 0;
+}
+
+/** Each part once, if all of its memory is its own: what shares memory with others is copied instead. */
+function buffersOf(answer: QueryAnswer): TransferListItem[] {
+  return answer.parts
+    .filter((part) => part.byteLength > 65_536 && part.buffer instanceof ArrayBuffer)
+    .map((part) => part.buffer as ArrayBuffer);
+}
+
+function send(message: FromQueryThread, transfer: TransferListItem[] = []): void {
+  port.postMessage(message, transfer);
+}
+
+/** Heavy work steps back behind scraping and small queries where the machine is full. Linux: a thread has its own nice. */
+function yieldToOthers(): void {
+  try {
+    const thread = Number(readlinkSync("/proc/thread-self").split("/").at(-1));
+    setPriority(thread, constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch (err) {
+    log.debug({ err }, "heavy queries run at normal priority");
+  }
+}
+
+/** Runs each kind of work once on nothing, so that the first real query does not pay for compiling it. */
+function warmUpEngine(): void {
+  for (const query of ["sum by (a) (rate(x[5m]))", "histogram_quantile(0.9, sum by (le) (rate(x[5m])))", "x / y"]) {
+    engine.range(query, 0, 60_000, 15_000);
+  }
+}

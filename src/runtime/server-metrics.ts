@@ -1,0 +1,127 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Summary, type Registry } from "prom-client";
+import type { QueryAnswer } from "../api/query-tasks.ts";
+import { version } from "./version.ts";
+
+/** What the main thread counts of the server as a whole, under Prometheus's names. */
+export class ServerMetrics {
+  readonly reloadSuccessful: Gauge;
+  readonly reloadTimestamp: Gauge;
+  readonly ready: Gauge;
+  readonly queryLogEnabled: Gauge;
+  private readonly durations: Summary;
+  private readonly durationHistogram: Histogram;
+  private readonly samples: Counter;
+  private readonly samplesRead: Counter;
+  private readonly replaced: Counter;
+
+  constructor(registry: Registry, options: { maxConcurrency: number; activeQueries: () => number }) {
+    const registers = [registry];
+    collectDefaultMetrics({ register: registry });
+    new Gauge({
+      name: "prometheus_build_info",
+      help: "A metric with a constant '1' value, labelled with what was built.",
+      labelNames: ["version", "revision", "branch", "goversion", "goos", "goarch", "tags"],
+      registers,
+    }).set(
+      {
+        version: version.prometheus,
+        revision: version.revision,
+        branch: "",
+        goversion: `node${process.versions.node}`,
+        goos: process.platform,
+        goarch: process.arch,
+        tags: "narthex",
+      },
+      1,
+    );
+    this.reloadSuccessful = new Gauge({
+      name: "prometheus_config_last_reload_successful",
+      help: "Whether the last configuration reload attempt was successful.",
+      registers,
+    });
+    this.reloadTimestamp = new Gauge({
+      name: "prometheus_config_last_reload_success_timestamp_seconds",
+      help: "Timestamp of the last successful configuration reload.",
+      registers,
+    });
+    this.ready = new Gauge({
+      name: "prometheus_ready",
+      help: "Whether startup was completed and the server is ready for normal operation.",
+      registers,
+    });
+    new Gauge({
+      name: "prometheus_engine_queries",
+      help: "The current number of queries being executed or waiting.",
+      registers,
+      collect() {
+        this.set(options.activeQueries());
+      },
+    });
+    new Gauge({
+      name: "prometheus_engine_queries_concurrent_max",
+      help: "The max number of concurrent queries.",
+      registers,
+    }).set(options.maxConcurrency);
+    this.queryLogEnabled = new Gauge({
+      name: "prometheus_engine_query_log_enabled",
+      help: "State of the query log.",
+      registers,
+    });
+    new Counter({
+      name: "prometheus_engine_query_log_failures_total",
+      help: "The number of query log failures.",
+      registers,
+    });
+    this.durations = new Summary({
+      name: "prometheus_engine_query_duration_seconds",
+      help: "Query timings",
+      labelNames: ["slice"],
+      percentiles: [0.5, 0.9, 0.99],
+      maxAgeSeconds: 600,
+      ageBuckets: 5,
+      registers,
+    });
+    this.durationHistogram = new Histogram({
+      name: "prometheus_engine_query_duration_histogram_seconds",
+      help: "The duration of various parts of query execution.",
+      labelNames: ["slice"],
+      buckets: [0.01, 0.1, 1, 10],
+      registers,
+    });
+    this.samples = new Counter({
+      name: "prometheus_engine_query_samples_total",
+      help: "The total number of samples loaded by all queries.",
+      registers,
+    });
+    this.samplesRead = new Counter({
+      name: "prometheus_engine_query_samples_read_total",
+      help: "The total number of samples read by all queries, each once.",
+      registers,
+    });
+    this.replaced = new Counter({
+      name: "narthex_query_threads_replaced_total",
+      help: "Query threads that died or overstayed a deadline and were replaced.",
+      registers,
+    });
+  }
+
+  countQuery(answer: QueryAnswer, queueSeconds: number): void {
+    const { report } = answer;
+    if (report === null) return;
+    this.samples.inc(report.totalQueryableSamples);
+    this.samplesRead.inc(report.samplesRead);
+    for (const [slice, seconds] of [
+      ["inner_eval", report.evalSeconds],
+      ["prepare_time", report.prepareSeconds],
+      ["queue_time", queueSeconds],
+      ["result_sort", report.sortSeconds],
+    ] as const) {
+      this.durations.observe({ slice }, seconds);
+      this.durationHistogram.observe({ slice }, seconds);
+    }
+  }
+
+  countReplacedThread(): void {
+    this.replaced.inc();
+  }
+}
