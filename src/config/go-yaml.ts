@@ -21,7 +21,7 @@ export function printYaml(value: YamlValue): string {
 function printBlock(value: YamlValue, indent: string, lines: string[]): void {
   if (value instanceof Map) {
     for (const [key, item] of value as ReadonlyMap<string, YamlValue>) {
-      const name = `${indent}${printString(key, indent)}:`;
+      const name = `${indent}${printFlowString(key)}:`;
       if (!isBlock(item)) lines.push(`${name} ${inline(item, indent)}`);
       else {
         lines.push(name);
@@ -63,15 +63,14 @@ function printNumber(value: number): string {
 }
 
 function printFlowString(text: string): string {
+  if (text.includes("\n")) return doubleQuoted(text);
   const plain = printString(text, "");
-  return plain.startsWith('"') || plain.startsWith("'") || !/[,[\]{}?]/.test(text)
-    ? plain
-    : singleQuoted(text);
+  return /^["']/.test(plain) || !/[,[\]{}?]/.test(text) ? plain : singleQuoted(text);
 }
 
 function printString(text: string, indent: string): string {
   if (text === "" || meansSomethingElse(text) || UNPRINTABLE.test(text)) return doubleQuoted(text);
-  if (text.includes("\n")) return literal(text, indent);
+  if (text.includes("\n")) return mayStandLiteral(text) ? literal(text, indent) : doubleQuoted(text);
   return mayStandPlain(text) ? text : singleQuoted(text);
 }
 
@@ -90,7 +89,7 @@ function meansSomethingElse(text: string): boolean {
 }
 
 // Characters beyond the basic plane count as unprintable here, as they do in Go's YAML.
- 
+
 const UNPRINTABLE = /[^\n\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd]|[\ud800-\udfff]/;
 
 function mayStandPlain(text: string): boolean {
@@ -137,11 +136,14 @@ function doubleQuoted(text: string): string {
   return out + '"';
 }
 
-/** A text of several lines; the sign after the bar says what becomes of the line ends at its end. */
+/** Lines of their own need no escapes, unless blanks at an edge would get lost. */
+function mayStandLiteral(text: string): boolean {
+  return !/^[ \n]/.test(text) && !/ (?:\n|$)/.test(text) && !text.endsWith("\n\n");
+}
+
+/** A text of several lines; the dash says that it doesn't end with a line end. */
 function literal(text: string, indent: string): string {
-  const inner = `${indent}  `;
-  const chomp = !text.endsWith("\n") ? "-" : text.endsWith("\n\n") || text === "\n" ? "+" : "";
-  const hint = /^[ \n]/.test(text) ? "2" : "";
-  const body = text.replace(/\n$/, "").split("\n");
-  return [`|${hint}${chomp}`, ...body.map((line) => (line === "" ? "" : inner + line))].join("\n");
+  const lines = text.replace(/\n$/, "").split("\n");
+  const body = lines.map((line) => (line === "" ? "" : `${indent}  ${line}`));
+  return [text.endsWith("\n") ? "|" : "|-", ...body].join("\n");
 }

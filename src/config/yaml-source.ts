@@ -5,8 +5,10 @@ import {
   isSeq,
   LineCounter,
   parseAllDocuments,
+  type Alias,
   type Node,
-  type Document,
+  type Scalar,
+  type YAMLMap,
 } from "yaml";
 import { ConfigError, type ConfigProblem } from "./config-error.ts";
 
@@ -25,8 +27,8 @@ export class RawScalar {
 export type RawMap = { readonly [key: string]: RawValue };
 export type RawValue = RawScalar | null | readonly RawValue[] | RawMap;
 
-/** A file whose aliases unfold to more nodes than this is refused: a few lines of YAML could fill the memory. */
-const MAX_NODES = 5_000_000;
+/** A file whose aliases stand for more nodes than this is refused: a few lines of YAML could keep us busy for ever. */
+const MAX_ALIASED_NODES = 1_000_000;
 
 /** The first document of a YAML file, and where everything in it stands. */
 export class YamlSource {
@@ -34,7 +36,10 @@ export class YamlSource {
   private readonly lines = new LineCounter();
   private readonly offsets = new WeakMap<object, number>();
   private readonly keyOffsets = new WeakMap<object, Map<string, number>>();
+  /** What each anchor seen so far stands for, and how many nodes that is with all aliases unfolded. */
+  private readonly anchors = new Map<string, { readonly value: RawValue; readonly nodeCount: number }>();
   private nodeCount = 0;
+  private aliasedCount = 0;
 
   /** @throws ConfigError for text that isn't YAML, with all that is wrong */
   constructor(
@@ -58,7 +63,7 @@ export class YamlSource {
         document.errors.map((error) => this.problemAt(error.pos[0], "", `yaml: ${error.message}`)),
       );
     }
-    this.root = this.convert(document.contents as Node | null, document);
+    this.root = this.convert(document.contents as Node | null);
   }
 
   /** A problem with the value at `path`, or with the key there where `atKey` says so. */
@@ -98,43 +103,51 @@ export class YamlSource {
     return { file: this.fileName, line, column: col, path, message };
   }
 
-  private convert(node: Node | null, document: Document): RawValue {
-    if (++this.nodeCount > MAX_NODES) {
-      throw new ConfigError([this.problemAt(0, "", "yaml: document contains excessive aliasing")]);
+  private convert(node: Node | null): RawValue {
+    if (isAlias(node)) return this.unfold(node);
+    const countBefore = this.nodeCount++;
+    const value = this.convertNode(node);
+    if ((isScalar(node) || isSeq(node) || isMap(node)) && node.anchor !== undefined) {
+      this.anchors.set(node.anchor, { value, nodeCount: this.nodeCount - countBefore });
     }
-    if (isAlias(node)) {
-      const target = node.resolve(document);
-      if (target === undefined) {
-        const offset = node.range?.[0] ?? 0;
-        throw new ConfigError([
-          this.problemAt(offset, "", `yaml: unknown anchor '${node.source}' referenced`),
-        ]);
-      }
-      return this.convert(target, document);
-    }
-    if (isScalar(node)) return this.convertScalar(node);
-    if (isSeq(node)) {
-      const items = node.items.map((item) => this.convert(item as Node | null, document));
-      this.offsets.set(items, node.range?.[0] ?? 0);
-      const starts = node.items.map(
-        (item, i) => [String(i), (item as Node | null)?.range?.[0] ?? 0] as const,
-      );
-      this.keyOffsets.set(items, new Map(starts));
-      return items;
-    }
-    return isMap(node) ? this.convertMap(node, document) : null;
+    return value;
   }
 
-  private convertScalar(node: Node): RawValue {
-    if (!isScalar(node)) return null;
+  private unfold(alias: Alias): RawValue {
+    const offset = alias.range?.[0] ?? 0;
+    const target = this.anchors.get(alias.source);
+    if (target === undefined) {
+      throw new ConfigError([
+        this.problemAt(offset, "", `yaml: unknown anchor '${alias.source}' referenced`),
+      ]);
+    }
+    this.nodeCount += target.nodeCount;
+    this.aliasedCount += target.nodeCount;
+    if (this.aliasedCount > MAX_ALIASED_NODES) {
+      throw new ConfigError([this.problemAt(offset, "", "yaml: document contains excessive aliasing")]);
+    }
+    return target.value;
+  }
+
+  private convertNode(node: Node | null): RawValue {
+    if (isScalar(node)) return this.convertScalar(node);
+    if (isMap(node)) return this.convertMap(node);
+    if (!isSeq(node)) return null;
+    const items = node.items.map((item) => this.convert(item as Node | null));
+    this.offsets.set(items, node.range?.[0] ?? 0);
+    const starts = node.items.map((item, i) => [String(i), (item as Node | null)?.range?.[0] ?? 0] as const);
+    this.keyOffsets.set(items, new Map(starts));
+    return items;
+  }
+
+  private convertScalar(node: Scalar): RawValue {
     const text = String(node.value ?? "");
     const isPlain = (node.type === "PLAIN" || node.type === undefined) && node.tag === undefined;
     if (isPlain && /^(?:|~|null|Null|NULL)$/.test(text)) return null;
     return new RawScalar(text, isPlain, node.range?.[0] ?? 0);
   }
 
-  private convertMap(node: Node, document: Document): RawValue {
-    if (!isMap(node)) return null;
+  private convertMap(node: YAMLMap): RawValue {
     const map: Record<string, RawValue> = Object.create(null) as Record<string, RawValue>;
     const merged: RawMap[] = [];
     const keys = new Map<string, number>();
@@ -143,7 +156,7 @@ export class YamlSource {
       if (!isScalar(key))
         throw new ConfigError([this.problemAt(keyOffset, "", "yaml: a key must be a scalar")]);
       const name = String(key.value ?? "");
-      const converted = this.convert(value as Node | null, document);
+      const converted = this.convert(value as Node | null);
       if (name === "<<" && key.type === "PLAIN") {
         for (const source of Array.isArray(converted) ? (converted as RawValue[]) : [converted]) {
           if (source === null || source instanceof RawScalar || Array.isArray(source)) {

@@ -162,7 +162,6 @@ export const url: ConfigType<string> = scalar({
 });
 
 function urlFault(value: string): string | null {
-   
   if (/[\x00-\x1f\x7f]/.test(value)) return "net/url: invalid control character in URL";
   if (value.startsWith(":")) return "missing protocol scheme";
   const authority = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i.exec(value)?.[1] ?? "";
