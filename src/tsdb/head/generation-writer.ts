@@ -11,6 +11,7 @@ export class GenerationWriter {
   private readonly kernel: AppendKernel;
   /** Samples in the batch columns, judged good when they were added. */
   pending = 0;
+  private sealed = false;
   /** For generations that were filled by `carryOver`: the other generation's lists in this one's numbers. */
   private carriedFrom = 0;
   private carriedLists = new Uint32Array(0);
@@ -27,6 +28,16 @@ export class GenerationWriter {
   /** Whether a sample at this time belongs here. */
   takes(timeMs: number): boolean {
     return timeMs >= this.generation.startTime && timeMs < this.generation.endTime;
+  }
+
+  /** Whether it takes no more samples. */
+  get isSealed(): boolean {
+    return this.sealed;
+  }
+
+  seal(): void {
+    this.sealed = true;
+    this.generation.arena.setHeader(Header.sealed, 1);
   }
 
   /**

@@ -1,0 +1,212 @@
+import type { Exemplar } from "../../model/exemplar.ts";
+import type { FloatHistogram } from "../../model/histogram.ts";
+import type { Labels } from "../../model/labels.ts";
+import type { Metadata } from "../../model/metadata.ts";
+import { STALE_HIGH_WORD, STALE_LOW_WORD } from "../../model/sample.ts";
+import {
+  NO_SERIES,
+  SampleOutcome,
+  StorageError,
+  type Appender,
+  type SeriesRef,
+} from "../../model/storage.ts";
+import type { GenerationWriter } from "./generation-writer.ts";
+import type { Head, UnloggedSeries } from "./head.ts";
+
+/** Where commits are written before they are applied. References are those of the log. */
+export interface HeadLog {
+  series(entries: readonly UnloggedSeries[]): void;
+  /** Samples of one time. */
+  samples(refBase: number, refs: Uint32Array, timeMs: number, valueWords: Uint32Array, count: number): void;
+  /** Samples that each have a time of their own, in milliseconds since `startTime`. */
+  timedSamples(
+    refBase: number,
+    refs: Uint32Array,
+    startTime: number,
+    times: Uint32Array,
+    valueWords: Uint32Array,
+    count: number,
+  ): void;
+  /** Ends a commit. @throws StorageError when it cannot be written; it is taken back then */
+  flush(): void;
+  /** Forgets what came since the last flush. */
+  discard(): void;
+}
+
+/** A part of a generation's batch that came in one call; timeMs null where each sample has its own. */
+interface BatchPart {
+  readonly writer: GenerationWriter;
+  readonly from: number;
+  to: number;
+  readonly timeMs: number | null;
+}
+
+/** Collects what arrives between `begin` and `commit`, logs it and has the head apply it. */
+export class HeadAppender implements Appender {
+  private parts: BatchPart[] = [];
+
+  constructor(
+    private readonly head: Head,
+    private readonly log: HeadLog | null,
+  ) {}
+
+  epochAt(timeMs: number): number | null {
+    return this.head.at(timeMs)?.generation.epoch ?? null;
+  }
+
+  carryOver(refs: Uint32Array, count: number, fromEpoch: number, toEpoch: number): void {
+    const from = this.head.byEpoch(fromEpoch)?.generation;
+    const to = this.writerOf(toEpoch);
+    for (let i = 0; i < count; i++) {
+      const ref = refs[i]!;
+      refs[i] = ref === NO_SERIES || !from ? NO_SERIES : this.head.carryOver(to, from, ref);
+    }
+  }
+
+  resolve(epoch: number, labels: Labels): { readonly ref: SeriesRef; readonly created: boolean } {
+    return this.head.resolve(this.writerOf(epoch), labels);
+  }
+
+  labelsOf(epoch: number, ref: SeriesRef): Labels {
+    return this.writerOf(epoch).generation.series.labels(ref);
+  }
+
+  private writerOf(epoch: number): GenerationWriter {
+    const writer = this.head.byEpoch(epoch);
+    if (!writer) throw new StorageError(`cannot use epoch ${epoch}: its generation is gone`);
+    return writer;
+  }
+
+  begin(): void {
+    // A batch that was neither committed nor rolled back (its owner failed) must not reach the next commit.
+    this.rollback();
+  }
+
+  appendFloats(
+    epoch: number,
+    refs: Uint32Array,
+    values: Float64Array,
+    count: number,
+    timeMs: number,
+    outcomes: Uint8Array,
+  ): number {
+    const writer = this.head.byEpoch(epoch);
+    if (!writer || writer.isSealed || !writer.takes(timeMs) || timeMs < this.head.minAcceptedTime) {
+      let refused = 0;
+      for (let i = 0; i < count; i++) {
+        const isSample = refs[i] !== NO_SERIES;
+        outcomes[i] = isSample ? SampleOutcome.outOfBounds : SampleOutcome.appended;
+        if (isSample) refused++;
+      }
+      this.head.statistics.outOfBoundsRejected += refused;
+      return refused;
+    }
+    const from = writer.pending;
+    const valueWords = new Uint32Array(values.buffer, values.byteOffset, 2 * count);
+    writer.addAll(refs, valueWords, count, timeMs, outcomes);
+    if (writer.pending > from) this.parts.push({ writer, from, to: writer.pending, timeMs });
+    let refused = 0;
+    for (let i = 0; i < count; i++) {
+      if (outcomes[i]! <= SampleOutcome.repeated) continue;
+      refused++;
+      this.countRefusal(outcomes[i] as SampleOutcome);
+    }
+    return refused;
+  }
+
+  appendFloat(labels: Labels, timeMs: number, valueHigh: number, valueLow: number): SampleOutcome {
+    const writer = this.head.at(timeMs);
+    if (!writer) {
+      this.countRefusal(SampleOutcome.outOfBounds);
+      return SampleOutcome.outOfBounds;
+    }
+    return this.appendOne(writer, this.head.resolve(writer, labels).ref, timeMs, valueHigh, valueLow);
+  }
+
+  private appendOne(
+    writer: GenerationWriter,
+    ref: SeriesRef,
+    timeMs: number,
+    valueHigh: number,
+    valueLow: number,
+  ): SampleOutcome {
+    const from = writer.pending;
+    const outcome = writer.add(ref, timeMs, valueHigh, valueLow) as SampleOutcome;
+    if (writer.pending > from) {
+      const last = this.parts.at(-1);
+      if (last?.writer === writer && last.timeMs === null) last.to = writer.pending;
+      else this.parts.push({ writer, from, to: writer.pending, timeMs: null });
+    } else if (outcome !== SampleOutcome.repeated) this.countRefusal(outcome);
+    return outcome;
+  }
+
+  private countRefusal(outcome: SampleOutcome): void {
+    const { statistics } = this.head;
+    switch (outcome) {
+      case SampleOutcome.appended:
+      case SampleOutcome.repeated:
+        return;
+      case SampleOutcome.duplicateTimestamp:
+        statistics.duplicatesRejected++;
+        return;
+      case SampleOutcome.outOfOrder:
+        statistics.outOfOrderRejected++;
+        return;
+      case SampleOutcome.outOfBounds:
+        statistics.outOfBoundsRejected++;
+        return;
+      case SampleOutcome.tooOld:
+        statistics.tooOldRejected++;
+    }
+  }
+
+  appendHistogram(_labels: Labels, _timeMs: number, _histogram: FloatHistogram): SampleOutcome {
+    throw new StorageError("cannot append a native histogram: not supported yet");
+  }
+
+  appendStale(epoch: number, ref: SeriesRef, timeMs: number): SampleOutcome {
+    const writer = this.head.byEpoch(epoch);
+    if (!writer || writer.isSealed || !writer.takes(timeMs) || timeMs < this.head.minAcceptedTime) {
+      this.countRefusal(SampleOutcome.outOfBounds);
+      return SampleOutcome.outOfBounds;
+    }
+    return this.appendOne(writer, ref, timeMs, STALE_HIGH_WORD, STALE_LOW_WORD);
+  }
+
+  appendExemplar(_labels: Labels, _exemplar: Exemplar): void {}
+
+  updateMetadata(_labels: Labels, _metadata: Metadata): void {}
+
+  commit(): void {
+    if (this.log) this.writeLog(this.log);
+    this.parts = [];
+    this.head.apply();
+  }
+
+  private writeLog(log: HeadLog): void {
+    try {
+      if (this.head.unlogged.length > 0) log.series(this.head.unlogged);
+      for (const { writer, from, to, timeMs } of this.parts) {
+        const { refBase, startTime } = writer.generation;
+        const refs = writer.pendingRefs.subarray(from, to);
+        const valueWords = writer.pendingValueWords.subarray(2 * from, 2 * to);
+        if (timeMs !== null) log.samples(refBase, refs, timeMs, valueWords, to - from);
+        else {
+          const times = writer.pendingTimes.subarray(from, to);
+          log.timedSamples(refBase, refs, startTime, times, valueWords, to - from);
+        }
+      }
+      log.flush();
+      this.head.unlogged = [];
+    } catch (error) {
+      log.discard();
+      this.rollback();
+      throw error;
+    }
+  }
+
+  rollback(): void {
+    this.parts = [];
+    this.head.discard();
+  }
+}

@@ -1,0 +1,158 @@
+import type { Exemplar } from "../../model/exemplar.ts";
+import type { FloatHistogram } from "../../model/histogram.ts";
+import type { Labels } from "../../model/labels.ts";
+import type { Metadata } from "../../model/metadata.ts";
+import type { ReplaySink } from "../wal/replay.ts";
+import { GenerationWriter } from "./generation-writer.ts";
+import type { Head } from "./head.ts";
+
+/** Entries of the log whose series it doesn't know, by kind. */
+export interface UnknownRefs {
+  samples: number;
+  histograms: number;
+  tombstones: number;
+  exemplars: number;
+  metadata: number;
+}
+
+/**
+ * Fills a head from its log. Which generation a sample belongs to is told by its time, so logs of Prometheus, where a
+ * series keeps its reference for ever, and our own, where it gets one in each generation, read alike.
+ *
+ * Series are first known to a registry, a generation that holds no samples: there each label set is once, whatever
+ * references it has in the log. From it a series is carried over, by number, into each generation it has samples in.
+ */
+export class HeadReplay implements ReplaySink {
+  readonly unknownRefs: UnknownRefs = { samples: 0, histograms: 0, tombstones: 0, exemplars: 0, metadata: 0 };
+  private readonly registry: GenerationWriter;
+  private readonly byRef = new RefMap();
+  /** For each generation: series of the registry → series of the generation, 0 where not carried over yet. */
+  private readonly carried = new Map<GenerationWriter, Uint32Array>();
+  private greatestRef = 0;
+
+  constructor(
+    private readonly head: Head,
+    registryBytes: number,
+  ) {
+    this.registry = GenerationWriter.create({
+      epoch: REGISTRY_EPOCH,
+      startTime: 0,
+      endTime: 0,
+      refBase: 0,
+      sizeBytes: registryBytes,
+    });
+  }
+
+  onSeries(ref: number, labels: Labels): void {
+    this.byRef.set(ref, this.registry.generation.series.resolve(labels).ref);
+    this.greatestRef = Math.max(this.greatestRef, ref);
+  }
+
+  onSamples(
+    refs: Float64Array,
+    times: Float64Array,
+    valueWords: Uint32Array,
+    _startTimes: Float64Array | null,
+    count: number,
+  ): void {
+    const { head } = this;
+    let writer: GenerationWriter | null = null;
+    let carried: Uint32Array = NOT_CARRIED;
+    for (let i = 0; i < count; i++) {
+      const time = times[i]!;
+      if (time < head.minValidTime) continue;
+      const known = this.byRef.get(refs[i]!);
+      if (known === 0) {
+        this.unknownRefs.samples++;
+        continue;
+      }
+      if (writer === null || !writer.takes(time)) {
+        writer = head.atAnyAge(time);
+        carried = this.carriedTo(writer);
+      }
+      let ref = known < carried.length ? carried[known]! : 0;
+      if (ref === 0) {
+        ref = this.carry(writer, known);
+        carried = this.carriedTo(writer);
+      }
+      if (writer.isFull) head.apply();
+      writer.addUnchecked(ref, time, valueWords[2 * i + 1]!, valueWords[2 * i]!);
+    }
+  }
+
+  private carriedTo(writer: GenerationWriter): Uint32Array {
+    return this.carried.get(writer) ?? NOT_CARRIED;
+  }
+
+  private carry(writer: GenerationWriter, known: number): number {
+    let carried = this.carriedTo(writer);
+    if (known >= carried.length) {
+      const grown = new Uint32Array(Math.max(1024, 2 * known));
+      grown.set(carried);
+      carried = grown;
+      this.carried.set(writer, grown);
+    }
+    // Not by way of the head: only what is handed out again after the start goes to the new log.
+    const { ref, created } = writer.carryOver(this.registry.generation, known);
+    if (created) this.head.statistics.seriesCreated++;
+    return (carried[known] = ref);
+  }
+
+  onHistogram(ref: number, timeMs: number, _histogram: FloatHistogram): void {
+    if (timeMs < this.head.minValidTime) return;
+    if (this.byRef.get(ref) === 0) this.unknownRefs.histograms++;
+  }
+
+  onTombstone(ref: number, _minTime: number, _maxTime: number): void {
+    this.greatestRef = Math.max(this.greatestRef, ref);
+    if (this.byRef.get(ref) === 0) this.unknownRefs.tombstones++;
+  }
+
+  onExemplar(ref: number, _exemplar: Exemplar): void {
+    if (this.byRef.get(ref) === 0) this.unknownRefs.exemplars++;
+  }
+
+  onMetadata(ref: number, _metadata: Metadata): void {
+    if (this.byRef.get(ref) === 0) this.unknownRefs.metadata++;
+  }
+
+  onMmapMarker(): void {}
+
+  /** Ends the replay: everything is in the head, and new references won't meet those of the log. */
+  finish(): void {
+    this.head.apply();
+    this.head.reserveRefs(this.greatestRef);
+    this.carried.clear();
+  }
+}
+
+/** Not an epoch of the head's. */
+const REGISTRY_EPOCH = 0xffffffff;
+const NOT_CARRIED = new Uint32Array(0);
+
+const LEAF_SIZE = 2 ** 16;
+
+/** References of the log (up to 2^53) → numbers above 0. References come in runs, so they are kept in leaves. */
+class RefMap {
+  private readonly leaves = new Map<number, Uint32Array>();
+  private lastIndex = -1;
+  private lastLeaf: Uint32Array = new Uint32Array(0);
+
+  get(ref: number): number {
+    const index = Math.floor(ref / LEAF_SIZE);
+    if (index !== this.lastIndex) {
+      const leaf = this.leaves.get(index);
+      if (!leaf) return 0;
+      this.lastIndex = index;
+      this.lastLeaf = leaf;
+    }
+    return this.lastLeaf[ref - index * LEAF_SIZE]!;
+  }
+
+  set(ref: number, value: number): void {
+    const index = Math.floor(ref / LEAF_SIZE);
+    let leaf = this.leaves.get(index);
+    if (!leaf) this.leaves.set(index, (leaf = new Uint32Array(LEAF_SIZE)));
+    leaf[ref - index * LEAF_SIZE] = value;
+  }
+}

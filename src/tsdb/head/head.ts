@@ -1,0 +1,224 @@
+import { SeriesField } from "../../kernels/append-kernel.ts";
+import type { Labels } from "../../model/labels.ts";
+import type { SeriesRef } from "../../model/storage.ts";
+import type { Generation } from "./generation.ts";
+import { GenerationWriter } from "./generation-writer.ts";
+import { HeadControl } from "./head-control.ts";
+
+export interface HeadOptions {
+  /** Length of a generation, and of the blocks made of them. */
+  readonly blockRangeMs: number;
+  /** Address space of each generation, at most 4 GiB. */
+  readonly generationBytes?: number;
+  /** How far behind the newest sample out-of-order ones are still taken; 0 for not at all. */
+  readonly outOfOrderWindowMs?: number;
+  /** A generation was opened: other threads may attach to its memory. */
+  readonly onOpen?: (generation: Generation) => void;
+}
+
+/** What the head has done, for metrics. */
+export interface HeadStatistics {
+  seriesCreated: number;
+  seriesRemoved: number;
+  chunksRemoved: number;
+  floatsAppended: number;
+  histogramsAppended: number;
+  outOfOrderFloatsAppended: number;
+  outOfOrderHistogramsAppended: number;
+  outOfOrderRejected: number;
+  outOfBoundsRejected: number;
+  tooOldRejected: number;
+  duplicatesRejected: number;
+}
+
+/** A series that the log does not know yet under the reference the head gives it. */
+export interface UnloggedSeries {
+  readonly logRef: number;
+  readonly labels: Labels;
+}
+
+/** References in the log of one generation's series and the next generation's are this far apart. */
+export const REFS_PER_GENERATION = 2 ** 22;
+
+/**
+ * The newest samples: a generation for each block range that still takes some. Everything here belongs to the one
+ * thread that writes; others attach to the generations' memories and to `control`.
+ */
+export class Head {
+  readonly control = HeadControl.create();
+  readonly statistics: HeadStatistics = {
+    seriesCreated: 0,
+    seriesRemoved: 0,
+    chunksRemoved: 0,
+    floatsAppended: 0,
+    histogramsAppended: 0,
+    outOfOrderFloatsAppended: 0,
+    outOfOrderHistogramsAppended: 0,
+    outOfOrderRejected: 0,
+    outOfBoundsRejected: 0,
+    tooOldRejected: 0,
+    duplicatesRejected: 0,
+  };
+  readonly blockRangeMs: number;
+  outOfOrderWindowMs: number;
+  /** Samples before this are in blocks. */
+  minValidTime = -Infinity;
+  /** The greatest sample time there has been. */
+  maxTime = -Infinity;
+  /** Series to be logged with the next commit. */
+  unlogged: UnloggedSeries[] = [];
+  /** What generations opened from now on add to series numbers in the log. */
+  private nextRefBase = 0;
+  private nextEpoch = 1;
+  /** Ascending by start. Sealed ones are still read but take no more samples. */
+  private writers: GenerationWriter[] = [];
+  private newest: GenerationWriter | null = null;
+  private readonly generationBytes: number;
+
+  constructor(private readonly options: HeadOptions) {
+    this.blockRangeMs = options.blockRangeMs;
+    this.outOfOrderWindowMs = options.outOfOrderWindowMs ?? 0;
+    this.generationBytes = options.generationBytes ?? 2 ** 32;
+  }
+
+  get generations(): readonly GenerationWriter[] {
+    return this.writers;
+  }
+
+  /** Samples before this, though they may come in order for their series, are out of bounds. */
+  get minInOrderTime(): number {
+    return Math.max(this.minValidTime, this.maxTime - this.blockRangeMs / 2);
+  }
+
+  /** Samples before this are not taken at all. */
+  get minAcceptedTime(): number {
+    return this.outOfOrderWindowMs > 0
+      ? Math.min(this.minInOrderTime, this.maxTime - this.outOfOrderWindowMs)
+      : this.minInOrderTime;
+  }
+
+  /** The generation for a time, opened if need be; null where samples of that time are not taken. */
+  at(timeMs: number): GenerationWriter | null {
+    const { newest } = this;
+    if (timeMs < this.minAcceptedTime) return null;
+    if (newest?.takes(timeMs)) return newest;
+    return this.find(timeMs) ?? this.open(timeMs);
+  }
+
+  private find(timeMs: number): GenerationWriter | undefined {
+    return this.writers.find((writer) => !writer.isSealed && writer.takes(timeMs));
+  }
+
+  /** As `at`, for what the log holds: whatever its age. */
+  atAnyAge(timeMs: number): GenerationWriter {
+    return this.newest?.takes(timeMs) ? this.newest : (this.find(timeMs) ?? this.open(timeMs));
+  }
+
+  private open(timeMs: number): GenerationWriter {
+    const startTime = Math.floor(timeMs / this.blockRangeMs) * this.blockRangeMs;
+    const writer = GenerationWriter.create({
+      epoch: this.nextEpoch,
+      startTime,
+      endTime: startTime + this.blockRangeMs,
+      refBase: this.nextRefBase,
+      sizeBytes: this.generationBytes,
+    });
+    this.nextEpoch++;
+    this.nextRefBase += REFS_PER_GENERATION;
+    this.writers.push(writer);
+    this.writers.sort((a, b) => a.generation.startTime - b.generation.startTime);
+    this.newest = this.writers.findLast((candidate) => !candidate.isSealed)!;
+    this.options.onOpen?.(writer.generation);
+    return writer;
+  }
+
+  byEpoch(epoch: number): GenerationWriter | undefined {
+    if (this.newest?.generation.epoch === epoch) return this.newest;
+    return this.writers.find(({ generation }) => generation.epoch === epoch);
+  }
+
+  /** References in the log up to this one are taken. */
+  reserveRefs(greatest: number): void {
+    const base = Math.ceil((greatest + 1) / REFS_PER_GENERATION) * REFS_PER_GENERATION;
+    this.nextRefBase = Math.max(this.nextRefBase, base);
+  }
+
+  resolve(writer: GenerationWriter, labels: Labels): { readonly ref: SeriesRef; readonly created: boolean } {
+    const resolved = writer.generation.series.resolve(labels);
+    if (resolved.created) this.statistics.seriesCreated++;
+    this.willLog(writer, resolved.ref, labels);
+    return resolved;
+  }
+
+  /** As `resolve`, with the labels that `ref` has in another generation. */
+  carryOver(writer: GenerationWriter, from: Generation, ref: SeriesRef): SeriesRef {
+    const carried = writer.carryOver(from, ref);
+    if (carried.created) this.statistics.seriesCreated++;
+    this.willLog(writer, carried.ref, null);
+    return carried.ref;
+  }
+
+  /** A reference is handed out: the log has to know it before it sees samples of it. */
+  private willLog(writer: GenerationWriter, ref: SeriesRef, labels: Labels | null): void {
+    const { series, refBase } = writer.generation;
+    if (series.field(ref, SeriesField.spare) === LOGGED) return;
+    series.setField(ref, SeriesField.spare, LOGGED);
+    this.unlogged.push({ logRef: refBase + ref, labels: labels ?? series.labels(ref) });
+  }
+
+  /** Applies every generation's batch as one commit. */
+  apply(): void {
+    const commit = this.control.nextCommit;
+    for (const writer of this.writers) {
+      if (writer.pending === 0) continue;
+      this.statistics.floatsAppended += writer.apply(commit);
+      this.maxTime = Math.max(this.maxTime, writer.generation.maxTime);
+    }
+    this.control.publish(commit);
+  }
+
+  discard(): void {
+    for (const writer of this.writers) writer.discard();
+  }
+
+  /** Seals the generations that take no more samples, and gives those that were not sealed before. */
+  seal(): GenerationWriter[] {
+    const sealed: GenerationWriter[] = [];
+    for (const writer of this.writers) {
+      const { endTime } = writer.generation;
+      // The newest range is half over; and out-of-order samples have had their time too.
+      if (writer.isSealed || endTime > this.minAcceptedTime || writer.pending > 0) continue;
+      writer.seal();
+      sealed.push(writer);
+    }
+    if (sealed.length > 0) this.newest = this.writers.findLast((candidate) => !candidate.isSealed) ?? null;
+    return sealed;
+  }
+
+  /** Lets go of a generation whose samples are in a block now. */
+  drop(epoch: number): void {
+    const writer = this.byEpoch(epoch);
+    if (!writer) return;
+    this.statistics.seriesRemoved += writer.generation.series.count;
+    this.statistics.chunksRemoved += writer.generation.chunkCount;
+    this.minValidTime = Math.max(this.minValidTime, writer.generation.endTime);
+    this.writers = this.writers.filter((candidate) => candidate !== writer);
+    this.newest = this.writers.findLast((candidate) => !candidate.isSealed) ?? null;
+  }
+
+  get seriesCount(): number {
+    // A series that was carried over counts once: generations before the newest share most of theirs.
+    return this.newest?.generation.series.count ?? 0;
+  }
+
+  get chunkCount(): number {
+    return this.writers.reduce((total, { generation }) => total + generation.chunkCount, 0);
+  }
+
+  /** The least sample time there is, Infinity for an empty head. */
+  get minTime(): number {
+    return this.writers.reduce((least, { generation }) => Math.min(least, generation.minTime), Infinity);
+  }
+}
+
+const LOGGED = 1;

@@ -1,0 +1,59 @@
+import { ByteWriter } from "../varint.ts";
+import {
+  beginSeriesRecord,
+  encodeSamplesRecord,
+  encodeSeriesEntry,
+  encodeTimedSamplesRecord,
+} from "../wal/record.ts";
+import type { WalWriter } from "../wal/segment.ts";
+import type { HeadLog } from "./head-appender.ts";
+import type { UnloggedSeries } from "./head.ts";
+
+/** A record of series ends when it is longer than this. */
+const MAX_SERIES_RECORD_BYTES = 1 << 20;
+
+/** The head's commits as records of the write-ahead log. */
+export class WalLog implements HeadLog {
+  private readonly record = new ByteWriter();
+  private times = new Float64Array(256);
+
+  constructor(private readonly wal: WalWriter) {}
+
+  series(entries: readonly UnloggedSeries[]): void {
+    beginSeriesRecord(this.record);
+    for (const { logRef, labels } of entries) {
+      encodeSeriesEntry(this.record, logRef, labels);
+      if (this.record.length < MAX_SERIES_RECORD_BYTES) continue;
+      this.wal.append(this.record.written());
+      beginSeriesRecord(this.record);
+    }
+    if (this.record.length > 1) this.wal.append(this.record.written());
+  }
+
+  samples(refBase: number, refs: Uint32Array, timeMs: number, valueWords: Uint32Array, count: number): void {
+    encodeSamplesRecord(this.record, refBase, refs, timeMs, valueWords, count);
+    if (this.record.length > 0) this.wal.append(this.record.written());
+  }
+
+  timedSamples(
+    refBase: number,
+    refs: Uint32Array,
+    startTime: number,
+    times: Uint32Array,
+    valueWords: Uint32Array,
+    count: number,
+  ): void {
+    if (this.times.length < count) this.times = new Float64Array(2 * count);
+    for (let i = 0; i < count; i++) this.times[i] = startTime + times[i]!;
+    encodeTimedSamplesRecord(this.record, refBase, refs, this.times, valueWords, count);
+    if (this.record.length > 0) this.wal.append(this.record.written());
+  }
+
+  flush(): void {
+    this.wal.flush();
+  }
+
+  discard(): void {
+    this.wal.discard();
+  }
+}

@@ -1,0 +1,81 @@
+import type { QueryMemory } from "../kernels/index.ts";
+import type { Queryable, Querier } from "../model/storage.ts";
+import { Generation } from "./head/generation.ts";
+import { GenerationSource } from "./head/generation-source.ts";
+import { HeadControl } from "./head/head-control.ts";
+import { SourceQuerier, type ExemplarLookup } from "./querier.ts";
+import type { SeriesSource } from "./series-source.ts";
+
+/** A block that is open for reading: gives a view of itself for a query, which closes it. */
+export interface OpenBlock {
+  readonly minTime: number;
+  /** Included. */
+  readonly maxTime: number;
+  source(): SeriesSource;
+}
+
+/**
+ * The reading side of a database on one thread: attached generations and opened blocks, as a Queryable. What there
+ * is to read is told by messages; reading itself asks nobody.
+ */
+export class TsdbReader implements Queryable {
+  private readonly control: HeadControl;
+  private readonly generations = new Map<number, AttachedGeneration>();
+  private blocks: readonly OpenBlock[] = [];
+
+  /**
+   * @param control `Head.control.buffer` of the writing thread
+   * @param memory where queries of this thread decode
+   */
+  constructor(
+    control: SharedArrayBuffer,
+    private readonly memory: QueryMemory,
+    private readonly lookUpExemplars?: ExemplarLookup,
+  ) {
+    this.control = HeadControl.attach(control);
+  }
+
+  attach(memory: WebAssembly.Memory): void {
+    const generation = Generation.attach(memory);
+    this.generations.set(generation.epoch, { generation, queries: 0 });
+  }
+
+  /** Forgets a generation; queries that have begun go on reading it, and its memory goes when they end. */
+  detach(epoch: number): void {
+    this.generations.delete(epoch);
+  }
+
+  /** Replaces the blocks to read from; the caller closes those it takes away, after their sources. */
+  setBlocks(blocks: readonly OpenBlock[]): void {
+    this.blocks = blocks;
+  }
+
+  querier(minTime: number, maxTime: number): Querier {
+    const commit = this.control.commit;
+    const sources: SeriesSource[] = [];
+    for (const block of this.blocks) {
+      if (block.minTime <= maxTime && block.maxTime >= minTime) sources.push(block.source());
+    }
+    for (const attached of this.generations.values()) {
+      const { generation } = attached;
+      if (generation.minTime > maxTime || generation.maxTime < minTime) continue;
+      attached.queries++;
+      sources.push(
+        new GenerationSource(generation, this.memory, commit, () => {
+          attached.queries--;
+        }),
+      );
+    }
+    return new SourceQuerier(sources, this.lookUpExemplars);
+  }
+
+  /** Queries that are reading a generation now. */
+  queriesOf(epoch: number): number {
+    return this.generations.get(epoch)?.queries ?? 0;
+  }
+}
+
+interface AttachedGeneration {
+  readonly generation: Generation;
+  queries: number;
+}

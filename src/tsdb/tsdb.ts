@@ -1,0 +1,186 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { Appender } from "../model/storage.ts";
+import { DataLock } from "./data-lock.ts";
+import { WAL_FOLDER } from "./file-names.ts";
+import type { Generation } from "./head/generation.ts";
+import type { GenerationWriter } from "./head/generation-writer.ts";
+import { Head, type HeadStatistics } from "./head/head.ts";
+import { HeadAppender } from "./head/head-appender.ts";
+import { HeadReplay, type UnknownRefs } from "./head/head-replay.ts";
+import { WalLog } from "./head/wal-log.ts";
+import type { WalCompression } from "./wal/compression.ts";
+import { replayLog } from "./wal/replay.ts";
+import {
+  DEFAULT_SEGMENT_BYTES,
+  listSegments,
+  logSizeBytes,
+  truncateLog,
+  WalWriter,
+  type WalStatistics,
+} from "./wal/segment.ts";
+
+export const DEFAULT_BLOCK_RANGE_MS = 2 * 60 * 60 * 1000;
+
+export interface TsdbOptions {
+  readonly directory: string;
+  /** Length of generations and of the blocks made of them. */
+  readonly blockRangeMs?: number;
+  /** Address space of a generation, at most 4 GiB. */
+  readonly generationBytes?: number;
+  /** The end of the newest block: older in-order samples are on disk already. */
+  readonly minValidTime?: number;
+  readonly outOfOrderWindowMs?: number;
+  readonly walSegmentBytes?: number;
+  readonly walCompression?: WalCompression;
+  /** Do without the lock file: someone else sees to it that the directory is ours. */
+  readonly noLock?: boolean;
+  /** A generation was opened; readers attach to its memory. Called during `open` for those of the log, too. */
+  readonly onGeneration?: (announcement: GenerationAnnouncement) => void;
+  readonly onWalSync?: (seconds: number) => void;
+  /** Milliseconds of any steady clock, for durations. */
+  readonly clock?: () => number;
+}
+
+/** What another thread needs to read a generation: goes by message. */
+export interface GenerationAnnouncement {
+  readonly epoch: number;
+  readonly memory: WebAssembly.Memory;
+}
+
+/** What the replay of the log found. */
+export interface ReplayReport {
+  readonly records: number;
+  readonly durationSeconds: number;
+  readonly unknownRefs: UnknownRefs;
+  /** Damage that was repaired, in words; null for a sound log. */
+  readonly fault: string | null;
+}
+
+/**
+ * A data directory, open for writing by one thread: its log and its head. Blocks are read by others and written by
+ * others, from the sealed generations this hands out.
+ *
+ *   appender → log → generation …sealed→ (block) → `generationStored` drops it and the log behind it
+ */
+export class Tsdb {
+  readonly appender: Appender;
+  /** Each generation's first segment of the log: what is older is of no use to it. */
+  private readonly firstSegments = new Map<number, number>();
+  private closed = false;
+
+  private constructor(
+    private readonly options: TsdbOptions,
+    readonly head: Head,
+    private readonly wal: WalWriter,
+    private readonly lock: DataLock | null,
+    readonly replay: ReplayReport,
+    replayedFrom: number,
+  ) {
+    for (const { generation } of head.generations) this.firstSegments.set(generation.epoch, replayedFrom);
+    this.appender = new HeadAppender(head, new WalLog(wal));
+  }
+
+  /**
+   * Takes the directory (made if missing), reads the log into the head and begins a new segment of it.
+   * @throws StorageError when another process has the directory or it cannot be written
+   * @throws CorruptionError when a checkpoint of Prometheus's is damaged
+   */
+  static open(options: TsdbOptions): Tsdb {
+    const clock = options.clock ?? (() => performance.now());
+    mkdirSync(options.directory, { recursive: true });
+    const lock = options.noLock ? null : DataLock.take(options.directory);
+    try {
+      const walDirectory = join(options.directory, WAL_FOLDER);
+      let tsdb: Tsdb | null = null;
+      const head = new Head({
+        blockRangeMs: options.blockRangeMs ?? DEFAULT_BLOCK_RANGE_MS,
+        ...(options.generationBytes === undefined ? {} : { generationBytes: options.generationBytes }),
+        ...(options.outOfOrderWindowMs === undefined
+          ? {}
+          : { outOfOrderWindowMs: options.outOfOrderWindowMs }),
+        onOpen: (generation) => {
+          tsdb?.beginSegment(generation);
+          options.onGeneration?.({ epoch: generation.epoch, memory: generation.memory });
+        },
+      });
+      if (options.minValidTime !== undefined) head.minValidTime = options.minValidTime;
+
+      const startedMs = clock();
+      const replayedFrom = listSegments(walDirectory)[0]?.index ?? 0;
+      const sink = new HeadReplay(head, options.generationBytes ?? 2 ** 32);
+      const { records, fault } = replayLog(walDirectory, sink);
+      sink.finish();
+      const wal = new WalWriter(walDirectory, {
+        segmentBytes: options.walSegmentBytes ?? DEFAULT_SEGMENT_BYTES,
+        ...(options.walCompression === undefined ? {} : { compression: options.walCompression }),
+        ...(options.onWalSync === undefined ? {} : { onSync: options.onWalSync }),
+      });
+      const report: ReplayReport = {
+        records,
+        durationSeconds: (clock() - startedMs) / 1000,
+        unknownRefs: sink.unknownRefs,
+        fault: fault?.message ?? null,
+      };
+      tsdb = new Tsdb(options, head, wal, lock, report, replayedFrom);
+      return tsdb;
+    } catch (error) {
+      lock?.release();
+      throw error;
+    }
+  }
+
+  /** -1 without a lock file, 0 where one had been left behind, 1 after a clean stop. */
+  get cleanStart(): -1 | 0 | 1 {
+    return this.lock === null ? -1 : this.lock.wasLeftBehind ? 0 : 1;
+  }
+
+  /** A generation's life in the log begins with a segment, so that later its samples can be deleted by the file. */
+  private beginSegment(generation: Generation): void {
+    this.firstSegments.set(generation.epoch, this.wal.segmentIndex);
+    if (this.wal.segmentOffset > 0) this.firstSegments.set(generation.epoch, this.wal.cut());
+  }
+
+  /**
+   * Seals the generations that take no more samples and gives those that were not given before, to be written as
+   * blocks. Call it now and then; they stay readable until `generationStored`.
+   */
+  sealGenerations(): Generation[] {
+    return this.head.seal().map(({ generation }: GenerationWriter) => generation);
+  }
+
+  /** The samples of a generation are in a block (or were none): drops it, and the log that was only for it. */
+  generationStored(epoch: number): void {
+    this.head.drop(epoch);
+    this.firstSegments.delete(epoch);
+    const needed = Math.min(this.wal.segmentIndex, ...this.firstSegments.values());
+    truncateLog(this.wal.directory, needed);
+  }
+
+  get walStatistics(): WalStatistics & { readonly segment: number; readonly sizeBytes: number } {
+    return {
+      ...this.wal.statistics,
+      segment: this.wal.segmentIndex,
+      sizeBytes: logSizeBytes(this.wal.directory),
+    };
+  }
+
+  get statistics(): HeadStatistics {
+    return this.head.statistics;
+  }
+
+  get directory(): string {
+    return this.options.directory;
+  }
+
+  /** Ends the log and gives the directory free. Samples in the head are read from the log at the next start. */
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    try {
+      this.wal.close();
+    } finally {
+      this.lock?.release();
+    }
+  }
+}
