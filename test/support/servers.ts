@@ -36,6 +36,8 @@ export interface ServerOptions {
   readonly flags?: readonly string[];
   readonly timeoutMs?: number;
   readonly port?: number;
+  /** Where it tells that it is ready: elsewhere behind a route prefix. */
+  readonly readyPath?: string;
 }
 
 function writeConfig({ config, folder }: ServerOptions): string {
@@ -58,7 +60,7 @@ export async function startNarthex(options: ServerOptions): Promise<SpawnedServe
       ...(options.flags ?? []),
     ],
     url: `http://127.0.0.1:${port}`,
-    readyPath: "/-/ready",
+    readyPath: options.readyPath ?? "/-/ready",
     timeoutMs: options.timeoutMs ?? 60_000,
   });
 }
