@@ -57,7 +57,6 @@ export class AggregateOperator implements VectorOperator {
         if (sum !== undefined) out.setHistogram(step, sum);
       } else if (hasFloat) out.setFloat(step, floats.result(0, step));
     }
-    histograms?.finish();
     this.context.limits.hold(out.presentCount);
   }
 
@@ -103,7 +102,7 @@ export class AggregateOperator implements VectorOperator {
           this.context.annotations,
           this.node.expr.position,
         );
-        const name = this.child.labels(index).metricName;
+        const name = () => this.child.labels(index).metricName;
         for (let step = 0; step < column.count; step++) {
           if (column.kinds[step] === HISTOGRAM) group.histograms.add(step, column.histogramAt(step), name);
         }

@@ -4,7 +4,8 @@ import type { Annotations } from "../annotations.ts";
 import { pow } from "../functions/go-math.ts";
 import { ExecutionError } from "../limits.ts";
 import type { Binary, BinaryOp } from "../parse/ast.ts";
-import { combineHistograms, scaleHistogram, trimHistogram } from "./binary-histograms.ts";
+import { trimHistogram } from "../functions/histogram-trim.ts";
+import { combineHistograms, scaleHistogram } from "./binary-histograms.ts";
 import { ABSENT, FLOAT, HISTOGRAM } from "./step-column.ts";
 
 export function isComparison(op: BinaryOp): boolean {

@@ -2,6 +2,7 @@ import type { SlidingWindows } from "../../kernels/index.ts";
 import type { Labels } from "../../model/labels.ts";
 import { quote } from "../../model/quote.ts";
 import type { RangeFunction } from "../functions/contract.ts";
+import { StartOverlapNote } from "../functions/range-notes.ts";
 import type { Call, Expr, Position } from "../parse/ast.ts";
 import { DerivedSeries } from "./derived-series.ts";
 import type { ExecutionContext, ScalarOperator, VectorOperator } from "./operator.ts";
@@ -117,6 +118,14 @@ export class RangeCallOperator implements VectorOperator {
       else out.setHistogram(step, result);
     }
     this.source.countWindows(windowSamples, distinctSamples);
+    if (this.notes.sawStartOverlap) this.noteStartOverlap();
+  }
+
+  private noteStartOverlap(): void {
+    this.notes.sawStartOverlap = false;
+    const name = this.metricName();
+    const note = new StartOverlapNote(name);
+    this.context.annotations.warnMerged(`start overlap ${name}`, note, this.notes.position);
   }
 
   private metricName(): string {

@@ -73,6 +73,9 @@ export class RangeWindow {
 
 /** Where a range function leaves its annotations: texts name the metric, positions point at its arguments. */
 export class CallNotes {
+  /** Set where start timestamps contradict each other; told once the series is done. */
+  sawStartOverlap = false;
+
   constructor(
     readonly annotations: Annotations,
     /** Positions of the call and of each argument as written. A subquery's position is lost and reads as 1:1. */

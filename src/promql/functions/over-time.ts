@@ -1,10 +1,10 @@
-import { quote } from "../../model/quote.ts";
 import { formatGeneral } from "../../model/format-float.ts";
 import type { CallNotes, RangeWindow } from "../exec/range-window.ts";
 import type { WindowFunction } from "../../kernels/index.ts";
 import type { RangeFunction } from "./contract.ts";
 import { averageHistograms, sumHistograms } from "./histogram-windows.ts";
 import { NeumaierSum } from "./neumaier-sum.ts";
+import { noteIgnoredHistograms, warnMixed } from "./range-notes.ts";
 import { invalidQuantile, quantile } from "./quantile.ts";
 import { linearRegression } from "./regression.ts";
 import { formatFixed } from "./format-fixed.ts";
@@ -26,17 +26,6 @@ function ofFloats(
     noteIgnoredHistograms(window, notes);
     return evaluate(window, notes);
   });
-}
-
-export function noteIgnoredHistograms(window: RangeWindow, notes: CallNotes): void {
-  if (window.histogramCount === 0) return;
-  notes.info(
-    `ignored histograms in a range containing both floats and histograms for metric name ${quote(notes.metricName)}`,
-  );
-}
-
-export function warnMixed(notes: CallNotes): void {
-  notes.warn(`encountered a mix of histograms and floats for metric name ${quote(notes.metricName)}`);
 }
 
 function sum(window: RangeWindow, notes: CallNotes) {
@@ -175,11 +164,11 @@ function firstTime(window: RangeWindow): number {
 }
 
 export const overTimeFunctions: Readonly<Record<string, RangeFunction>> = {
-  avg_over_time: overTime("avg_over_time", (w, notes) => avg(w, notes) ?? undefined),
+  avg_over_time: overTime("avg_over_time", (w, notes) => avg(w, notes)),
   count_over_time: overTime("count_over_time", (w) => w.floatCount + w.histogramCount),
   deriv: overTime(null, (w, notes) => {
     if (w.floatCount < 1) return undefined;
-    if (w.histogramCount > 0) noteIgnoredHistograms(w, notes);
+    noteIgnoredHistograms(w, notes);
     return w.floatCount < 2 ? undefined : linearRegression(w, w.floatTime(0)).slope;
   }),
   double_exponential_smoothing: overTime(null, doubleExponentialSmoothing),
@@ -190,7 +179,7 @@ export const overTimeFunctions: Readonly<Record<string, RangeFunction>> = {
   min_over_time: ofFloats("min_over_time", (w) => w.float(extremeIndex(w, (a, b) => a < b))),
   predict_linear: overTime(null, (w, notes) => {
     if (w.floatCount < 1) return undefined;
-    if (w.histogramCount > 0) noteIgnoredHistograms(w, notes);
+    noteIgnoredHistograms(w, notes);
     if (w.floatCount < 2) return undefined;
     const { slope, intercept } = linearRegression(w, w.timeMs);
     return slope * w.args[0]! + intercept;
@@ -199,7 +188,7 @@ export const overTimeFunctions: Readonly<Record<string, RangeFunction>> = {
   quantile_over_time: ofFloats(null, quantileOverTime),
   stddev_over_time: ofFloats("stddev_over_time", (w) => Math.sqrt(variance(w))),
   stdvar_over_time: ofFloats("stdvar_over_time", variance),
-  sum_over_time: overTime("sum_over_time", (w, notes) => sum(w, notes) ?? undefined),
+  sum_over_time: overTime("sum_over_time", (w, notes) => sum(w, notes)),
   ts_of_first_over_time: overTime(null, firstTime),
   ts_of_last_over_time: overTime(null, lastTime),
   ts_of_max_over_time: ofFloats(null, (w) => w.floatTime(extremeIndex(w, (a, b) => a >= b)) / 1000),

@@ -3,6 +3,9 @@ import { functionImplementation } from "../functions/registry.ts";
 import { AggregateOperator } from "../exec/aggregate.ts";
 import { BinaryOperator } from "../exec/binary.ts";
 import { isSetOperator, scalarOperation } from "../exec/binary-arithmetic.ts";
+import { CountValuesOperator } from "../exec/count-values.ts";
+import { QuantileAggregateOperator } from "../exec/quantile-aggregate.ts";
+import { RankAggregateOperator } from "../exec/rank-aggregate.ts";
 import { elementwiseOperator, histogramReadingOperator } from "../exec/call.ts";
 import { MatrixSelectorSource } from "../exec/matrix-selector.ts";
 import { negateOperator } from "../exec/negate.ts";
@@ -174,8 +177,22 @@ export class PlanBuilder implements OperatorBuilder {
       case "stddev":
       case "stdvar":
         return new AggregateOperator(this.context, grid, node, node.op, child);
-      default:
-        throw new Error(`cannot aggregate by ${node.op} yet`);
+      case "topk":
+      case "bottomk":
+      case "limitk":
+      case "limit_ratio":
+        return new RankAggregateOperator(
+          this.context,
+          grid,
+          node,
+          node.op,
+          child,
+          this.scalar(node.param!, grid),
+        );
+      case "quantile":
+        return new QuantileAggregateOperator(this.context, grid, node, child, this.scalar(node.param!, grid));
+      case "count_values":
+        return new CountValuesOperator(this.context, grid, node, child, this.string(node.param!).value);
     }
   }
 
