@@ -7,8 +7,17 @@ import { DUPLICATE_LABELS, NAME_LABELS } from "./exec/derived-series.ts";
 import type { ExecutionContext, ExecutionFeatures, VectorOperator } from "./exec/operator.ts";
 import type { RangeSource } from "./exec/range-source.ts";
 import { ColumnPool, HISTOGRAM, StepColumn, type StepGrid } from "./exec/step-column.ts";
+import { extendedRangePoints } from "./functions/extended-range.ts";
 import { ExecutionError, histogramPointCount, QueryLimits } from "./limits.ts";
-import { documentedType, parseExpr, printExpr, typeOf, walk, type Expr, type ParserOptions } from "./parse/index.ts";
+import {
+  documentedType,
+  parseExpr,
+  printExpr,
+  typeOf,
+  walk,
+  type Expr,
+  type ParserOptions,
+} from "./parse/index.ts";
 import { PlanBuilder, type AnyOperator } from "./plan/build-operators.ts";
 import { Explainer, type ExplainNode } from "./plan/explain.ts";
 import { visitSelectors } from "./plan/geometry.ts";
@@ -308,7 +317,11 @@ function rangeVectorSeries(source: RangeSource, context: ExecutionContext): Matr
   const { delayedNameRemoval } = context.features;
   const all: MatrixSeries[] = [];
   for (let i = 0, n = source.count; i < n; i++) {
-    const samples = source.read(i);
+    const read = source.read(i);
+    const samples =
+      source.extension === null
+        ? read
+        : extendedRangePoints(read, source.windows, source.extension, context.lookbackMs);
     if (samples.count === 0) continue;
     const series = seriesFromSamples(finalLabels(source, i, delayedNameRemoval), samples);
     let size = series.floats.length;

@@ -5,7 +5,7 @@ import { maxOf, minOf } from "../functions/math.ts";
 import type { Aggregation } from "../parse/ast.ts";
 import { Grouping } from "./grouping.ts";
 import type { ExecutionContext, ScalarOperator, VectorOperator } from "./operator.ts";
-import { FLOAT, HISTOGRAM, StepColumn, type StepGrid } from "./step-column.ts";
+import { FLOAT, HISTOGRAM, type StepColumn, type StepGrid } from "./step-column.ts";
 
 interface Group {
   readonly labels: Labels;

@@ -92,6 +92,7 @@ export class RangeCallOperator implements VectorOperator {
     const split = splitSamples(samples);
     window.samples = split;
     window.rangeMs = rangeMs;
+    window.lookbackMs = this.context.lookbackMs;
     const argColumns = this.args.map((arg) => arg.values());
     const cursor = new SplitCursor(split);
     // What the extended selectors look at outside the window is theirs to find; they see all samples.

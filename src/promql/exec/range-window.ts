@@ -31,6 +31,8 @@ export class RangeWindow {
   startMs = 0;
   endMs = 0;
   rangeMs = 0;
+  /** How far beyond the window anchored and smoothed ranges look. */
+  lookbackMs = 0;
   /** The step the query asks for. */
   timeMs = 0;
   step = 0;

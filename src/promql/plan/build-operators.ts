@@ -1,4 +1,5 @@
 import type { FunctionImplementation, OperatorBuilder } from "../functions/contract.ts";
+import { extendedRangeFunction } from "../functions/extended-range.ts";
 import { functionImplementation } from "../functions/registry.ts";
 import { AggregateOperator } from "../exec/aggregate.ts";
 import { BinaryOperator } from "../exec/binary.ts";
@@ -17,6 +18,7 @@ import { sampleTimesOperator } from "../exec/sample-times.ts";
 import { selectorRead } from "../exec/selector-read.ts";
 import { SetOperator } from "../exec/set-operators.ts";
 import type { StepGrid } from "../exec/step-column.ts";
+import { SmoothedSelectorOperator } from "../exec/smoothed-selector.ts";
 import { StepInvariantVector } from "../exec/step-invariant.ts";
 import { SubquerySource } from "../exec/subquery.ts";
 import { VectorSelectorOperator, type SelectorYield } from "../exec/vector-selector.ts";
@@ -31,7 +33,13 @@ import type {
   VectorSelector,
 } from "../parse/ast.ts";
 import type { Explainer } from "./explain.ts";
-import { instantGeometry, rangeGeometry, subqueryGeometry, timestampGeometry } from "./geometry.ts";
+import {
+  instantGeometry,
+  rangeGeometry,
+  subqueryGeometry,
+  timestampGeometry,
+  type InstantGeometry,
+} from "./geometry.ts";
 
 export type AnyOperator = VectorOperator | ScalarOperator | StringOperator | RangeSource;
 
@@ -118,9 +126,23 @@ export class PlanBuilder implements OperatorBuilder {
 
   private instantSelector(selector: VectorSelector, grid: StepGrid, yields: SelectorYield): VectorOperator {
     let geometry = instantGeometry(selector, grid, this.context.lookbackMs);
+    if (selector.extension === "smoothed" && yields === "value")
+      return this.smoothedSelector(selector, grid, geometry);
     if (yields !== "value") geometry = timestampGeometry(selector, geometry);
     const read = selectorRead({ matchers: selector.matchers, ...geometry });
     return new VectorSelectorOperator(this.context, grid, read, yields);
+  }
+
+  private smoothedSelector(
+    selector: VectorSelector,
+    grid: StepGrid,
+    geometry: InstantGeometry,
+  ): VectorOperator {
+    const { firstMs, stepMs } = geometry;
+    const read = selectorRead({ matchers: selector.matchers, ...geometry });
+    const windows = { firstMs, stepMs, count: grid.count, rangeMs: 0 };
+    const source = new MatrixSelectorSource(this.context, read, windows, "smoothed");
+    return new SmoothedSelectorOperator(this.context, grid, source, selector.position);
   }
 
   private rangeSelector(node: MatrixSelector, grid: StepGrid): RangeSource {
@@ -158,7 +180,12 @@ export class PlanBuilder implements OperatorBuilder {
         const rangeIndex = call.func.argTypes.indexOf("matrix");
         const others = call.args.filter((_, i) => i !== rangeIndex);
         const source = this.range(call.args[rangeIndex]!, grid);
-        return new RangeCallOperator(this.context, grid, call, implementation, source, scalars(others));
+        const { extension } = source;
+        const func =
+          extension === null
+            ? implementation
+            : extendedRangeFunction(call.func.name, implementation, extension);
+        return new RangeCallOperator(this.context, grid, call, func, source, scalars(others));
       }
       case "operator":
         return implementation.build(call, grid, this);
