@@ -144,6 +144,9 @@ describe.skipIf(!isInstalled("chromium"))("the web page in a real browser", () =
 
     await page.getByRole("tab", { name: "Graph" }).click();
     await page.locator(".graph canvas").waitFor();
+    await page.getByLabel("Range", { exact: true }).fill("10s");
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/g0\.range_input=10s/);
     await eventually("a line on the graph", async () => (await colouredPixels(page)) > 50);
     expect(complaints).toEqual([]);
   });
@@ -222,8 +225,9 @@ describe.skipIf(!isInstalled("chromium"))("the web page in a real browser", () =
     await page.reload();
     await page.locator(".cm-content").nth(2).waitFor();
     expect(await page.locator(".cm-content").allInnerTexts()).toEqual(["sum(up)", "count(up)", "vector(42)"]);
-    expect(await page.getByLabel("Range", { exact: true }).inputValue()).toBe("2m");
-    expect(await page.getByRole("radio", { name: "Stacked" }).isChecked()).toBe(true);
+    const second = page.getByRole("region", { name: "Query 2" });
+    expect(await second.getByLabel("Range", { exact: true }).inputValue()).toBe("2m");
+    expect(await second.getByRole("radio", { name: "Stacked" }).isChecked()).toBe(true);
     expect(complaints).toEqual([]);
   });
 
@@ -249,7 +253,7 @@ describe.skipIf(!isInstalled("chromium"))("the web page in a real browser", () =
     await nodes.nth(1).waitFor();
     await eventually("the counts of both parts", async () => {
       const texts = await nodes.allInnerTexts();
-      return texts.length === 2 && texts.every((text) => text.includes("2 series"));
+      return texts.length === 2 && texts.every((text) => /\b2\s+series/.test(text));
     });
     expect(complaints).toEqual([]);
   });
@@ -275,7 +279,7 @@ describe.skipIf(!isInstalled("chromium"))("the web page in a real browser", () =
     const cards = page.locator(".alert-card");
     await cards.first().waitFor();
     expect(await cards.count()).toBe(2);
-    await page.getByText("Firing 1").click();
+    await page.getByText("Firing 1", { exact: true }).click();
     await eventually("only the firing one", async () => (await cards.count()) === 1);
     await cards.first().locator(".alert-head").click();
     const text = await cards.first().innerText();
@@ -293,7 +297,7 @@ describe.skipIf(!isInstalled("chromium"))("the web page in a real browser", () =
     expect(await rows.count()).toBe(3);
     expect(await rows.first().innerText()).toContain("sum by (job) (up)");
     expect(await rows.first().innerText()).toContain("ok");
-    await page.getByText("Records").click();
+    await page.getByText("Records", { exact: true }).click();
     await eventually("only the recording rule", async () => (await rows.count()) === 1);
     await page.getByRole("link", { name: "sum by (job) (up)" }).click();
     await page.locator(".result-row").first().waitFor();
@@ -405,6 +409,11 @@ describe.skipIf(!isInstalled("chromium"))("the web page in a real browser", () =
         port,
         flags: [`--web.external-url=http://127.0.0.1:${port}/prom/`],
         readyPath: "/prom/-/ready",
+      });
+      const prefixedApi = new ApiClient(`${prefixed.url}/prom`);
+      await eventually("its targets", async () => {
+        const { activeTargets } = await prefixedApi.get<{ activeTargets: unknown[] }>("targets");
+        return activeTargets.length === 2;
       });
     });
 
