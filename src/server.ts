@@ -43,7 +43,9 @@ function readCommandLine() {
         process.exit(0);
         break;
       case "version":
-        process.stdout.write(`narthex, version ${version.narthex} (compatible with Prometheus ${version.prometheus})\n`);
+        process.stdout.write(
+          `narthex, version ${version.narthex} (compatible with Prometheus ${version.prometheus})\n`,
+        );
         process.exit(0);
         break;
       case "write-documentation":

@@ -1,9 +1,12 @@
 /** What the main thread and the ingest thread say to each other. All of it is plain data. */
 import type { FloatHistogram } from "../model/histogram.ts";
 import type { TsdbStatusData } from "../api/types.ts";
-import type { ScrapePoolOptions, TargetGroup } from "../scrape/options.ts";
-import type { PoolSnapshot } from "../scrape/scrape-pool.ts";
-import type { TargetMetadataSnapshot } from "../scrape/scrape-manager.ts";
+import type {
+  ScrapePoolOptions,
+  ScrapeSnapshot,
+  TargetGroup,
+  TargetMetadataSnapshot,
+} from "../scrape/index.ts";
 import type { MetricFamilies } from "../telemetry/merge.ts";
 import type { GenerationAnnouncement } from "../tsdb/tsdb.ts";
 
@@ -14,7 +17,6 @@ export interface IngestThreadOptions {
   readonly walSegmentBytes: number;
   readonly walCompression: "none" | "snappy" | "zstd";
   readonly outOfOrderWindowMs: number;
-  readonly adjustTimestamps: boolean;
   readonly timestampToleranceMs: number;
   /** Spreads the targets of different servers differently over the interval. */
   readonly offsetSeed: string;
@@ -27,10 +29,10 @@ export interface IngestThreadOptions {
 export interface IngestCalls {
   /** Replaces the jobs; those that stay as they were go on without a gap. */
   applyJobs(jobs: readonly ScrapePoolOptions[]): void;
-  /** Replaces what discovery found for a job. */
-  setTargets(job: string, groups: readonly TargetGroup[]): void;
+  /** Replaces what discovery found, by job. */
+  updateTargets(groups: ReadonlyMap<string, readonly TargetGroup[]>): void;
   appendRuleSamples(message: RuleSamplesMessage): Uint8Array;
-  pools(): readonly PoolSnapshot[];
+  targets(): ScrapeSnapshot;
   metadata(): readonly TargetMetadataSnapshot[];
   tsdbStatus(limit: number): TsdbStatusData;
   metrics(): Promise<MetricFamilies>;

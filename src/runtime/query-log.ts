@@ -25,7 +25,11 @@ export class QueryLog {
   }
 
   /** @throws Error naming the file when it cannot be written */
-  write(task: QueryTask, answer: QueryAnswer, origin: QueryOrigin | { file: string; name: string } | null): void {
+  write(
+    task: QueryTask,
+    answer: QueryAnswer,
+    origin: QueryOrigin | { file: string; name: string } | null,
+  ): void {
     if (this.descriptor === null) return;
     const times = timesOf(task);
     if (times === null) return;
@@ -44,12 +48,14 @@ export class QueryLog {
       ...(report?.error ? { error: report.error } : {}),
       stats: {
         timings: {
-          evalTotalTime: (report?.evalSeconds ?? 0) + (report?.prepareSeconds ?? 0) + (report?.sortSeconds ?? 0),
+          evalTotalTime:
+            (report?.evalSeconds ?? 0) + (report?.prepareSeconds ?? 0) + (report?.sortSeconds ?? 0),
           resultSortTime: report?.sortSeconds ?? 0,
           queryPreparationTime: report?.prepareSeconds ?? 0,
           innerEvalTime: report?.evalSeconds ?? 0,
           execQueueTime: 0,
-          execTotalTime: (report?.evalSeconds ?? 0) + (report?.prepareSeconds ?? 0) + (report?.sortSeconds ?? 0),
+          execTotalTime:
+            (report?.evalSeconds ?? 0) + (report?.prepareSeconds ?? 0) + (report?.sortSeconds ?? 0),
         },
         samples: {
           totalQueryableSamples: report?.totalQueryableSamples ?? 0,

@@ -2,6 +2,7 @@
 import type { QueryAnswer, QueryTask } from "../api/query-tasks.ts";
 import type { ExecutionFeatures } from "../promql/exec/operator.ts";
 import type { ParserOptions } from "../promql/parse/ast.ts";
+import type { GenerationAnnouncement } from "../tsdb/tsdb.ts";
 
 /**
  * A query starts on a light thread, which looks how much there is to read and hands back what is heavy; heavy
@@ -24,6 +25,8 @@ export interface QueryThreadOptions {
   readonly heavySamples: number;
   /** One 32-bit flag per slot; not 0 means that the query in it is to stop. */
   readonly cancelFlags: SharedArrayBuffer;
+  /** By which commits are followed: `Head.control` of the ingest thread. */
+  readonly control: SharedArrayBuffer;
   readonly dataDirectory: string;
   readonly logLevel: string;
   readonly logFormat: "logfmt" | "json";
@@ -42,7 +45,7 @@ export interface RunTask {
 /** A generation of the head that was born, to be read from now on. */
 export interface GenerationBorn {
   readonly type: "generationBorn";
-  readonly announcement: unknown;
+  readonly announcement: GenerationAnnouncement;
 }
 
 /** Generations written to blocks and blocks that came or went: what is on disk has to be looked at again. */

@@ -19,6 +19,8 @@ export interface QueryPoolOptions {
   readonly timeoutMs: number;
   /** Of V8's heap in each thread; beyond it the thread ends, its query fails, and a new thread takes its place. */
   readonly heapLimitMiB: number;
+  /** A thread died or overstayed and was replaced. */
+  readonly onReplaced: () => void;
   readonly logger: Logger;
 }
 
@@ -62,6 +64,10 @@ export class QueryPool {
   /** Resolves when every thread can take queries. */
   async ready(): Promise<void> {
     await Promise.all(Object.values(this.lanes).map((lane) => lane.ready()));
+  }
+
+  get threadCount(): number {
+    return 1 + this.options.heavyThreads;
   }
 
   /** Queries that run or wait. */
@@ -278,6 +284,7 @@ class LaneThreads {
     const index = this.threads.indexOf(thread);
     if (this.isClosed || index < 0) return;
     this.options.logger.warn({ lane: this.lane, cause }, "query thread was replaced");
+    this.options.onReplaced();
     if (request) {
       const isLate = Date.now() >= request.deadlineMs;
       this.on.onSettled(

@@ -22,7 +22,7 @@ const port = parentPort!;
 const log = createLogger({ level: options.logLevel, format: options.logFormat });
 const cancelFlags = new Int32Array(options.cancelFlags);
 const memory = new QueryMemory(options.engine.memoryBytes);
-const reader = new TsdbReader({ memory, dataDirectory: options.dataDirectory, log });
+const reader = new TsdbReader(options.control, memory);
 const { parserOptions, features } = options.engine;
 let engine = createEngine(options.engine.defaultSubqueryStepMs);
 
@@ -38,10 +38,10 @@ function receive(message: ToQueryThread): void {
       run(message);
       return;
     case "generationBorn":
-      reader.attach(message.announcement);
+      reader.attach(message.announcement.memory);
       return;
     case "storageChanged":
-      reader.update(message);
+      for (const epoch of message.droppedGenerations) reader.detach(epoch);
       return;
     case "settings":
       engine = createEngine(message.defaultSubqueryStepMs);
@@ -93,7 +93,8 @@ function estimate(task: QueryTask): number {
     if (task.kind === "instant" || task.kind === "rule") {
       return engine.estimate(task.query, task.timeMs, task.timeMs, 0).samples;
     }
-    if (task.kind === "range") return engine.estimate(task.query, task.startMs, task.endMs, task.stepMs).samples;
+    if (task.kind === "range")
+      return engine.estimate(task.query, task.startMs, task.endMs, task.stepMs).samples;
     if (task.kind === "explain") return task.run ? estimate(task.task) : 0;
   } catch {
     // What is wrong with it is for the real run to say.
@@ -124,7 +125,11 @@ function yieldToOthers(): void {
 
 /** Runs each kind of work once on nothing, so that the first real query does not pay for compiling it. */
 function warmUpEngine(): void {
-  for (const query of ["sum by (a) (rate(x[5m]))", "histogram_quantile(0.9, sum by (le) (rate(x[5m])))", "x / y"]) {
+  for (const query of [
+    "sum by (a) (rate(x[5m]))",
+    "histogram_quantile(0.9, sum by (le) (rate(x[5m])))",
+    "x / y",
+  ]) {
     engine.range(query, 0, 60_000, 15_000);
   }
 }

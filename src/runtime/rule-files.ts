@@ -11,7 +11,10 @@ import type { RuleGroupConfig } from "../rules/rule-config.ts";
  */
 export function loadRuleGroups(
   config: Config,
-  check: { readonly expression: (text: string) => void; readonly template: (text: string, alertName: string) => void },
+  check: {
+    readonly expression: (text: string) => void;
+    readonly template: (text: string, alertName: string) => void;
+  },
 ): RuleGroupConfig[] {
   const groups: RuleGroupConfig[] = [];
   const problems: string[] = [];

@@ -1,5 +1,10 @@
 import { Labels } from "../model/labels.ts";
-import { QueryCanceledError, type ForStateSample, type RuleSampleBatch, type RuleStorage } from "../rules/ports.ts";
+import {
+  QueryCanceledError,
+  type ForStateSample,
+  type RuleSampleBatch,
+  type RuleStorage,
+} from "../rules/ports.ts";
 import type { QueryAnswer, QueryTask } from "../api/query-tasks.ts";
 import type { QueryValue } from "../promql/value.ts";
 import type { RuleSamplesMessage } from "./ingest-messages.ts";
@@ -38,9 +43,17 @@ export function createRuleStorage(
       return append({ timeMs, series: series.map((labels) => labels.pairs), values, histograms });
     },
 
-    async lastForStateSamples(alertName: string, startMs: number, endMs: number): Promise<readonly ForStateSample[]> {
-      const { value } = await run({ kind: "forState", alertName, startMs, endMs }, new AbortController().signal);
-      if (value!.type !== "lastSamples") throw new Error("a look-up of alert states was answered with something else");
+    async lastForStateSamples(
+      alertName: string,
+      startMs: number,
+      endMs: number,
+    ): Promise<readonly ForStateSample[]> {
+      const { value } = await run(
+        { kind: "forState", alertName, startMs, endMs },
+        new AbortController().signal,
+      );
+      if (value!.type !== "lastSamples")
+        throw new Error("a look-up of alert states was answered with something else");
       return value!.samples.map(({ pairs, timeMs, value }) => ({
         labels: Labels.fromSortedPairs(pairs),
         timeMs,

@@ -1,0 +1,179 @@
+import { availableParallelism, hostname } from "node:os";
+import type { Ports } from "../api/ports.ts";
+import type { ActiveTargetBody, DroppedTargetBody, RelabelStepsData } from "../api/types.ts";
+import { allScrapeConfigs } from "../config/effective-config.ts";
+import { flagsAsText } from "../config/flags.ts";
+import { configToYaml, scrapeConfigToYaml } from "../config/load.ts";
+import { formatDuration, formatSize } from "../model/duration.ts";
+import { Labels } from "../model/labels.ts";
+import { compileRules, relabelSteps } from "../model/relabel.ts";
+import type { TargetStatus } from "../scrape/index.ts";
+import { mergeFamilies } from "../telemetry/merge.ts";
+import { globalUrlOf } from "./global-url.ts";
+import { timeText } from "./rule-bodies.ts";
+import type { Server } from "./server.ts";
+import { featureList } from "./feature-list.ts";
+import { version } from "./version.ts";
+
+/** What the routes ask of the server, answered by the threads and parts that know. */
+export function createPorts(server: Server): Ports {
+  const { commandLine, registry } = server;
+  const flags = commandLine.values;
+  return {
+    queries: { run: (task, origin, signal) => server.runQuery(task, origin, signal) },
+
+    targets: {
+      async active() {
+        const { pools } = await server.ingest.call("targets");
+        return pools.flatMap(({ active }) => active.map((target) => activeTarget(target, server)));
+      },
+      async dropped() {
+        const { pools } = await server.ingest.call("targets");
+        return {
+          targets: pools.flatMap((pool) =>
+            pool.dropped.map((discoveredLabels): DroppedTargetBody => ({
+              discoveredLabels,
+              scrapePool: pool.jobName,
+            })),
+          ),
+          counts: Object.fromEntries(pools.map((pool) => [pool.jobName, pool.droppedCount])),
+        };
+      },
+      scrapePools: async () => allScrapeConfigs(server.config).map((job) => job.jobName),
+      async scrapePoolConfig(pool) {
+        const job = allScrapeConfigs(server.config).find((one) => one.jobName === pool);
+        return job ? scrapeConfigToYaml(job) : null;
+      },
+      metadata: () => server.ingest.call("metadata"),
+      async relabelSteps(pool, labels): Promise<RelabelStepsData | null> {
+        const job = allScrapeConfigs(server.config).find((one) => one.jobName === pool);
+        if (!job) return null;
+        const steps = relabelSteps(Labels.fromRecord(labels), compileRules(job.relabelConfigs));
+        return {
+          steps: steps.map(({ rule, output, keep }) => ({
+            rule: {
+              ...(rule.sourceLabels.length > 0 ? { source_labels: rule.sourceLabels } : {}),
+              separator: rule.separator,
+              regex: rule.regex,
+              ...(rule.modulus > 0 ? { modulus: rule.modulus } : {}),
+              ...(rule.targetLabel === "" ? {} : { target_label: rule.targetLabel }),
+              replacement: rule.replacement,
+              action: rule.action,
+            },
+            output: output.toRecord(),
+            keep,
+          })),
+        };
+      },
+      alertmanagers: async () => ({
+        activeAlertmanagers: server.notifier.activeUrls.map((url) => ({ url })),
+        droppedAlertmanagers: server.notifier.droppedUrls.map((url) => ({ url })),
+      }),
+    },
+
+    rules: { groups: () => server.rules.groups() },
+
+    status: {
+      buildInfo: {
+        version: version.prometheus,
+        revision: version.revision,
+        branch: "",
+        buildUser: "",
+        buildDate: "",
+        goVersion: `node${process.versions.node}`,
+      },
+      config: () => configToYaml(server.config),
+      flags: () => flagsAsText(flags),
+      async runtimeInfo() {
+        return {
+          startTime: timeText(server.startedMs),
+          CWD: process.cwd(),
+          hostname: hostname(),
+          serverTime: timeText(Date.now()),
+          reloadConfigSuccess: server.lastReload.successful,
+          lastConfigTime: timeText(Math.floor(server.lastReload.timeMs / 1000) * 1000),
+          corruptionCount: 0,
+          goroutineCount: server.threadCount,
+          GOMAXPROCS: availableParallelism(),
+          GOMEMLIMIT: 0,
+          GOGC: "",
+          GODEBUG: "",
+          storageRetention: retentionText(server),
+        };
+      },
+      tsdb: (limit) => server.ingest.call("tsdbStatus", limit),
+      blocks: async () => [],
+      walReplay: () => ({ min: 0, max: 0, current: 0 }),
+      features: () => featureList(commandLine),
+    },
+
+    lifecycle: {
+      get isEnabled() {
+        return flags["web.enable-lifecycle"];
+      },
+      get state() {
+        return server.state;
+      },
+      reload: () => server.reload(),
+      quit: () => server.quit(),
+    },
+
+    admin: {
+      isEnabled: flags["web.enable-admin-api"],
+      deleteSeries: () => Promise.reject(new Error("deleting series is not supported yet")),
+      cleanTombstones: () => Promise.reject(new Error("cleaning tombstones is not supported yet")),
+      snapshot: () => Promise.reject(new Error("snapshots are not supported yet")),
+    },
+
+    metrics: {
+      registry,
+      async page(openMetrics) {
+        const merged = await mergedRegistry(server);
+        if (openMetrics)
+          merged.setContentType("application/openmetrics-text; version=1.0.0; charset=utf-8" as never);
+        return { contentType: merged.contentType, body: await merged.metrics() };
+      },
+      async families(pattern) {
+        const families = await (await mergedRegistry(server)).getMetricsAsJSON();
+        return families.filter((family) => pattern === null || pattern.matches(family.name));
+      },
+    },
+  };
+}
+
+async function mergedRegistry(server: Server) {
+  const own = await server.registry.getMetricsAsJSON();
+  const ingest = await server.ingest.call("metrics").catch(() => []);
+  return mergeFamilies([own as never, ingest]);
+}
+
+function activeTarget(target: TargetStatus, { externalUrl, listenPort }: Server): ActiveTargetBody {
+  return {
+    discoveredLabels: target.discoveredLabels,
+    labels: target.labels,
+    scrapePool: target.jobName,
+    scrapeUrl: target.url,
+    globalUrl: globalUrlOf(target.url, externalUrl, listenPort),
+    lastError: target.lastError,
+    lastScrape: timeText(target.lastScrapeMs === 0 ? null : target.lastScrapeMs),
+    lastScrapeDuration: target.lastDurationSeconds,
+    health: target.health,
+    scrapeInterval: formatDuration(target.intervalMs),
+    scrapeTimeout: formatDuration(target.timeoutMs),
+  };
+}
+
+function retentionText({ commandLine, config }: Server): string {
+  const configured = config.storage.tsdb?.retention;
+  const { values } = commandLine;
+  const time = configured?.time ?? values["storage.tsdb.retention.time"];
+  const size = configured?.size ?? values["storage.tsdb.retention.size"];
+  const limits: string[] = [];
+  if (time > 0 || (size === 0 && configured === undefined))
+    limits.push(formatDuration(time || DEFAULT_RETENTION_MS));
+  if (size > 0) limits.push(formatSize(size));
+  if (configured?.percentage) limits.push(`${configured.percentage}%`);
+  return limits.join(" or ");
+}
+
+const DEFAULT_RETENTION_MS = 15 * 24 * 3_600_000;

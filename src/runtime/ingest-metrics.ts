@@ -1,0 +1,351 @@
+import { Histogram, Summary, type Registry } from "prom-client";
+import type { PoolStatistics, ScrapeCounters, ScrapeManager, ScrapeObserver } from "../scrape/index.ts";
+import { exportNumbers, type NumberMetric } from "../telemetry/metrics.ts";
+import type { Tsdb } from "../tsdb/tsdb.ts";
+
+const QUANTILES = [0.01, 0.05, 0.5, 0.9, 0.99];
+const WIDE_BUCKETS = [0.01, 0.1, 1, 10];
+
+/** The distributions of scraping. */
+export function observeScrapes(registry: Registry): ScrapeObserver {
+  const both = (name: string, help: string, label: string) => {
+    const common = { help, labelNames: [label], registers: [registry] };
+    const summary = new Summary({
+      ...common,
+      name: `${name}_seconds`,
+      percentiles: QUANTILES,
+      maxAgeSeconds: 600,
+      ageBuckets: 5,
+      pruneAgedBuckets: true,
+    });
+    const histogram = new Histogram({ ...common, name: `${name}_histogram_seconds`, buckets: WIDE_BUCKETS });
+    return (labelValue: string, seconds: number) => {
+      summary.observe({ [label]: labelValue }, seconds);
+      histogram.observe({ [label]: labelValue }, seconds);
+    };
+  };
+  const interval = both("prometheus_target_interval_length", "Actual intervals between scrapes.", "interval");
+  const sync = both(
+    "prometheus_target_sync_length",
+    "Actual time taken to sync the scrape pool.",
+    "scrape_job",
+  );
+  const reload = new Summary({
+    name: "prometheus_target_reload_length_seconds",
+    help: "Actual time taken to reload the scrape pool.",
+    labelNames: ["interval"],
+    percentiles: QUANTILES,
+    maxAgeSeconds: 600,
+    ageBuckets: 5,
+    registers: [registry],
+  });
+  return {
+    intervalPassed: (intervalMs, seconds) => interval(goDuration(intervalMs), seconds),
+    targetsSynced: (jobName, seconds) => sync(jobName, seconds),
+    poolReloaded: (intervalMs, seconds) => reload.observe({ interval: goDuration(intervalMs) }, seconds),
+  };
+}
+
+/** A duration as Go prints it: 15s, 1m0s, 500ms, 1.5s. */
+function goDuration(ms: number): string {
+  if (ms < 1000) return `${ms}ms`;
+  const hours = Math.floor(ms / 3_600_000);
+  const minutes = Math.floor(ms / 60_000) % 60;
+  const seconds = (ms % 60_000) / 1000;
+  if (hours > 0) return `${hours}h${minutes}m${seconds}s`;
+  return minutes > 0 ? `${minutes}m${seconds}s` : `${seconds}s`;
+}
+
+/** Everything the ingest thread counts, under Prometheus's names. */
+export function exportIngestMetrics(
+  registry: Registry,
+  from: { readonly tsdb: Tsdb; readonly scraping: ScrapeManager; readonly counters: ScrapeCounters },
+): void {
+  exportNumbers(registry, [...scrapeMetrics(from.scraping, from.counters), ...headMetrics(from.tsdb)]);
+}
+
+function scrapeMetrics(scraping: ScrapeManager, counters: ScrapeCounters): NumberMetric[] {
+  const total = (name: string, help: string, read: () => number): NumberMetric => ({
+    name: `prometheus_target_${name}`,
+    help,
+    type: "counter",
+    read,
+  });
+  const byJob = (
+    name: string,
+    help: string,
+    type: "counter" | "gauge",
+    read: (pool: PoolStatistics) => number,
+  ): NumberMetric => ({
+    name: `prometheus_target_${name}`,
+    help,
+    type,
+    read: () =>
+      scraping.statistics().map((pool) => ({ labels: { scrape_job: pool.jobName }, value: read(pool) })),
+  });
+  return [
+    total(
+      "scrape_pools_total",
+      "Total number of scrape pool creation attempts.",
+      () => counters.poolsCreated,
+    ),
+    total(
+      "scrape_pools_failed_total",
+      "Total number of scrape pool creations that failed.",
+      () => counters.poolsFailed,
+    ),
+    total("scrape_pool_reloads_total", "Total number of scrape pool reloads.", () => counters.poolReloads),
+    total(
+      "scrape_pool_reloads_failed_total",
+      "Total number of failed scrape pool reloads.",
+      () => counters.poolReloadsFailed,
+    ),
+    total(
+      "scrape_pool_exceeded_target_limit_total",
+      "Total number of times scrape pools hit the target limit.",
+      () => counters.exceededTargetLimit,
+    ),
+    total(
+      "scrape_pool_exceeded_label_limits_total",
+      "Total number of times scrape pools hit the label limits.",
+      () => counters.exceededLabelLimits,
+    ),
+    total(
+      "scrapes_exceeded_sample_limit_total",
+      "Total number of scrapes that hit the sample limit and were rejected.",
+      () => counters.exceededSampleLimit,
+    ),
+    total(
+      "scrapes_exceeded_body_size_limit_total",
+      "Total number of scrapes that hit the body size limit.",
+      () => counters.exceededBodySizeLimit,
+    ),
+    total(
+      "scrapes_exceeded_native_histogram_bucket_limit_total",
+      "Total number of scrapes that hit the native histogram bucket limit.",
+      () => counters.exceededBucketLimit,
+    ),
+    total(
+      "scrapes_sample_duplicate_timestamp_total",
+      "Total number of samples rejected due to duplicate timestamps but different values.",
+      () => counters.sampleDuplicateTimestamp,
+    ),
+    total(
+      "scrapes_sample_out_of_order_total",
+      "Total number of samples rejected due to not being in order.",
+      () => counters.sampleOutOfOrder,
+    ),
+    total(
+      "scrapes_sample_out_of_bounds_total",
+      "Total number of samples rejected due to their timestamp being out of bounds.",
+      () => counters.sampleOutOfBounds,
+    ),
+    total(
+      "scrapes_exemplar_out_of_order_total",
+      "Total number of exemplars rejected due to not being in order.",
+      () => counters.exemplarOutOfOrder,
+    ),
+    total(
+      "scrapes_cache_flush_forced_total",
+      "How many times a scrape cache was flushed while scrapes failed.",
+      () => counters.cacheFlushesForced,
+    ),
+    byJob(
+      "scrape_pool_sync_total",
+      "Total number of syncs executed on a scrape pool.",
+      "counter",
+      (pool) => pool.syncs,
+    ),
+    byJob(
+      "sync_failed_total",
+      "Total number of target sync failures.",
+      "counter",
+      (pool) => pool.syncsFailed,
+    ),
+    byJob(
+      "scrape_pool_targets",
+      "Current number of targets in this scrape pool.",
+      "gauge",
+      (pool) => pool.targets,
+    ),
+    byJob(
+      "scrape_pool_target_limit",
+      "Maximum number of targets allowed in this scrape pool.",
+      "gauge",
+      (pool) => pool.targetLimit,
+    ),
+    byJob(
+      "metadata_cache_entries",
+      "Total number of metric metadata entries in the cache.",
+      "gauge",
+      (pool) => pool.metadataEntries,
+    ),
+    byJob(
+      "metadata_cache_bytes",
+      "The number of bytes of metric metadata in the cache.",
+      "gauge",
+      (pool) => pool.metadataBytes,
+    ),
+  ];
+}
+
+function headMetrics(tsdb: Tsdb): NumberMetric[] {
+  const { head } = tsdb;
+  const metric = (
+    type: "counter" | "gauge",
+    name: string,
+    help: string,
+    read: NumberMetric["read"],
+  ): NumberMetric => ({
+    name: `prometheus_tsdb_${name}`,
+    help,
+    type,
+    read,
+  });
+  const byType = (floats: () => number, histograms: () => number) => () => [
+    { labels: { type: "float" }, value: floats() },
+    { labels: { type: "histogram" }, value: histograms() },
+  ];
+  const { statistics } = head;
+  const generations = () => head.generations.map(({ generation }) => generation);
+  const newest = () => generations().at(-1);
+  const minTime = () => Math.min(Infinity, ...generations().map((generation) => generation.minTime));
+  return [
+    metric(
+      "gauge",
+      "head_series",
+      "Total number of series in the head block.",
+      () => newest()?.series.count ?? 0,
+    ),
+    metric("gauge", "head_chunks", "Total number of chunks in the head block.", () =>
+      generations().reduce((sum, generation) => sum + generation.chunkCount, 0),
+    ),
+    metric(
+      "counter",
+      "head_series_created_total",
+      "Total number of series created in the head.",
+      () => statistics.seriesCreated,
+    ),
+    metric(
+      "counter",
+      "head_series_removed_total",
+      "Total number of series removed in the head.",
+      () => statistics.seriesRemoved,
+    ),
+    metric(
+      "counter",
+      "head_chunks_removed_total",
+      "Total number of chunks removed in the head.",
+      () => statistics.chunksRemoved,
+    ),
+    metric(
+      "counter",
+      "head_samples_appended_total",
+      "Total number of appended samples.",
+      byType(
+        () => statistics.floatsAppended,
+        () => statistics.histogramsAppended,
+      ),
+    ),
+    metric(
+      "counter",
+      "head_out_of_order_samples_appended_total",
+      "Total number of appended out of order samples.",
+      byType(
+        () => statistics.outOfOrderFloatsAppended,
+        () => statistics.outOfOrderHistogramsAppended,
+      ),
+    ),
+    metric(
+      "counter",
+      "out_of_order_samples_total",
+      "Total number of out of order samples ingestion failed attempts.",
+      byType(
+        () => statistics.outOfOrderRejected,
+        () => 0,
+      ),
+    ),
+    metric(
+      "counter",
+      "too_old_samples_total",
+      "Total number of out of order samples ingestion failed attempts due to the window.",
+      byType(
+        () => statistics.tooOldRejected,
+        () => 0,
+      ),
+    ),
+    metric(
+      "counter",
+      "out_of_bound_samples_total",
+      "Total number of out of bound samples ingestion failed attempts.",
+      byType(
+        () => statistics.outOfBoundsRejected,
+        () => 0,
+      ),
+    ),
+    metric("gauge", "head_min_time", "Minimum time bound of the head block, in milliseconds.", () =>
+      finite(minTime()),
+    ),
+    metric("gauge", "head_max_time", "Maximum timestamp of the head block, in milliseconds.", () =>
+      finite(head.maxTime),
+    ),
+    metric(
+      "gauge",
+      "head_min_time_seconds",
+      "Minimum time bound of the head block.",
+      () => finite(minTime()) / 1000,
+    ),
+    metric(
+      "gauge",
+      "head_max_time_seconds",
+      "Maximum timestamp of the head block.",
+      () => finite(head.maxTime) / 1000,
+    ),
+    metric(
+      "gauge",
+      "wal_segment_current",
+      "Write-ahead log segment that is currently being written to.",
+      () => tsdb.walStatistics.segment,
+    ),
+    metric(
+      "gauge",
+      "wal_storage_size_bytes",
+      "Size of the write-ahead log storage.",
+      () => tsdb.walStatistics.sizeBytes,
+    ),
+    metric(
+      "counter",
+      "wal_page_flushes_total",
+      "Total number of page flushes.",
+      () => tsdb.walStatistics.pageFlushes,
+    ),
+    metric(
+      "counter",
+      "wal_completed_pages_total",
+      "Total number of completed pages.",
+      () => tsdb.walStatistics.completedPages,
+    ),
+    metric(
+      "counter",
+      "wal_writes_failed_total",
+      "Total number of write-ahead log writes that failed.",
+      () => tsdb.walStatistics.writesFailed,
+    ),
+    metric(
+      "gauge",
+      "data_replay_duration_seconds",
+      "Time taken to replay the data on disk.",
+      () => tsdb.replay.durationSeconds,
+    ),
+    metric(
+      "gauge",
+      "clean_start",
+      "-1: lockfile is disabled. 0: a lockfile from a previous execution was replaced. 1: a clean start.",
+      () => tsdb.cleanStart,
+    ),
+  ];
+}
+
+function finite(timeMs: number): number {
+  return Number.isFinite(timeMs) ? timeMs : 0;
+}

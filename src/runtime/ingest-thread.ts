@@ -1,0 +1,134 @@
+/**
+ * The ingest thread, the one writer: scrapes, parses, appends and logs. What it holds lies in shared memory, which
+ * the query threads read without asking.
+ */
+import { appendFileSync } from "node:fs";
+import { parentPort, workerData } from "node:worker_threads";
+import { Registry } from "prom-client";
+import { ScrapeMemory } from "../kernels/index.ts";
+import { Labels } from "../model/labels.ts";
+import type { Appender } from "../model/storage.ts";
+import { ScrapeManager, systemClock, zeroCounters, type ScrapeFailure } from "../scrape/index.ts";
+import { createLogger } from "../telemetry/logger.ts";
+import type { MetricFamilies } from "../telemetry/merge.ts";
+import { Tsdb } from "../tsdb/tsdb.ts";
+import { headStatus } from "../tsdb/head/head-status.ts";
+import { exportIngestMetrics, observeScrapes } from "./ingest-metrics.ts";
+import type {
+  FromIngestThread,
+  IngestCalls,
+  IngestThreadOptions,
+  RuleSamplesMessage,
+} from "./ingest-messages.ts";
+import { answerCalls } from "./thread-calls.ts";
+
+/** How often it is looked for generations that take no more samples. */
+const SEAL_INTERVAL_MS = 60_000;
+
+const options = workerData as IngestThreadOptions;
+const port = parentPort!;
+const log = createLogger({ level: options.logLevel, format: options.logFormat });
+
+try {
+  run();
+} catch (error) {
+  send({ type: "failed", error: error instanceof Error ? error.message : String(error) });
+}
+
+function run(): void {
+  const tsdb = Tsdb.open({
+    directory: options.dataDirectory,
+    noLock: options.noLockfile,
+    blockRangeMs: options.blockRangeMs,
+    outOfOrderWindowMs: options.outOfOrderWindowMs,
+    walSegmentBytes: options.walSegmentBytes,
+    walCompression: options.walCompression,
+    onGeneration: (announcement) => send({ type: "generationBorn", announcement }),
+  });
+  if (tsdb.replay.fault !== null)
+    log.warn({ fault: tsdb.replay.fault }, "the write-ahead log was damaged and is repaired");
+
+  const registry = new Registry();
+  const counters = zeroCounters();
+  const scraping = new ScrapeManager({
+    appender: tsdb.appender,
+    memory: new ScrapeMemory(),
+    clock: systemClock,
+    log,
+    counters,
+    observer: observeScrapes(registry),
+    logFailure,
+    offsetSeed: options.offsetSeed,
+    userAgent: options.userAgent,
+    timestampToleranceMs: options.timestampToleranceMs,
+  });
+  exportIngestMetrics(registry, { tsdb, scraping, counters });
+
+  const sealing = setInterval(() => {
+    const sealed = tsdb.sealGenerations();
+    if (sealed.length > 0) {
+      const announcements = sealed.map(({ epoch, memory }) => ({ epoch, memory }));
+      send({ type: "generationsSealed", announcements });
+    }
+  }, SEAL_INTERVAL_MS);
+
+  const calls: IngestCalls = {
+    applyJobs: (jobs) => scraping.apply(jobs),
+    updateTargets: (groups) => scraping.updateTargets(groups),
+    appendRuleSamples: (message) => appendRuleSamples(tsdb.appender, message),
+    targets: () => scraping.snapshot(),
+    metadata: () => scraping.metadata(),
+    tsdbStatus: (limit) => headStatus(tsdb.head, limit),
+    metrics: async () => (await registry.getMetricsAsJSON()) as unknown as MetricFamilies,
+    generationStored: (epoch) => tsdb.generationStored(epoch),
+    async stop() {
+      clearInterval(sealing);
+      await scraping.stop();
+      tsdb.close();
+    },
+  };
+  answerCalls(port, calls);
+  send({ type: "opened", control: tsdb.head.control.buffer, replaySeconds: tsdb.replay.durationSeconds });
+}
+
+function appendRuleSamples(
+  appender: Appender,
+  { timeMs, series, values, histograms }: RuleSamplesMessage,
+): Uint8Array {
+  const words = new Uint32Array(values.buffer, values.byteOffset, 2 * values.length);
+  appender.begin();
+  try {
+    const outcomes = Uint8Array.from(series, (pairs, i) => {
+      const labels = Labels.fromSortedPairs(pairs);
+      const histogram = histograms?.[i];
+      return histogram
+        ? appender.appendHistogram(labels, timeMs, histogram)
+        : appender.appendFloat(labels, timeMs, words[2 * i + 1]!, words[2 * i]!);
+    });
+    appender.commit();
+    return outcomes;
+  } catch (error) {
+    appender.rollback();
+    throw error;
+  }
+}
+
+function logFailure({ file, jobName, url, error }: ScrapeFailure): void {
+  const line = {
+    time: new Date().toISOString(),
+    level: "ERROR",
+    source: "scrape",
+    msg: error,
+    job_name: jobName,
+    target: url,
+  };
+  try {
+    appendFileSync(file, `${JSON.stringify(line)}\n`);
+  } catch (err) {
+    log.error({ err, file }, "cannot write the scrape failure log");
+  }
+}
+
+function send(message: FromIngestThread): void {
+  port.postMessage(message);
+}

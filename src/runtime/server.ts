@@ -1,0 +1,417 @@
+import { availableParallelism, totalmem } from "node:os";
+import { createServer, type Server as HttpServer } from "node:http";
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { FastifyInstance } from "fastify";
+import { Registry } from "prom-client";
+import { createApp } from "../api/app.ts";
+import type { QueryOrigin } from "../api/ports.ts";
+import type { QueryAnswer, QueryTask } from "../api/query-tasks.ts";
+import { allScrapeConfigs, type Config } from "../config/effective-config.ts";
+import type { CommandLine } from "../config/flags.ts";
+import { loadConfigFile } from "../config/load.ts";
+import { unsupported } from "../config/unsupported.ts";
+import { AnchoredRegexp } from "../model/regexp.ts";
+import type { ParserOptions } from "../promql/parse/ast.ts";
+import type { Notifier } from "../rules/notifier.ts";
+import type { Logger } from "../telemetry/logger.ts";
+import {
+  externalPathOf,
+  externalUrlOf,
+  externalUrlText,
+  parseListenAddress,
+  routePrefixOf,
+} from "./addresses.ts";
+import { applyAlertingConfig, createNotifier } from "./alert-notifications.ts";
+import { createPorts } from "./create-ports.ts";
+import { IngestThread } from "./ingest-thread-handle.ts";
+import { QueryLog } from "./query-log.ts";
+import { QueryPool } from "./query-pool.ts";
+import { RuleService } from "./rule-service.ts";
+import { createRuleStorage } from "./rule-storage.ts";
+import { scrapePoolOptions } from "./scrape-options.ts";
+import { ServerMetrics } from "./server-metrics.ts";
+import { TargetDiscovery } from "./target-discovery.ts";
+import { version } from "./version.ts";
+
+/** From about this many samples on, some milliseconds of work, a query goes to the heavy lane. */
+const HEAVY_SAMPLES = 200_000;
+/** Of V8's heap in a query thread: results pass through it, samples do not. */
+const QUERY_HEAP_MIB = 512;
+const KEEP_ALIVE_MS = 60_000;
+const USER_AGENT = `Narthex/${version.narthex}`;
+
+export type ServerState = "starting" | "ready" | "stopping";
+
+/**
+ * The whole server, seen from the main thread: reads the configuration, starts the other threads, answers HTTP, runs
+ * the rules' clock and the notifier.
+ *
+ * The listener opens first, so that a starting server can be asked for its health; then the log is replayed, the
+ * configuration applied, and the gates open.
+ */
+export class Server {
+  state: ServerState = "starting";
+  readonly startedMs = Date.now();
+  readonly registry = new Registry();
+  readonly externalUrl: URL;
+  readonly listenPort: number;
+  config!: Config;
+  ingest!: IngestThread;
+  rules!: RuleService;
+  notifier!: Notifier;
+  lastReload = { successful: true, timeMs: 0 };
+
+  private pool!: QueryPool;
+  private discovery!: TargetDiscovery;
+  private metrics!: ServerMetrics;
+  private readonly queryLog = new QueryLog();
+  private readonly listeners: HttpServer[] = [];
+  private app: FastifyInstance | null = null;
+  private reloading: Promise<void> = Promise.resolve();
+  private stopped: Promise<void> | null = null;
+  private reloadTimer: NodeJS.Timeout | null = null;
+
+  constructor(
+    readonly commandLine: CommandLine,
+    readonly log: Logger,
+  ) {
+    const { values } = commandLine;
+    const [firstAddress] = values["web.listen-address"];
+    this.externalUrl = externalUrlOf(values["web.external-url"], firstAddress!);
+    this.listenPort = parseListenAddress(firstAddress!).port;
+  }
+
+  /** @throws ConfigError when the configuration is wrong, Error when anything else keeps it from starting */
+  async start(): Promise<void> {
+    const { log } = this;
+    log.info(
+      { version: version.narthex, compatible_with: `Prometheus ${version.prometheus}` },
+      "starting Narthex",
+    );
+    this.config = this.loadConfig();
+    await this.listen();
+    await this.startThreads();
+    await this.applyConfig(this.config);
+    this.lastReload = { successful: true, timeMs: Date.now() };
+    this.metrics.reloadSuccessful.set(1);
+    this.metrics.reloadTimestamp.set(Date.now() / 1000);
+    this.state = "ready";
+    this.metrics.ready.set(1);
+    this.rules.start();
+    if (this.commandLine.values["config.auto-reload"]) this.watchConfig();
+    log.info("server is ready to receive web requests");
+  }
+
+  private loadConfig(): Config {
+    const { values, features } = this.commandLine;
+    const config = loadConfigFile({
+      fileName: values["config.file"],
+      environment: process.env,
+      extraScrapeMetrics: features.includes("extra-scrape-metrics"),
+      protobufFirst: features.includes("created-timestamp-zero-ingestion") || features.includes("st-storage"),
+      onWarning: (message, fields) => this.log.warn(fields, message),
+    });
+    for (const sentence of unsupported(config)) this.log.warn(`not supported yet: ${sentence}`);
+    return config;
+  }
+
+  // ─────────────────────────────────────────── HTTP ───────────────────────────────────────────
+
+  private async listen(): Promise<void> {
+    const { values } = this.commandLine;
+    const corsOrigin = values["web.cors.origin"];
+    const uiDirectory = fileURLToPath(new URL("./ui", import.meta.url));
+    this.app = await createApp(createPorts(this), {
+      routePrefix: routePrefixOf(values["web.route-prefix"], this.externalUrl),
+      externalPath: externalPathOf(this.externalUrl),
+      pageTitle: values["web.page-title"],
+      corsOrigin: corsOrigin === ".*" ? null : AnchoredRegexp.compile(corsOrigin),
+      uiDirectory: existsSync(uiDirectory) ? uiDirectory : null,
+      lookbackMs: values["query.lookback-delta"],
+      now: () => Date.now(),
+    });
+    await this.app.ready();
+    for (const address of values["web.listen-address"]) {
+      const { host, port } = parseListenAddress(address);
+      const listener = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, this.app.routing);
+      listener.maxConnections = values["web.max-connections"];
+      listener.requestTimeout = values["web.read-timeout"];
+      await new Promise<void>((resolve, reject) => {
+        listener.once("error", (cause) =>
+          reject(new Error(`cannot listen on ${address}: ${cause.message}`, { cause })),
+        );
+        listener.listen({ port, ...(host === "" ? {} : { host }) }, resolve);
+      });
+      this.listeners.push(listener);
+      this.log.info({ address }, "listening");
+    }
+  }
+
+  // ─────────────────────────────────────────── threads ───────────────────────────────────────────
+
+  private async startThreads(): Promise<void> {
+    const { values, features } = this.commandLine;
+    const { log } = this;
+    const has = (feature: string) => features.includes(feature);
+    const logging = { logLevel: values["log.level"], logFormat: values["log.format"] };
+    // Generations of the replay are announced before there are threads to read them.
+    const early: Parameters<typeof this.announce>[0][] = [];
+    this.ingest = await IngestThread.open(
+      new URL("./ingest-thread.js", import.meta.url),
+      {
+        dataDirectory: resolve(values["storage.tsdb.path"]),
+        noLockfile: values["storage.tsdb.no-lockfile"],
+        blockRangeMs: values["storage.tsdb.min-block-duration"],
+        walSegmentBytes: values["storage.tsdb.wal-segment-size"],
+        walCompression: values["storage.tsdb.wal-compression"]
+          ? values["storage.tsdb.wal-compression-type"]
+          : "none",
+        outOfOrderWindowMs: this.config.storage.tsdb?.outOfOrderTimeWindow ?? 0,
+        timestampToleranceMs: values["scrape.adjust-timestamps"] ? values["scrape.timestamp-tolerance"] : 0,
+        offsetSeed: offsetSeedOf(this.config),
+        userAgent: USER_AGENT,
+        ...logging,
+      },
+      {
+        onGenerationBorn: (announcement) => {
+          if (this.pool) this.announce(announcement);
+          else early.push(announcement);
+        },
+        onGenerationsSealed: () => undefined,
+        onLost: (cause) => {
+          log.error({ cause }, "the ingest thread ended, and the server cannot go on without it");
+          void this.stop().then(() => process.exit(1));
+        },
+      },
+    );
+    log.info({ seconds: this.ingest.replaySeconds }, "the write-ahead log is replayed");
+
+    const parserOptions: ParserOptions = {
+      experimentalFunctions: has("promql-experimental-functions"),
+      durationExpressions: true,
+      extendedRangeSelectors: has("promql-extended-range-selectors"),
+      fillModifiers: has("promql-binop-fill-modifiers"),
+    };
+    this.pool = new QueryPool({
+      threadFile: new URL("./query-thread.js", import.meta.url),
+      thread: {
+        engine: {
+          lookbackMs: values["query.lookback-delta"],
+          defaultSubqueryStepMs: this.config.global.evaluationInterval,
+          maxSamples: values["query.max-samples"],
+          memoryBytes: queryMemoryBytes(),
+          parserOptions,
+          features: {
+            delayedNameRemoval: has("promql-delayed-name-removal"),
+            useStartTimestamps: has("use-start-timestamps"),
+            typeAndUnitLabels: has("type-and-unit-labels"),
+          },
+          perStepStatistics: has("promql-per-step-stats"),
+        },
+        heavySamples: HEAVY_SAMPLES,
+        control: this.ingest.control,
+        dataDirectory: resolve(values["storage.tsdb.path"]),
+        ...logging,
+      },
+      heavyThreads: Math.max(1, availableParallelism() - 1),
+      maxConcurrency: values["query.max-concurrency"],
+      timeoutMs: values["query.timeout"],
+      heapLimitMiB: QUERY_HEAP_MIB,
+      onReplaced: () => this.metrics.countReplacedThread(),
+      logger: log,
+    });
+    this.metrics = new ServerMetrics(this.registry, {
+      maxConcurrency: values["query.max-concurrency"],
+      activeQueries: () => this.pool.activeCount,
+    });
+    for (const announcement of early) this.announce(announcement);
+
+    this.notifier = createNotifier({
+      registry: this.registry,
+      log,
+      queueCapacity: values["alertmanager.notification-queue-capacity"],
+      batchSize: values["alertmanager.notification-batch-size"],
+      drainOnStop: values["alertmanager.drain-notification-queue-on-shutdown"],
+    });
+    this.rules = new RuleService({
+      storage: createRuleStorage(
+        this.pool,
+        (message) => this.ingest.call("appendRuleSamples", message),
+        (task, answer) => this.observeQuery(task, answer, null),
+      ),
+      parserOptions,
+      registry: this.registry,
+      log,
+      sendAlerts: (alerts) => this.notifier.send(alerts),
+      externalUrl: externalUrlText(this.externalUrl),
+      outageToleranceMs: values["rules.alert.for-outage-tolerance"],
+      gracePeriodMs: values["rules.alert.for-grace-period"],
+      resendDelayMs: values["rules.alert.resend-delay"],
+      maxConcurrentEvaluations: has("concurrent-rule-eval") ? values["rules.max-concurrent-evals"] : 0,
+    });
+    this.discovery = new TargetDiscovery({
+      registry: this.registry,
+      log,
+      userAgent: USER_AGENT,
+      onScrapeTargets: (groups) => void this.ingest.call("updateTargets", groups).catch(() => undefined),
+      onAlertmanagers: (index, groups) => this.notifier.setTargets(index, groups),
+    });
+    await this.pool.ready();
+  }
+
+  private announce(announcement: { readonly epoch: number; readonly memory: WebAssembly.Memory }): void {
+    this.pool.tellAll(`generation ${announcement.epoch}`, { type: "generationBorn", announcement });
+  }
+
+  get threadCount(): number {
+    return 2 + (this.pool?.threadCount ?? 0);
+  }
+
+  // ─────────────────────────────────────────── queries ───────────────────────────────────────────
+
+  async runQuery(task: QueryTask, origin: QueryOrigin, signal: AbortSignal): Promise<QueryAnswer> {
+    const answer = await this.pool.run(task, signal);
+    this.observeQuery(task, answer, origin);
+    return answer;
+  }
+
+  private observeQuery(task: QueryTask, answer: QueryAnswer, origin: QueryOrigin | null): void {
+    this.metrics.countQuery(answer, 0);
+    try {
+      this.queryLog.write(task, answer, origin);
+    } catch (err) {
+      this.log.error({ err }, "cannot log a query");
+    }
+  }
+
+  // ─────────────────────────────────────────── configuration ───────────────────────────────────────────
+
+  /** Reads the file again and applies it, one reload after the other. @throws Error what is wrong; what ran before goes on */
+  reload(): Promise<void> {
+    const reload = this.reloading.then(() => this.reloadNow());
+    this.reloading = reload.catch(() => undefined);
+    return reload;
+  }
+
+  private async reloadNow(): Promise<void> {
+    const fileName = this.commandLine.values["config.file"];
+    this.log.info({ file: fileName }, "loading configuration file");
+    try {
+      let config: Config;
+      try {
+        config = this.loadConfig();
+      } catch (cause) {
+        throw new Error(
+          `couldn't load configuration (--config.file=${JSON.stringify(fileName)}): ${(cause as Error).message}`,
+          { cause },
+        );
+      }
+      await this.applyConfig(config);
+      this.config = config;
+      this.lastReload = { successful: true, timeMs: Date.now() };
+      this.metrics.reloadSuccessful.set(1);
+      this.metrics.reloadTimestamp.set(Date.now() / 1000);
+    } catch (err) {
+      this.lastReload = { ...this.lastReload, successful: false };
+      this.metrics.reloadSuccessful.set(0);
+      this.log.error({ err }, "cannot load the configuration, the old one stays");
+      throw err;
+    }
+  }
+
+  /** Each part in turn; one that fails doesn't keep the others from changing, but the whole has failed then. */
+  private async applyConfig(config: Config): Promise<void> {
+    const failures: string[] = [];
+    const step = async (what: string, apply: () => void | Promise<void>) => {
+      try {
+        await apply();
+      } catch (err) {
+        failures.push(`${what}: ${(err as Error).message}`);
+        this.log.error({ err }, `cannot apply the configuration of ${what}`);
+      }
+    };
+    await step("queries", () => {
+      this.queryLog.open(config.global.queryLogFile);
+      this.metrics.queryLogEnabled.set(Number(this.queryLog.isEnabled));
+      this.pool.tellAll("settings", {
+        type: "settings",
+        defaultSubqueryStepMs: config.global.evaluationInterval,
+      });
+    });
+    await step("scraping", () =>
+      this.ingest.call(
+        "applyJobs",
+        allScrapeConfigs(config).map((job) => scrapePoolOptions(job, USER_AGENT)),
+      ),
+    );
+    await step("alerting", () => applyAlertingConfig(this.notifier, config, USER_AGENT));
+    await step("discovery", () => this.discovery.apply(config));
+    await step("rules", () => this.rules.apply(config));
+    if (failures.length > 0) {
+      const fileName = this.commandLine.values["config.file"];
+      throw new Error(
+        `one or more errors occurred while applying the new configuration (--config.file=${JSON.stringify(fileName)}): ${failures.join("; ")}`,
+      );
+    }
+  }
+
+  /** Loads the configuration anew when it changed on disk. */
+  private watchConfig(): void {
+    const { values } = this.commandLine;
+    const check = async () => {
+      if (await this.discovery.configFilesChanged(this.config, values["config.file"])) {
+        await this.reload().catch(() => undefined);
+      }
+      this.reloadTimer = setTimeout(() => void check(), values["config.auto-reload-interval"]);
+      this.reloadTimer.unref();
+    };
+    void check();
+  }
+
+  // ─────────────────────────────────────────── the end ───────────────────────────────────────────
+
+  /** @returns false if it is stopping already */
+  quit(): boolean {
+    if (this.state === "stopping") return false;
+    // The answer is to go out first.
+    setTimeout(() => void this.stop().then(() => process.exit(0)), 100);
+    this.state = "stopping";
+    return true;
+  }
+
+  /** Stops everything, in the order that loses nothing: rules, notifications, scraping and storage, queries. */
+  stop(): Promise<void> {
+    this.stopped ??= this.stopNow();
+    return this.stopped;
+  }
+
+  private async stopNow(): Promise<void> {
+    this.state = "stopping";
+    this.metrics?.ready.set(0);
+    if (this.reloadTimer) clearTimeout(this.reloadTimer);
+    await this.discovery?.stop();
+    await this.rules?.stop();
+    await this.notifier?.stop();
+    await this.ingest?.stop();
+    await this.pool?.close();
+    for (const listener of this.listeners) {
+      listener.close();
+      listener.closeAllConnections();
+    }
+    await this.app?.close();
+    this.queryLog.close();
+    this.log.info("see you next time");
+  }
+}
+
+/** A quarter of the machine, at most 4 GiB less a page, for the working memory of one query. */
+function queryMemoryBytes(): number {
+  return Math.min(Math.max(Math.floor(totalmem() / 4 / 65_536) * 65_536, 64 * 65_536), 2 ** 32 - 65_536);
+}
+
+/** Two servers with other external labels scrape the same targets at other moments. */
+function offsetSeedOf(config: Config): string {
+  return JSON.stringify(Object.entries(config.global.externalLabels).sort());
+}
