@@ -1,0 +1,136 @@
+import * as fs from "node:fs";
+import { dirname } from "node:path";
+import { StorageError } from "../../model/storage.ts";
+import { crc32c } from "../crc32c.ts";
+import { ByteWriter } from "../varint.ts";
+
+const FLUSH_BYTES = 1 << 20;
+
+/**
+ * Writes a file from front to back through a buffer, with a running checksum for the sections that need one.
+ * What is put in `out` is taken over by `commit`.
+ */
+export class FileWriter {
+  /** Write here, then `commit`. */
+  readonly out = new ByteWriter(FLUSH_BYTES / 4);
+  private readonly descriptor: number;
+  private flushedBytes = 0;
+  private committed = 0;
+  private crc = 0;
+
+  /** Creates the file, which must not exist. @throws StorageError */
+  constructor(readonly path: string) {
+    this.descriptor = attempt(`create ${path}`, () => fs.openSync(path, "wx+"));
+  }
+
+  /** Where in the file the next byte will be. */
+  get position(): number {
+    return this.flushedBytes + this.out.length;
+  }
+
+  /** Begins a checksum with the next byte. */
+  beginChecksum(): void {
+    this.commit();
+    this.crc = 0;
+  }
+
+  /** Writes the checksum of everything since `beginChecksum`. */
+  endChecksum(): void {
+    this.commit();
+    this.out.u32(this.crc);
+    this.committed = this.out.length;
+  }
+
+  /** Takes over what was written, and hands it to the file once there is enough. */
+  commit(): void {
+    const { out } = this;
+    this.crc = crc32c(out.bytes, this.committed, out.length, this.crc);
+    this.committed = out.length;
+    if (out.length >= FLUSH_BYTES) this.flush();
+  }
+
+  private flush(): void {
+    const { out } = this;
+    writeAll(this.descriptor, out.bytes, out.length, this.flushedBytes, this.path);
+    this.flushedBytes += out.length;
+    this.committed = 0;
+    out.clear();
+  }
+
+  /** Overwrites bytes already written. */
+  patch(position: number, bytes: Uint8Array): void {
+    this.flushAll();
+    writeAll(this.descriptor, bytes, bytes.length, position, this.path);
+  }
+
+  /** Reads back part of what was written. */
+  readBack(position: number, target: Uint8Array): number {
+    this.flushAll();
+    return fs.readSync(this.descriptor, target, 0, target.length, position);
+  }
+
+  private flushAll(): void {
+    this.commit();
+    if (this.out.length > 0) this.flush();
+  }
+
+  /** Flushes, syncs to the disk and closes. */
+  close(): void {
+    this.flushAll();
+    attempt(`sync ${this.path}`, () => fs.fsyncSync(this.descriptor));
+    fs.closeSync(this.descriptor);
+  }
+
+  /** Closes without caring for what was not written. */
+  abandon(): void {
+    fs.closeSync(this.descriptor);
+  }
+}
+
+function writeAll(
+  descriptor: number,
+  bytes: Uint8Array,
+  length: number,
+  position: number,
+  path: string,
+): void {
+  attempt(`write to ${path}`, () => {
+    for (let from = 0; from < length;) {
+      from += fs.writeSync(descriptor, bytes, from, length - from, position + from);
+    }
+  });
+}
+
+function attempt<T>(what: string, action: () => T): T {
+  try {
+    return action();
+  } catch (cause) {
+    throw new StorageError(`cannot ${what}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** Makes the names in a folder durable: what was created, renamed or removed in it. */
+export function syncFolder(path: string): void {
+  const descriptor = fs.openSync(path, "r");
+  try {
+    fs.fsyncSync(descriptor);
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}
+
+/** Replaces a small file at once: readers see the old bytes or the new ones, also after a crash. */
+export function replaceFile(path: string, bytes: Uint8Array): void {
+  const temporary = `${path}.tmp`;
+  attempt(`write ${path}`, () => {
+    const descriptor = fs.openSync(temporary, "w");
+    try {
+      writeAll(descriptor, bytes, bytes.length, 0, temporary);
+      fs.fsyncSync(descriptor);
+    } finally {
+      fs.closeSync(descriptor);
+    }
+    fs.renameSync(temporary, path);
+    syncFolder(dirname(path));
+  });
+}
