@@ -1,4 +1,5 @@
-import { compareLabels, Labels } from "../../src/model/labels.ts";
+import type { Labels } from "../../src/model/labels.ts";
+import { compareLabels } from "../../src/model/labels.ts";
 import type { Matcher } from "../../src/model/matcher.ts";
 import type { Querier, SampleColumns } from "../../src/model/storage.ts";
 

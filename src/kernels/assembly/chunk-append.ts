@@ -218,8 +218,9 @@ export function appendFloats(
       const address = <usize>chunk << 6;
       store<u32>(address, time, 12);
       const tail = load<u32>(record, 32);
-      if (isXor && inChunk != 0) {
-        store<u32>(<usize>tail << 6, inChunk | (((bit + 7) >>> 3) << 16) | (ENCODING_XOR << 24), 8);
+      if (tail != 0) {
+        const encoding = <u32>load<u8>(record, 25);
+        store<u32>(<usize>tail << 6, inChunk | (((bit + 7) >>> 3) << 16) | (encoding << 24), 8);
       }
       page = chunk;
       bit = FIRST_PAGE_DATA_BIT;

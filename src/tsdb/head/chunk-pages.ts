@@ -7,9 +7,6 @@ import {
 } from "../../kernels/append-kernel.ts";
 import type { Generation } from "./generation.ts";
 
-/** Chunk encodings, as on disk. */
-export const ChunkEncoding = { xor: 1, histogram: 2, floatHistogram: 3 } as const;
-
 /** One chunk of a series in a generation; reused from one to the next by `forEachChunk`. */
 export interface HeadChunk {
   /** Number of its first page. */
@@ -117,4 +114,31 @@ export function chunkSizeBytes(
       ? (sealed >>> 16) & 0xff
       : ((generation.series.field(series, SeriesField.position) & 0xffff) + 7) >>> 3;
   return capacityBytes - (4 * PAGE_WORDS - usedInLastPage);
+}
+
+/**
+ * A chunk as it would lie on disk: two bytes of sample count, then its bits.
+ * @param sizeBytes how many bytes of bits are wanted, at most what `chunkCapacityBytes` said
+ */
+export function chunkBytes(
+  generation: Generation,
+  page: number,
+  count: number,
+  sizeBytes: number,
+): Uint8Array {
+  const bytes = new Uint8Array(2 + sizeBytes);
+  bytes[0] = count >>> 8;
+  bytes[1] = count;
+  const { arena } = generation;
+  let from = 4 * (page * PAGE_WORDS + FIRST_PAGE_DATA_WORD);
+  let room = 4 * (PAGE_WORDS - FIRST_PAGE_DATA_WORD);
+  for (let at = 2; ;) {
+    const taken = Math.min(room, bytes.length - at);
+    bytes.set(arena.bytes.subarray(from, from + taken), at);
+    at += taken;
+    if (at === bytes.length) return bytes;
+    page = arena.words[page * PAGE_WORDS]!;
+    from = 4 * (page * PAGE_WORDS + PAGE_DATA_WORD);
+    room = 4 * (PAGE_WORDS - PAGE_DATA_WORD);
+  }
 }

@@ -4,7 +4,9 @@ import type { Labels } from "../../model/labels.ts";
 import type { Matcher } from "../../model/matcher.ts";
 import type { SampleColumns } from "../../model/storage.ts";
 import type { SeriesSource } from "../series-source.ts";
-import { chunkCapacityBytes, ChunkEncoding, copyChunk, forEachChunk } from "./chunk-pages.ts";
+import { decodeChunk } from "../chunk/decode-chunk.ts";
+import { ChunkEncoding } from "../chunk/encoding.ts";
+import { chunkBytes, chunkCapacityBytes, copyChunk, forEachChunk } from "./chunk-pages.ts";
 import type { Generation } from "./generation.ts";
 import { labelNamesOf, labelValuesOf, selectSeries } from "./select-series.ts";
 
@@ -78,7 +80,10 @@ export class GenerationSource implements SeriesSource {
       forEachChunk(generation, id, visible, minTime, maxTime, (chunk) => {
         const size = chunkCapacityBytes(generation, chunk.page);
         if (chunk.encoding !== ChunkEncoding.xor) {
-          throw new Error(`cannot read chunk of encoding ${chunk.encoding}`);
+          decode();
+          const bytes = chunkBytes(generation, chunk.page, chunk.count, size);
+          decodeChunk(chunk.encoding, bytes, minTime, maxTime, columns);
+          return;
         }
         if (gathered === CHUNKS_PER_CALL) decode();
         if (room < size + CHUNK_PADDING_BYTES) {

@@ -1,7 +1,15 @@
 import { AppendKernel, SeriesField } from "../../kernels/append-kernel.ts";
-import { StorageError, type SeriesRef } from "../../model/storage.ts";
+import type { FloatHistogram } from "../../model/histogram.ts";
+import { SampleOutcome, StorageError, type SeriesRef } from "../../model/storage.ts";
 import { Header } from "./arena.ts";
 import { Generation, type GenerationOptions } from "./generation.ts";
+import { HistogramChunks } from "./histogram-chunks.ts";
+
+export interface PendingHistogram {
+  readonly ref: SeriesRef;
+  readonly timeMs: number;
+  readonly histogram: FloatHistogram;
+}
 
 /**
  * The writing side of a generation: samples gather in its batch columns and are applied all together at a commit.
@@ -12,12 +20,16 @@ export class GenerationWriter {
   /** Samples in the batch columns, judged good when they were added. */
   pending = 0;
   private sealed = false;
+  readonly histograms: HistogramChunks;
+  /** Histograms of the batch. */
+  readonly pendingHistograms: PendingHistogram[] = [];
   /** For generations that were filled by `carryOver`: the other generation's lists in this one's numbers. */
   private carriedFrom = 0;
   private carriedLists = new Uint32Array(0);
 
   constructor(readonly generation: Generation) {
     const { arena, startTime } = generation;
+    this.histograms = new HistogramChunks(generation);
     this.kernel = new AppendKernel(arena.memory, arena.records, arena.counters, startTime);
   }
 
@@ -94,6 +106,13 @@ export class GenerationWriter {
     return arena.bytes[arena.batchOutcomes]!;
   }
 
+  /** Adds a histogram to the batch, if it can be appended. */
+  addHistogram(ref: SeriesRef, timeMs: number, histogram: FloatHistogram): SampleOutcome {
+    const outcome = this.histograms.judge(ref, timeMs, histogram);
+    if (outcome === SampleOutcome.appended) this.pendingHistograms.push({ ref, timeMs, histogram });
+    return outcome;
+  }
+
   /** Puts a sample into the batch without a look at what is there: for the replay, where the last check decides. */
   addUnchecked(ref: SeriesRef, timeMs: number, valueHigh: number, valueLow: number): void {
     const { arena, startTime } = this.generation;
@@ -117,7 +136,21 @@ export class GenerationWriter {
     }
   }
 
-  /** Makes the batch part of the series, as commit number `commit`. @returns how many samples were appended */
+  get hasPending(): boolean {
+    return this.pending > 0 || this.pendingHistograms.length > 0;
+  }
+
+  /** Makes the histograms of the batch part of their series. @returns how many were appended */
+  applyHistograms(commit: number): number {
+    let appended = 0;
+    for (const { ref, timeMs, histogram } of this.pendingHistograms) {
+      if (this.histograms.append(ref, timeMs, histogram, commit)) appended++;
+    }
+    this.pendingHistograms.length = 0;
+    return appended;
+  }
+
+  /** Makes the floats of the batch part of their series, as commit number `commit`. @returns how many were appended */
   apply(commit: number): number {
     const { arena } = this.generation;
     const count = this.pending;
@@ -136,6 +169,7 @@ export class GenerationWriter {
   /** Forgets the batch. */
   discard(): void {
     this.pending = 0;
+    this.pendingHistograms.length = 0;
   }
 
   /** The batch column of references, as far as it is filled. */

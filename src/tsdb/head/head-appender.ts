@@ -10,7 +10,7 @@ import {
   type Appender,
   type SeriesRef,
 } from "../../model/storage.ts";
-import type { GenerationWriter } from "./generation-writer.ts";
+import type { GenerationWriter, PendingHistogram } from "./generation-writer.ts";
 import type { Head, UnloggedSeries } from "./head.ts";
 
 /** Where commits are written before they are applied. References are those of the log. */
@@ -27,6 +27,7 @@ export interface HeadLog {
     valueWords: Uint32Array,
     count: number,
   ): void;
+  histograms(refBase: number, entries: readonly PendingHistogram[]): void;
   /** Ends a commit. @throws StorageError when it cannot be written; it is taken back then */
   flush(): void;
   /** Forgets what came since the last flush. */
@@ -130,6 +131,11 @@ export class HeadAppender implements Appender {
     valueHigh: number,
     valueLow: number,
   ): SampleOutcome {
+    // A series of histograms ends with one.
+    const isStale = valueHigh === STALE_HIGH_WORD && valueLow === STALE_LOW_WORD;
+    if (isStale && writer.histograms.isHistogramSeries(ref)) {
+      return this.appendOneHistogram(writer, ref, timeMs, writer.histograms.staleHistogram(ref));
+    }
     const from = writer.pending;
     const outcome = writer.add(ref, timeMs, valueHigh, valueLow) as SampleOutcome;
     if (writer.pending > from) {
@@ -160,8 +166,30 @@ export class HeadAppender implements Appender {
     }
   }
 
-  appendHistogram(_labels: Labels, _timeMs: number, _histogram: FloatHistogram): SampleOutcome {
-    throw new StorageError("cannot append a native histogram: not supported yet");
+  appendHistogram(labels: Labels, timeMs: number, histogram: FloatHistogram): SampleOutcome {
+    const writer = this.head.at(timeMs);
+    if (!writer) {
+      this.countRefusal(SampleOutcome.outOfBounds);
+      return SampleOutcome.outOfBounds;
+    }
+    const { ref } = this.head.resolve(writer, labels);
+    // The caller may use its buckets again.
+    return this.appendOneHistogram(writer, ref, timeMs, {
+      ...histogram,
+      positiveBuckets: histogram.positiveBuckets.slice(),
+      negativeBuckets: histogram.negativeBuckets.slice(),
+    });
+  }
+
+  private appendOneHistogram(
+    writer: GenerationWriter,
+    ref: SeriesRef,
+    timeMs: number,
+    histogram: FloatHistogram,
+  ): SampleOutcome {
+    const outcome = writer.addHistogram(ref, timeMs, histogram);
+    this.countRefusal(outcome);
+    return outcome;
   }
 
   appendStale(epoch: number, ref: SeriesRef, timeMs: number): SampleOutcome {
@@ -195,6 +223,9 @@ export class HeadAppender implements Appender {
           const times = writer.pendingTimes.subarray(from, to);
           log.timedSamples(refBase, refs, startTime, times, valueWords, to - from);
         }
+      }
+      for (const { generation, pendingHistograms } of this.head.generations) {
+        if (pendingHistograms.length > 0) log.histograms(generation.refBase, pendingHistograms);
       }
       log.flush();
       this.head.unlogged = [];

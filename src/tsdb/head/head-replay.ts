@@ -1,6 +1,7 @@
 import type { Exemplar } from "../../model/exemplar.ts";
 import type { FloatHistogram } from "../../model/histogram.ts";
 import type { Labels } from "../../model/labels.ts";
+import { STALE_HIGH_WORD, STALE_LOW_WORD } from "../../model/sample.ts";
 import type { Metadata } from "../../model/metadata.ts";
 import type { ReplaySink } from "../wal/replay.ts";
 import { GenerationWriter } from "./generation-writer.ts";
@@ -76,6 +77,15 @@ export class HeadReplay implements ReplaySink {
         carried = this.carriedTo(writer);
       }
       if (writer.isFull) head.apply();
+      if (valueWords[2 * i + 1] === STALE_HIGH_WORD && valueWords[2 * i] === STALE_LOW_WORD) {
+        // A marker for a series of histograms may stand in the log as a float. What its newest sample is, is only
+        // known once all before it is applied.
+        if (writer.pending > 0 && writer.histograms.isHistogramSeries(ref)) head.apply();
+        if (writer.histograms.isHistogramSeries(ref)) {
+          this.onHistogram(refs[i]!, time, writer.histograms.staleHistogram(ref));
+          continue;
+        }
+      }
       writer.addUnchecked(ref, time, valueWords[2 * i + 1]!, valueWords[2 * i]!);
     }
   }
@@ -98,9 +108,20 @@ export class HeadReplay implements ReplaySink {
     return (carried[known] = ref);
   }
 
-  onHistogram(ref: number, timeMs: number, _histogram: FloatHistogram): void {
-    if (timeMs < this.head.minValidTime) return;
-    if (this.byRef.get(ref) === 0) this.unknownRefs.histograms++;
+  onHistogram(logRef: number, timeMs: number, histogram: FloatHistogram): void {
+    const { head } = this;
+    if (timeMs < head.minValidTime) return;
+    const known = this.byRef.get(logRef);
+    if (known === 0) {
+      this.unknownRefs.histograms++;
+      return;
+    }
+    const writer = head.atAnyAge(timeMs);
+    // Floats of the same series that came before it must stand before it.
+    if (writer.pending > 0) head.apply();
+    const ref = this.carriedTo(writer)[known] || this.carry(writer, known);
+    writer.pendingHistograms.push({ ref, timeMs, histogram });
+    head.apply();
   }
 
   onTombstone(ref: number, _minTime: number, _maxTime: number): void {

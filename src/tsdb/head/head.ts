@@ -170,8 +170,9 @@ export class Head {
   apply(): void {
     const commit = this.control.nextCommit;
     for (const writer of this.writers) {
-      if (writer.pending === 0) continue;
+      if (!writer.hasPending) continue;
       this.statistics.floatsAppended += writer.apply(commit);
+      this.statistics.histogramsAppended += writer.applyHistograms(commit);
       this.maxTime = Math.max(this.maxTime, writer.generation.maxTime);
     }
     this.control.publish(commit);
@@ -187,7 +188,7 @@ export class Head {
     for (const writer of this.writers) {
       const { endTime } = writer.generation;
       // The newest range is half over; and out-of-order samples have had their time too.
-      if (writer.isSealed || endTime > this.minAcceptedTime || writer.pending > 0) continue;
+      if (writer.isSealed || endTime > this.minAcceptedTime || writer.hasPending) continue;
       writer.seal();
       sealed.push(writer);
     }

@@ -1,12 +1,14 @@
 import { ByteWriter } from "../varint.ts";
 import {
   beginSeriesRecord,
+  encodeHistogramRecords,
   encodeSamplesRecord,
   encodeSeriesEntry,
   encodeTimedSamplesRecord,
 } from "../wal/record.ts";
 import type { WalWriter } from "../wal/segment.ts";
 import type { HeadLog } from "./head-appender.ts";
+import type { PendingHistogram } from "./generation-writer.ts";
 import type { UnloggedSeries } from "./head.ts";
 
 /** A record of series ends when it is longer than this. */
@@ -47,6 +49,14 @@ export class WalLog implements HeadLog {
     for (let i = 0; i < count; i++) this.times[i] = startTime + times[i]!;
     encodeTimedSamplesRecord(this.record, refBase, refs, this.times, valueWords, count);
     if (this.record.length > 0) this.wal.append(this.record.written());
+  }
+
+  histograms(refBase: number, entries: readonly PendingHistogram[]): void {
+    encodeHistogramRecords(
+      this.record,
+      entries.map(({ ref, timeMs, histogram }) => ({ ref: refBase + ref, timeMs, histogram })),
+      (record) => this.wal.append(record),
+    );
   }
 
   flush(): void {

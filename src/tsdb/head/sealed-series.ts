@@ -1,0 +1,53 @@
+import { SeriesField } from "../../kernels/append-kernel.ts";
+import { CHUNK_LIST_WORDS, CHUNK_PADDING_BYTES, decodeXorChunks } from "../../kernels/decode-kernel.ts";
+import { QueryMemory } from "../../kernels/index.ts";
+import type { ChunkSeries, EncodedChunk } from "../block/chunk-series.ts";
+import { decodeChunk } from "../chunk/decode-chunk.ts";
+import { ChunkEncoding } from "../chunk/encoding.ts";
+import { PlainColumns } from "../chunk/plain-columns.ts";
+import { chunkBytes, chunkCapacityBytes, chunkSizeBytes, forEachChunk } from "./chunk-pages.ts";
+import type { Generation } from "./generation.ts";
+
+const MEMORY_BYTES = 16 * 1024 * 1024;
+
+/**
+ * The series of a sealed generation with their chunks as they lie there, ordered by label set: what its block is
+ * written from. Series without samples are left out. Nothing may be appended meanwhile.
+ */
+export function* sealedSeries(generation: Generation): Generator<ChunkSeries> {
+  const memory = new QueryMemory(MEMORY_BYTES);
+  const count = generation.series.count;
+  const ids = new Uint32Array(count);
+  for (let i = 0; i < count; i++) ids[i] = i + 1;
+  for (const id of generation.order.sort(ids)) {
+    const samples = generation.series.field(id, SeriesField.samples);
+    const chunks: EncodedChunk[] = [];
+    forEachChunk(generation, id, samples, -Infinity, Infinity, (chunk) => {
+      const capacity = chunkCapacityBytes(generation, chunk.page);
+      const size = chunkSizeBytes(generation, id, chunk.page, capacity);
+      const bytes = chunkBytes(generation, chunk.page, chunk.count, size);
+      const maxTime = chunk.isOpen ? generation.lastTime(id) : lastTimeOf(memory, chunk.encoding, bytes);
+      chunks.push({ minTime: chunk.minTime, maxTime, encoding: chunk.encoding, bytes });
+    });
+    if (chunks.length > 0) yield { labels: generation.series.labels(id), chunks };
+  }
+}
+
+function lastTimeOf(memory: QueryMemory, encoding: number, bytes: Uint8Array): number {
+  if (encoding !== ChunkEncoding.xor) {
+    const columns = new PlainColumns();
+    decodeChunk(encoding, bytes, -Infinity, Infinity, columns);
+    return columns.times[columns.count - 1]!;
+  }
+  const mark = memory.mark();
+  const count = (bytes[0]! << 8) | bytes[1]!;
+  const columns = memory.columns(count + 1);
+  const list = memory.allocate(4 * CHUNK_LIST_WORDS);
+  const pointer = memory.allocate(bytes.length + CHUNK_PADDING_BYTES);
+  memory.bytes.set(bytes, pointer);
+  memory.words.set([pointer + 2, bytes.length - 2, count], list / 4);
+  decodeXorChunks(memory, list, 1, columns, -Infinity, Infinity);
+  const last = columns.times[columns.count - 1]!;
+  memory.release(mark);
+  return last;
+}
