@@ -29,6 +29,8 @@ export interface HttpResponse {
   readonly url: string;
   /** Must be read to its end or destroyed, or the connection stays taken. */
   readonly body: Readable;
+  /** The body as it comes, once; leaving early closes the connection. @throws HttpRequestError when it is cut short or late */
+  chunks(): AsyncIterable<Buffer>;
   /** The whole body. @throws HttpRequestError when it is longer than `limitBytes`, cut short or late */
   read(limitBytes: number): Promise<Buffer>;
 }
@@ -277,20 +279,24 @@ class UndiciResponse implements HttpResponse {
     this.body.once("close", () => deadline.clear());
   }
 
-  async read(limitBytes: number): Promise<Buffer> {
-    const chunks: Buffer[] = [];
-    let size = 0;
+  async *chunks(): AsyncGenerator<Buffer> {
     try {
-      for await (const chunk of this.body as AsyncIterable<Buffer>) {
-        size += chunk.length;
-        if (size > limitBytes) break;
-        chunks.push(chunk);
-      }
+      for await (const chunk of this.body as AsyncIterable<Buffer>) yield chunk;
     } catch (cause) {
       throw this.readError(cause);
     }
-    if (size > limitBytes)
-      throw new HttpRequestError(`cannot read answer of ${this.url}: more than ${limitBytes} bytes`);
+  }
+
+  async read(limitBytes: number): Promise<Buffer> {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    for await (const chunk of this.chunks()) {
+      size += chunk.length;
+      if (size > limitBytes) {
+        throw new HttpRequestError(`cannot read answer of ${this.url}: more than ${limitBytes} bytes`);
+      }
+      chunks.push(chunk);
+    }
     return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size);
   }
 

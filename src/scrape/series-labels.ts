@@ -1,5 +1,6 @@
 import { isValidLabelName, isValidMetricName, type NameValidationScheme } from "../model/label-name.ts";
-import { Labels, LabelsBuilder, METRIC_NAME } from "../model/labels.ts";
+import type { Labels } from "../model/labels.ts";
+import { LabelsBuilder, METRIC_NAME } from "../model/labels.ts";
 import { quote } from "../model/quote.ts";
 import { relabelInPlace, type CompiledRelabelRules } from "../model/relabel.ts";
 import { normalizeBound } from "./exposition/go-float.ts";

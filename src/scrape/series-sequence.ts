@@ -36,6 +36,12 @@ export interface AppendOptions {
   readonly sampleLimit: number;
 }
 
+export interface MetadataSize {
+  readonly entries: number;
+  /** Lengths of help, unit and type texts. */
+  readonly bytes: number;
+}
+
 /** What became of a page; right up to the line that failed, where one did. */
 export interface PageCounts {
   scraped: number;
@@ -87,7 +93,7 @@ export class SeriesSequence {
   /** Whether the series have no staleness marker yet. */
   private isLive = false;
   private reorderings = 0;
-  private metadataCache: ReadonlyMap<string, Metadata> | null = null;
+  private metadataSizeCache: MetadataSize | null = null;
 
   constructor(private readonly memory: ScrapeMemory) {}
 
@@ -141,22 +147,33 @@ export class SeriesSequence {
     }
   }
 
-  /** What HELP, TYPE and UNIT lines of the last good page say, by metric. */
+  /** What HELP, TYPE and UNIT lines of the last good page say, by metric. Read from the page's text at every call. */
   metadata(): ReadonlyMap<string, Metadata> {
-    this.metadataCache ??= this.readMetadata();
-    return this.metadataCache;
+    const found = new Map<string, { type: MetricType; unit: string; help: string }>();
+    const { memory, stored } = this;
+    for (let i = 0; i < stored.count; i++) {
+      if (!(memory.flagsOf(stored, i) & EntryFlag.comment)) continue;
+      const comment = this.syntax.parseComment(memory.textOf(stored, i));
+      if (comment.kind === "remark" || comment.kind === "eof") continue;
+      let entry = found.get(comment.metric);
+      if (!entry) found.set(comment.metric, (entry = { type: "unknown", unit: "", help: "" }));
+      if (comment.kind === "type") entry.type = comment.type;
+      else entry[comment.kind] = comment.text;
+    }
+    return found;
   }
 
-  /** Lets go of a result of `metadata` that nobody may ask for again soon. */
-  forgetMetadata(): void {
-    this.metadataCache = null;
+  /** Cheap while comments stay the same. */
+  metadataSize(): MetadataSize {
+    this.metadataSizeCache ??= sizeOf(this.metadata());
+    return this.metadataSizeCache;
   }
 
   release(): void {
     this.memory.free(this.stored);
     this.stored = EMPTY_SEQUENCE;
     this.isLive = false;
-    this.metadataCache = null;
+    this.metadataSizeCache = null;
   }
 
   private enterEpoch({ appender, labels, timeMs }: AppendOptions): number {
@@ -213,24 +230,15 @@ export class SeriesSequence {
       return;
     }
     if (isSameSet && ++this.reorderings > MAX_REORDERINGS) return;
-    if (judge.hasNewComments || !isSameSet) this.metadataCache = null;
+    if (judge.hasNewComments || !isSameSet) this.metadataSizeCache = null;
     this.stored = memory.storePage();
   }
+}
 
-  private readMetadata(): ReadonlyMap<string, Metadata> {
-    const found = new Map<string, { type: MetricType; unit: string; help: string }>();
-    const { memory, stored } = this;
-    for (let i = 0; i < stored.count; i++) {
-      if (!(memory.flagsOf(stored, i) & EntryFlag.comment)) continue;
-      const comment = this.syntax.parseComment(memory.textOf(stored, i));
-      if (comment.kind === "remark" || comment.kind === "eof") continue;
-      let entry = found.get(comment.metric);
-      if (!entry) found.set(comment.metric, (entry = { type: "unknown", unit: "", help: "" }));
-      if (comment.kind === "type") entry.type = comment.type;
-      else entry[comment.kind] = comment.text;
-    }
-    return found;
-  }
+function sizeOf(metadata: ReadonlyMap<string, Metadata>): MetadataSize {
+  let bytes = 0;
+  for (const { help, unit, type } of metadata.values()) bytes += help.length + unit.length + type.length;
+  return { entries: metadata.size, bytes };
 }
 
 /** After this many pages in a row that only changed their order, the order is taken to be random. */

@@ -1,0 +1,306 @@
+import type { HttpClient } from "../http-client/index.ts";
+import type { CompiledRelabelRules } from "../model/relabel.ts";
+import { chooseFormat } from "./exposition/negotiate.ts";
+import { BodySizeLimitError, fetchPage, type FetchedPage } from "./fetch-page.ts";
+import type { ScrapePoolOptions } from "./options.ts";
+import { ReportSeries } from "./report-series.ts";
+import { LabelLimitError, SeriesLabels } from "./series-labels.ts";
+import type { SeriesSequence } from "./series-sequence.ts";
+import { emptyCounts, SampleLimitError, type PageCounts } from "./series-sequence.ts";
+import type { ScrapeSurroundings } from "./surroundings.ts";
+import { offsetOf, type Target } from "./target.ts";
+
+/** What all loops of a job share. */
+export interface ScrapeJob {
+  readonly options: ScrapePoolOptions;
+  readonly client: HttpClient;
+  readonly metricRelabelRules: CompiledRelabelRules;
+}
+
+/** How a target fares; plain data. */
+export interface TargetStatus {
+  readonly jobName: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly discoveredLabels: Readonly<Record<string, string>>;
+  readonly url: string;
+  readonly health: "unknown" | "up" | "down";
+  readonly lastError: string;
+  /** 0 before the first scrape. */
+  readonly lastScrapeMs: number;
+  readonly lastDurationSeconds: number;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+}
+
+/**
+ * Scrapes one target on its beat: fetch, parse, append, report, and end what is gone. A scrape is stored whole or not
+ * at all.
+ */
+export class ScrapeLoop {
+  /** Every scrape fails with this while it is set. */
+  forcedError: Error | null = null;
+  /** Called once the markers that `stopAndEnd` owes are written. */
+  onEnded: (() => void) | null = null;
+  private readonly labels: SeriesLabels;
+  private readonly reports: ReportSeries;
+  private readonly stopping = new AbortController();
+  private cancelTimer = (): void => {};
+  private nextMs = 0;
+  isScraping = false;
+  private isStopped = false;
+  private startedAtMs = -1;
+  private pageBytes = 0;
+  private isOpenMetrics = false;
+  private health: TargetStatus["health"] = "unknown";
+  private lastError = "";
+  private lastScrapeMs = 0;
+  private lastDurationSeconds = 0;
+
+  constructor(
+    readonly target: Target,
+    private readonly job: ScrapeJob,
+    private readonly shared: ScrapeSurroundings,
+    readonly series: SeriesSequence,
+    private readonly accept: string,
+  ) {
+    const { options } = job;
+    this.labels = new SeriesLabels({
+      targetLabels: target.labels,
+      honorLabels: options.honorLabels,
+      metricRelabelRules: job.metricRelabelRules,
+      nameValidation: options.nameValidation,
+      labelLimit: options.labelLimit,
+      labelNameLengthLimit: options.labelNameLengthLimit,
+      labelValueLengthLimit: options.labelValueLengthLimit,
+    });
+    this.reports = new ReportSeries(target, options.sampleLimit, options.extraScrapeMetrics);
+  }
+
+  /** Begins at the next moment that is the target's in its interval. */
+  start(): void {
+    const { intervalMs } = this.target;
+    const nowMs = this.shared.clock.now();
+    const offsetMs = offsetOf(this.target, this.shared.offsetSeed);
+    this.nextMs = Math.floor(nowMs / intervalMs) * intervalMs + offsetMs;
+    if (this.nextMs < nowMs) this.nextMs += intervalMs;
+    this.schedule();
+  }
+
+  /** Ends scraping and keeps the series as they are, for a loop that takes them over or a server that ends. */
+  stop(): void {
+    this.isStopped = true;
+    this.stopping.abort();
+    this.cancelTimer();
+  }
+
+  /**
+   * Ends scraping, and the series too: two beats later, should nobody have written to them by then, they get markers
+   * at the time of the first missed beat.
+   */
+  stopAndEnd(): void {
+    this.stop();
+    const { clock } = this.shared;
+    const { intervalMs } = this.target;
+    const staleMs = Math.max(this.nextMs, Math.ceil(clock.now()));
+    const delayMs = staleMs - clock.now() + intervalMs + intervalMs / 10;
+    this.cancelTimer = clock.setTimer(() => this.endSeries(staleMs), delayMs);
+  }
+
+  /** Forgets markers that `stopAndEnd` still owes. */
+  cancelEnd(): void {
+    this.cancelTimer();
+    this.series.release();
+  }
+
+  /** Goes on from what a loop for the same target found out. */
+  inherit(old: ScrapeLoop): void {
+    this.health = old.health;
+    this.lastError = old.lastError;
+    this.lastScrapeMs = old.lastScrapeMs;
+    this.lastDurationSeconds = old.lastDurationSeconds;
+    this.pageBytes = old.pageBytes;
+    this.isOpenMetrics = old.isOpenMetrics;
+  }
+
+  get status(): TargetStatus {
+    const { target } = this;
+    return {
+      jobName: this.job.options.jobName,
+      labels: target.labels.toRecord(),
+      discoveredLabels: target.discoveredLabels.toRecord(),
+      url: target.url,
+      health: this.health,
+      lastError: this.lastError,
+      lastScrapeMs: this.lastScrapeMs,
+      lastDurationSeconds: this.lastDurationSeconds,
+      intervalMs: target.intervalMs,
+      timeoutMs: target.timeoutMs,
+    };
+  }
+
+  private schedule(): void {
+    const { clock } = this.shared;
+    this.cancelTimer = clock.setTimer(() => this.beat(), Math.max(0, this.nextMs - clock.now()));
+  }
+
+  /** A beat that finds the last scrape still under way is left out. */
+  private beat(): void {
+    const { clock, timestampToleranceMs } = this.shared;
+    const { intervalMs } = this.target;
+    const nowMs = clock.now();
+    while (nowMs - this.nextMs >= intervalMs) this.nextMs += intervalMs;
+    const scheduledMs = this.nextMs;
+    this.nextMs += intervalMs;
+    this.schedule();
+    if (this.isScraping) return;
+    const toleranceMs = Math.min(timestampToleranceMs, intervalMs / 100);
+    const isOnTime = Math.abs(nowMs - scheduledMs) <= toleranceMs;
+    void this.scrape(isOnTime ? scheduledMs : Math.trunc(nowMs));
+  }
+
+  /** One scrape, stored at `timeMs`; never throws. */
+  async scrape(timeMs: number): Promise<void> {
+    const { clock, observer } = this.shared;
+    const startedMs = clock.elapsedMs();
+    if (this.startedAtMs >= 0) {
+      observer?.intervalPassed(this.target.intervalMs, (startedMs - this.startedAtMs) / 1000);
+    }
+    this.startedAtMs = startedMs;
+    this.isScraping = true;
+    try {
+      const fetched = await this.fetch();
+      if (!this.isStopped) this.store(fetched, timeMs, startedMs);
+    } catch (error) {
+      // Whatever goes wrong in storage, the next beat comes.
+      this.shared.log.error({ target: this.target.url, err: error }, "scrape commit failed");
+      this.lastError = (error as Error).message;
+      this.health = "down";
+    } finally {
+      this.isScraping = false;
+    }
+  }
+
+  private async fetch(): Promise<FetchedPage | Error> {
+    if (this.forcedError) return this.forcedError;
+    const { target, job } = this;
+    try {
+      return await fetchPage(job.client, target.url, {
+        accept: this.accept,
+        enableCompression: job.options.enableCompression,
+        timeoutMs: target.timeoutMs,
+        bodySizeLimitBytes: job.options.bodySizeLimitBytes,
+        unixSocketPath: target.unixSocketPath,
+        expectedBytes: this.pageBytes,
+        signal: this.stopping.signal,
+      });
+    } catch (error) {
+      return error as Error;
+    }
+  }
+
+  private store(fetched: FetchedPage | Error, timeMs: number, startedMs: number): void {
+    const { appender, clock, observer } = this.shared;
+    const counts = emptyCounts();
+    let error = fetched instanceof Error ? fetched : null;
+    appender.begin();
+    try {
+      if (!(fetched instanceof Error)) {
+        try {
+          this.appendPage(fetched, timeMs, counts);
+        } catch (cause) {
+          error = cause as Error;
+          appender.rollback();
+          appender.begin();
+        }
+      }
+      if (error) this.series.markStale(appender, timeMs);
+      const durationSeconds = Math.max(0, clock.elapsedMs() - startedMs) / 1000;
+      this.reports.append(appender, timeMs, {
+        isUp: error === null,
+        durationSeconds,
+        ...counts,
+        bodySizeBytes: bodySizeOf(fetched),
+      });
+      appender.commit();
+      this.lastDurationSeconds = durationSeconds;
+    } catch (cause) {
+      appender.rollback();
+      throw cause;
+    }
+    this.note(counts, error);
+    this.lastScrapeMs = timeMs;
+    this.lastError = error?.message ?? "";
+    this.health = error ? "down" : "up";
+    observer?.scrapeTook?.((clock.elapsedMs() - startedMs) / 1000);
+  }
+
+  private appendPage(page: FetchedPage, timeMs: number, counts: PageCounts): void {
+    const { options } = this.job;
+    if (page.sizeBytes > 0) {
+      const format = chooseFormat(page.contentType, options.fallbackScrapeProtocol);
+      if (format === "protobuf") throw new Error("cannot parse page: protobuf is not supported");
+      this.pageBytes = page.sizeBytes;
+      this.isOpenMetrics = format === "openmetrics";
+    }
+    this.series.append(
+      { chunks: page.chunks, sizeBytes: page.sizeBytes, isOpenMetrics: this.isOpenMetrics },
+      {
+        appender: this.shared.appender,
+        labels: this.labels,
+        timeMs,
+        honorTimestamps: options.honorTimestamps,
+        trackTimestampsStaleness: options.trackTimestampsStaleness,
+        sampleLimit: options.sampleLimit,
+      },
+      counts,
+    );
+  }
+
+  private note(counts: PageCounts, error: Error | null): void {
+    const { counters, log, logFailure } = this.shared;
+    const { options } = this.job;
+    counters.sampleDuplicateTimestamp += counts.duplicateTimestamp;
+    counters.sampleOutOfOrder += counts.outOfOrder;
+    counters.sampleOutOfBounds += counts.outOfBounds;
+    const { duplicateTimestamp, outOfOrder, outOfBounds } = counts;
+    if (duplicateTimestamp + outOfOrder + outOfBounds > 0) {
+      log.warn(
+        { job: options.jobName, target: this.target.url, duplicateTimestamp, outOfOrder, outOfBounds },
+        "samples of a scrape were dropped",
+      );
+    }
+    if (error === null) return;
+    if (error instanceof SampleLimitError) counters.exceededSampleLimit++;
+    else if (error instanceof BodySizeLimitError) counters.exceededBodySizeLimit++;
+    else if (error instanceof LabelLimitError) counters.exceededLabelLimits++;
+    log.debug({ job: options.jobName, target: this.target.url, err: error.message }, "scrape failed");
+    if (options.scrapeFailureLogFile) {
+      logFailure?.({
+        file: options.scrapeFailureLogFile,
+        jobName: options.jobName,
+        url: this.target.url,
+        error: error.message,
+      });
+    }
+  }
+
+  private endSeries(timeMs: number): void {
+    const { appender, log } = this.shared;
+    appender.begin();
+    try {
+      this.series.markStale(appender, timeMs);
+      this.reports.markStale(appender, timeMs);
+      appender.commit();
+    } catch (error) {
+      appender.rollback();
+      log.error({ target: this.target.url, err: error }, "cannot end series of a target that is gone");
+    }
+    this.series.release();
+    this.onEnded?.();
+  }
+}
+
+function bodySizeOf(fetched: FetchedPage | Error): number {
+  if (fetched instanceof BodySizeLimitError) return -1;
+  return fetched instanceof Error ? 0 : fetched.sizeBytes;
+}
