@@ -103,7 +103,7 @@ export interface MetricsPort {
   /** The registry of this thread, where HTTP requests are counted. */
   readonly registry: Registry;
   /** One page out of all threads. */
-  page(openMetrics: boolean): Promise<{ readonly contentType: string; readonly body: string }>;
+  page(): Promise<{ readonly contentType: string; readonly body: string }>;
   /** Its metric families as objects, those whose name matches. */
   families(pattern: AnchoredRegexp | null): Promise<readonly unknown[]>;
 }

@@ -127,10 +127,8 @@ export function createPorts(server: Server): Ports {
 
     metrics: {
       registry,
-      async page(openMetrics) {
+      async page() {
         const merged = await mergedRegistry(server);
-        if (openMetrics)
-          merged.setContentType("application/openmetrics-text; version=1.0.0; charset=utf-8" as never);
         return { contentType: merged.contentType, body: await merged.metrics() };
       },
       async families(pattern) {
@@ -143,7 +141,10 @@ export function createPorts(server: Server): Ports {
 
 async function mergedRegistry(server: Server) {
   const own = await server.registry.getMetricsAsJSON();
-  const ingest = await server.ingest.call("metrics").catch(() => []);
+  const ingest = await server.ingest.call("metrics").catch((err: unknown) => {
+    server.log.warn({ err }, "the ingest thread's metrics are missing");
+    return [];
+  });
   return mergeFamilies([own as never, ingest]);
 }
 

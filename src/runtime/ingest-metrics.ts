@@ -80,6 +80,7 @@ function scrapeMetrics(scraping: ScrapeManager, counters: ScrapeCounters): Numbe
     name: `prometheus_target_${name}`,
     help,
     type,
+    labelNames: ["scrape_job"],
     read: () =>
       scraping.statistics().map((pool) => ({ labels: { scrape_job: pool.jobName }, value: read(pool) })),
   });
@@ -200,6 +201,7 @@ function headMetrics(tsdb: Tsdb): NumberMetric[] {
     name: `prometheus_tsdb_${name}`,
     help,
     type,
+    labelNames: ["type"],
     read,
   });
   const byType = (floats: () => number, histograms: () => number) => () => [

@@ -130,6 +130,10 @@ function warmUpEngine(): void {
     "histogram_quantile(0.9, sum by (le) (rate(x[5m])))",
     "x / y",
   ]) {
-    engine.range(query, 0, 60_000, 15_000);
+    try {
+      engine.range(query, 0, 60_000, 15_000);
+    } catch (err) {
+      log.debug({ err, query }, "cannot warm up with a query");
+    }
   }
 }

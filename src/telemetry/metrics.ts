@@ -8,6 +8,8 @@ export interface NumberMetric {
   readonly name: string;
   readonly help: string;
   readonly type: "counter" | "gauge";
+  /** The names of the labels, where there are any. */
+  readonly labelNames?: readonly string[];
   /** One number, or one for each label set. */
   readonly read: () => number | readonly LabelledNumber[];
 }
@@ -18,9 +20,8 @@ export interface LabelledNumber {
 }
 
 export function exportNumbers(registry: Registry, metrics: readonly NumberMetric[]): void {
-  for (const { name, help, type, read } of metrics) {
-    const labelNames = labelNamesOf(read());
-    const options = { name, help, labelNames, registers: [registry] };
+  for (const { name, help, type, read, labelNames = [] } of metrics) {
+    const options = { name, help, labelNames: [...labelNames], registers: [registry] };
     if (type === "gauge") {
       new Gauge({
         ...options,
@@ -43,12 +44,6 @@ export function exportNumbers(registry: Registry, metrics: readonly NumberMetric
       });
     }
   }
-}
-
-/** prom-client wants the names of the labels up front; a metric with none yet takes any it is given later. */
-function labelNamesOf(numbers: number | readonly LabelledNumber[]): string[] {
-  if (typeof numbers === "number") return [];
-  return [...new Set(numbers.flatMap(({ labels }) => Object.keys(labels)))];
 }
 
 export { Registry };

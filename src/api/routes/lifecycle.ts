@@ -48,9 +48,8 @@ export function lifecycleRoutes(app: FastifyInstance, ports: Ports, _options: Ap
         : sendText(reply, 403, "Lifecycle API is not enabled."),
     );
   }
-  app.get("/metrics", async (request, reply) => {
-    const accept = request.headers.accept ?? "";
-    const page = await metrics.page(accept.includes("application/openmetrics-text"));
+  app.get("/metrics", async (_request, reply) => {
+    const page = await metrics.page();
     return reply.type(page.contentType).send(page.body);
   });
 }
