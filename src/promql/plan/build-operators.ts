@@ -114,8 +114,7 @@ export class PlanBuilder implements OperatorBuilder {
   }
 
   sampleTimes(expr: Expr, grid: StepGrid, what: "timestamp" | "start-timestamp"): VectorOperator {
-    if (expr.kind === "paren") return this.sampleTimes(expr.expr, grid, what);
-    if (expr.kind === "stepInvariant") {
+    if (expr.kind === "stepInvariant" && expr.expr.kind === "vectorSelector") {
       const single = { ...grid, stepMs: 0, count: 1 };
       return new StepInvariantVector(this.context, grid, this.sampleTimes(expr.expr, single, what));
     }

@@ -10,6 +10,7 @@ import type {
   Subquery,
   VectorSelector,
 } from "../parse/ast.ts";
+import type { DriftingSelector } from "./logical-plan.ts";
 
 /** The times an instant selector reads, both ends included, and where it looks at each step. */
 export interface InstantGeometry {
@@ -46,7 +47,14 @@ export function instantGeometry(
   const lastMs = firstMs + stepMs * (grid.count - 1);
   // A smoothed selector looks as far ahead as back.
   const ahead = selector.extension === "smoothed" ? lookbackMs : 0;
-  return { firstMs, stepMs, lookbackMs, minTime: firstMs - lookbackMs + 1, maxTime: lastMs + ahead };
+  const dataEndMs = "dataEndMs" in selector ? (selector as DriftingSelector).dataEndMs : Infinity;
+  return {
+    firstMs,
+    stepMs,
+    lookbackMs,
+    minTime: firstMs - lookbackMs + 1,
+    maxTime: Math.min(lastMs + ahead, dataEndMs),
+  };
 }
 
 /**

@@ -44,6 +44,8 @@ function resolve(expr: Expr, scope: Scope): Expr {
     case "stepInvariant":
       return { ...expr, expr: resolve(expr.expr, scope) };
     case "vectorSelector":
+      if (scope.inParameter && expr.at?.kind === "timestamp")
+        return driftingSelector(expr, expr.at.timeMs, scope);
       return resolveSelector(expr, scope);
     case "matrixSelector":
       return {
@@ -75,6 +77,24 @@ function resolve(expr: Expr, scope: Scope): Expr {
     case "unary":
       return { ...expr, expr: resolve(expr.expr, scope) };
   }
+}
+
+/**
+ * An instant selector whose data end at a time of their own. In an aggregation's parameter Prometheus does not hold
+ * `x @ T` still: it reads at T plus the time since the first step, from data fetched up to T.
+ */
+export interface DriftingSelector extends VectorSelector {
+  readonly dataEndMs: number;
+}
+
+function driftingSelector(selector: VectorSelector, timeMs: number, scope: Scope): DriftingSelector {
+  const offset = constant(selector.offset, scope, false).milliseconds;
+  return {
+    ...selector,
+    at: null,
+    offset: { milliseconds: scope.bounds.startMs - timeMs + offset, expression: null },
+    dataEndMs: timeMs - offset,
+  };
 }
 
 function resolveSelector(selector: VectorSelector, scope: Scope): VectorSelector {
