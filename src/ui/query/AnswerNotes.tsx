@@ -1,27 +1,53 @@
-import { List, Progress, Text } from "@mantine/core";
+import { List, Progress, Text, Tooltip } from "@mantine/core";
+import type { QueryStatsBody } from "../../api/types.ts";
 import { Notice } from "../components/Notice.tsx";
 import { useSettings } from "../settings.tsx";
 import { formatElapsed } from "../text/duration.ts";
-import { formatCount } from "../text/number.ts";
+import { formatCompact, formatCount } from "../text/number.ts";
 
 /** How many series came, and how long it took. */
 export function AnswerSummary({
   count,
   noun = "series",
   elapsedMs,
+  stats,
   loading,
 }: {
   count: number;
   noun?: string;
   elapsedMs: number;
+  stats: QueryStatsBody | null;
   loading: boolean;
 }) {
-  return (
+  const text = [
+    `${formatCount(count)} ${noun}`,
+    formatElapsed(elapsedMs / 1000),
+    ...(stats ? [`${formatCompact(stats.samples.totalQueryableSamples, 3)} samples`] : []),
+  ].join(" · ");
+  const summary = (
     <Text size="sm" c="dimmed" className="answer-summary" aria-live="polite">
-      {loading
-        ? "Running…"
-        : `${formatCount(count)} ${noun} · ${formatElapsed(Number((elapsedMs / 1000).toPrecision(3)))}`}
+      {loading ? "Running…" : text}
     </Text>
+  );
+  if (!stats) return summary;
+  const { timings, samples } = stats;
+  return (
+    <Tooltip
+      multiline
+      position="bottom-end"
+      label={
+        <>
+          On the server: {formatElapsed(timings.execTotalTime)}, of it {formatElapsed(timings.execQueueTime)}{" "}
+          waiting
+          <br />
+          Samples read: {formatCount(samples.totalQueryableSamples)}
+          <br />
+          At most at once: {formatCount(samples.peakSamples)}
+        </>
+      }
+    >
+      {summary}
+    </Tooltip>
   );
 }
 

@@ -3,9 +3,9 @@ import { useElementSize } from "@mantine/hooks";
 import { useEffect, useRef } from "react";
 import uPlot from "uplot";
 import type { LabelsBody } from "../../api/types.ts";
-import { formatCompact } from "../text/number.ts";
 import { formatTime, type TimeZone } from "../text/time.ts";
 import { seriesSelector } from "../text/selector.ts";
+import { basicPlotOptions } from "./basic-plot-options.ts";
 import type { GraphColumns } from "./graph-columns.ts";
 import { GraphTooltip } from "./graph-tooltip.ts";
 import { seriesStyle } from "./series-palette.ts";
@@ -29,11 +29,6 @@ export interface GraphProps {
 /** Fading all but one draws everything anew; beyond so many points that is no longer smooth. */
 const MAX_POINTS_TO_FADE = 300_000;
 
-const COLORS = {
-  light: { text: "#4d5751", grid: "rgba(70, 90, 80, 0.13)" },
-  dark: { text: "#a9b3ad", grid: "rgba(190, 215, 200, 0.10)" },
-} as const;
-
 function withAlpha(color: string, alpha: number): string {
   return (
     color +
@@ -43,77 +38,28 @@ function withAlpha(color: string, alpha: number): string {
   );
 }
 
-/** Times on the axis: only what changes from tick to tick, with the date where a day begins. */
-function timeTicks(splits: readonly number[], zone: TimeZone): string[] {
-  const texts = splits.map((seconds) => formatTime(Math.round(seconds * 1000), zone));
-  const withSeconds = texts.some((text) => !text.endsWith(":00"));
-  const onlyDays = texts.every((text) => text.endsWith("00:00:00"));
-  return texts.map((text, index) => {
-    const date = text.slice(5, 10);
-    const isNewDay = index === 0 ? false : texts[index - 1]?.slice(0, 10) !== text.slice(0, 10);
-    if (onlyDays) return date;
-    const time = text.slice(11, withSeconds ? undefined : 16);
-    return isNewDay ? `${time}\n${date}` : time;
-  });
-}
-
-function axisWidth(plot: uPlot, values: readonly string[] | null): number {
-  if (!values) return 40;
-  plot.ctx.font = AXIS_FONT;
-  const widest = Math.max(...values.map((text) => plot.ctx.measureText(text).width));
-  return Math.ceil(widest / devicePixelRatio) + 18;
-}
-
-const AXIS_FONT = '12px "Inter Variable", Inter, "Segoe UI", Roboto, "Helvetica Neue", system-ui, sans-serif';
-
-function plotOptions(
-  props: GraphProps,
-  width: number,
-  tooltip: GraphTooltip,
-  zoom: (plot: uPlot) => void,
-): uPlot.Options {
-  const { columns, scheme, stacked, timeZone } = props;
-  const colors = COLORS[scheme];
-  const axis = {
-    font: AXIS_FONT,
-    stroke: colors.text,
-    grid: { stroke: colors.grid, width: 1 },
-    ticks: { show: false },
+function verticalRange(fromZero: boolean): uPlot.Range.Function {
+  return (_, low, high) => {
+    if (low === null || high === null) return [0, 1];
+    const [min, max] = uPlot.rangeNum(low, high, 0.08, true);
+    return [fromZero ? Math.min(0, min ?? 0) : min, fromZero ? Math.max(0, max ?? 0) : max];
   };
-  return {
+}
+
+function plotOptions(props: GraphProps, width: number, tooltip: GraphTooltip): uPlot.Options {
+  const { columns, scheme, stacked } = props;
+  const basic = basicPlotOptions({
+    times: columns.times,
     width,
     height: props.height,
-    // Local or UTC by our own labels; ticks fall on full hours of the zone.
-    tzDate: (seconds) =>
-      timeZone === "utc" ? uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC") : new Date(seconds * 1000),
-    legend: { show: false },
+    timeZone: props.timeZone,
+    scheme,
+    verticalScale: { range: verticalRange(stacked || props.yAxisFromZero) },
+    onZoom: props.onZoom,
+  });
+  return {
+    ...basic,
     focus: { alpha: 0.18 },
-    cursor: {
-      y: false,
-      points: { show: false },
-      drag: { x: true, y: false, setScale: false, dist: 4 },
-      bind: { dblclick: () => null },
-    },
-    scales: {
-      x: { time: true, range: () => [columns.times[0] ?? 0, columns.times.at(-1) ?? 1] },
-      y: {
-        range: (_, low, high) => {
-          if (low === null || high === null) return [0, 1];
-          const [min, max] = uPlot.rangeNum(low, high, 0.08, true);
-          const zero = stacked || props.yAxisFromZero;
-          return [zero ? Math.min(0, min ?? 0) : min, zero ? Math.max(0, max ?? 0) : max];
-        },
-      },
-    },
-    axes: [
-      { ...axis, space: 90, size: 34, values: (_, splits) => timeTicks(splits, timeZone) },
-      {
-        ...axis,
-        gap: 6,
-        size: (plot, values) => axisWidth(plot, values),
-        values: (_, splits) => splits.map((value) => formatCompact(value, 6)),
-      },
-    ],
     series: [
       {},
       ...props.labels.map(({ metric }, index): uPlot.Series => {
@@ -144,10 +90,7 @@ function plotOptions(
         fill: withAlpha(seriesStyle(index + 1, scheme).color, 0.3),
       })),
     }),
-    hooks: {
-      setCursor: [(plot) => tooltip.follow(plot)],
-      setSelect: [zoom],
-    },
+    hooks: { ...basic.hooks, setCursor: [(plot) => tooltip.follow(plot)] },
   };
 }
 
@@ -172,14 +115,12 @@ export default function Graph(props: GraphProps) {
       value: (index, at) => columns.values[index]?.[at] ?? null,
       timeText: (seconds) => formatTime(Math.round(seconds * 1000), timeZone),
     });
-    const zoom = (made: uPlot) => {
-      const { left, width: selected } = made.select;
-      if (selected <= 0) return;
-      made.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-      latest.current.onZoom(made.posToVal(left, "x") * 1000, made.posToVal(left + selected, "x") * 1000);
-    };
     const made = new uPlot(
-      plotOptions(latest.current, host.current.clientWidth, tooltip, zoom),
+      plotOptions(
+        { ...latest.current, onZoom: (startMs, endMs) => latest.current.onZoom(startMs, endMs) },
+        host.current.clientWidth,
+        tooltip,
+      ),
       [columns.times, ...columns.drawn] as uPlot.AlignedData,
       host.current,
     );

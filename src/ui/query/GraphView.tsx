@@ -12,6 +12,7 @@ import { EmptyNotice, ErrorNotice } from "../components/PageState.tsx";
 import { useSettings } from "../settings.tsx";
 import { AnswerNotes, AnswerSummary, RunningBar } from "./AnswerNotes.tsx";
 import { graphColumns } from "./graph-columns.ts";
+import { histogramCells } from "./histogram-cells.ts";
 import { GraphLegend } from "./GraphLegend.tsx";
 import type { DisplayMode, PanelState } from "./panel-state.ts";
 import { RangeField } from "./RangeField.tsx";
@@ -20,6 +21,7 @@ import { TimeField } from "./TimeField.tsx";
 import { useRangeQuery, type RangeAnswer } from "./use-promql.ts";
 
 const Graph = lazy(() => import("./Graph.tsx"));
+const HistogramHeatmap = lazy(() => import("./HistogramHeatmap.tsx"));
 
 /** So many series are drawn unasked: more can't be told apart and would cost seconds. */
 const DRAWN_UNASKED = 200;
@@ -68,7 +70,13 @@ function AnswerGraph({
     // Hiding changes the sums of a stack, and nothing in lines.
     [series, answer.grid, stacked, stacked ? hidden : null],
   );
-  const hasHistograms = series.some(({ histograms }) => histograms !== undefined && histograms.length > 0);
+  // Native histograms have their own plot; series that aren't hidden are added up in it.
+  const heat = useMemo(() => {
+    const shown = series.filter(
+      ({ histograms }, index) => histograms !== undefined && histograms.length > 0 && !hidden.has(index),
+    );
+    return shown.length > 0 ? histogramCells(shown, answer.grid) : null;
+  }, [series, hidden, answer.grid]);
   const hasFloats = series.some(({ values }) => values !== undefined && values.length > 0);
 
   if (answer.series.length === 0) {
@@ -76,15 +84,18 @@ function AnswerGraph({
   }
   return (
     <>
-      {hasHistograms && (
-        <AnswerNotes
-          warnings={[]}
-          infos={[
-            "Native histograms are not drawn: use histogram_quantile(), histogram_avg() or histogram_count() over them.",
-          ]}
-        />
+      {heat && (
+        <Suspense fallback={<Skeleton height={GRAPH_HEIGHT} />}>
+          <HistogramHeatmap
+            heat={heat}
+            timeZone={timeZone}
+            scheme={scheme}
+            height={GRAPH_HEIGHT}
+            onZoom={(startMs, endMs) => onChange(zoomedTo(startMs, endMs))}
+          />
+        </Suspense>
       )}
-      {(hasFloats || !hasHistograms) && (
+      {hasFloats && (
         <Suspense fallback={<Skeleton height={GRAPH_HEIGHT} />}>
           <Graph
             labels={series}
@@ -169,6 +180,7 @@ export function GraphView({
           <AnswerSummary
             count={answer.data.series.length}
             elapsedMs={answer.data.elapsedMs}
+            stats={answer.data.stats}
             loading={answer.isFetching}
           />
         )}

@@ -162,6 +162,7 @@ export function TableView({
             count={rows.length}
             noun={answer.data.data.resultType === "scalar" ? "scalar" : "series"}
             elapsedMs={answer.data.elapsedMs}
+            stats={answer.data.stats}
             loading={answer.isFetching}
           />
         )}

@@ -18,6 +18,18 @@ export interface GraphGrid {
   readonly stepSeconds: number;
 }
 
+/** Unix seconds of every step of the query. */
+export function stepTimes({ startSeconds, endSeconds, stepSeconds }: GraphGrid): number[] {
+  // Half a millisecond of slack: the division of two decimal fractions may fall just below a whole number.
+  const count = Math.max(1, Math.floor((endSeconds - startSeconds + 0.0005) / stepSeconds) + 1);
+  return Array.from({ length: count }, (_, index) => startSeconds + index * stepSeconds);
+}
+
+/** The step a sample belongs to; may lie outside the steps there are. */
+export function stepIndex(seconds: number, { startSeconds, stepSeconds }: GraphGrid): number {
+  return Math.round((seconds - startSeconds) / stepSeconds);
+}
+
 function isolatedPoints(column: readonly (number | null)[]): number[] {
   const found: number[] = [];
   column.forEach((value, index) => {
@@ -33,15 +45,13 @@ function isolatedPoints(column: readonly (number | null)[]): number[] {
  * steps without a sample and those with a native histogram.
  */
 export function graphColumns(series: readonly MatrixItem[], grid: GraphGrid, stacked: boolean): GraphColumns {
-  const { startSeconds, endSeconds, stepSeconds } = grid;
-  // Half a millisecond of slack: the division of two decimal fractions may fall just below a whole number.
-  const count = Math.max(1, Math.floor((endSeconds - startSeconds + 0.0005) / stepSeconds) + 1);
-  const times = Array.from({ length: count }, (_, index) => startSeconds + index * stepSeconds);
+  const times = stepTimes(grid);
+  const count = times.length;
 
   const values = series.map((item) => {
     const column: (number | null)[] = new Array<number | null>(count).fill(null);
     for (const [seconds, text] of item.values ?? []) {
-      const index = Math.round((seconds - startSeconds) / stepSeconds);
+      const index = stepIndex(seconds, grid);
       const value = Number(text);
       if (index >= 0 && index < count && Number.isFinite(value)) column[index] = value;
     }

@@ -1,5 +1,5 @@
 import { keepPreviousData, useQuery, type UseQueryResult } from "@tanstack/react-query";
-import type { MatrixItem, QueryData } from "../../api/types.ts";
+import type { MatrixItem, QueryData, QueryStatsBody } from "../../api/types.ts";
 import { apiPost, type ApiError } from "../api-client.ts";
 import type { GraphGrid } from "./graph-columns.ts";
 import { stepOf, type PanelState } from "./panel-state.ts";
@@ -12,6 +12,7 @@ interface Answered {
   readonly infos: readonly string[];
   /** From the question to the last byte, as the reader waited. */
   readonly elapsedMs: number;
+  readonly stats: QueryStatsBody | null;
 }
 
 export interface InstantAnswer extends Answered {
@@ -40,7 +41,7 @@ export function useInstantQuery(
       const startedAt = performance.now();
       const body = await apiPost<QueryData>(
         "query",
-        { query: expression, time: timeMs / 1000, limit: MAX_SERIES },
+        { query: expression, time: timeMs / 1000, limit: MAX_SERIES, stats: "true" },
         signal,
       );
       return {
@@ -48,6 +49,7 @@ export function useInstantQuery(
         warnings: body.warnings ?? [],
         infos: body.infos ?? [],
         elapsedMs: performance.now() - startedAt,
+        stats: body.data.stats ?? null,
         timeMs,
       };
     },
@@ -79,6 +81,7 @@ export function useRangeQuery(state: PanelState, run: number): UseQueryResult<Ra
           end: grid.endSeconds.toFixed(3),
           step: grid.stepSeconds,
           limit: MAX_SERIES,
+          stats: "true",
         },
         signal,
       );
@@ -88,6 +91,7 @@ export function useRangeQuery(state: PanelState, run: number): UseQueryResult<Ra
         warnings: body.warnings ?? [],
         infos: body.infos ?? [],
         elapsedMs: performance.now() - startedAt,
+        stats: body.data.stats ?? null,
       };
     },
   });
