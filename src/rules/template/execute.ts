@@ -127,7 +127,6 @@ class Executor {
   private walkRange(dot: Value, node: BranchNode): void {
     const outerMark = this.variables.length;
     const value = this.pipeline(dot, node.pipe);
-    this.at(node);
     const mark = this.variables.length;
     let hasRun = false;
     for (const [key, element] of this.elementsOf(value, node)) {
@@ -294,13 +293,19 @@ class Executor {
     args: readonly OperandNode[] | null,
     piped: Piped,
   ): Value {
-    for (const name of path.slice(0, -1)) receiver = this.field(dot, receiver, name, node, null, MISSING);
-    return this.field(dot, receiver, path.at(-1)!, node, args, piped);
+    let typeName = typeNameOf(receiver);
+    for (const name of path.slice(0, -1)) {
+      const next = this.field(dot, receiver, typeName, name, node, null, MISSING);
+      typeName = hasInterfaceFields(receiver, name) ? "interface {}" : typeNameOf(next);
+      receiver = next;
+    }
+    return this.field(dot, receiver, typeName, path.at(-1)!, node, args, piped);
   }
 
   private field(
     dot: Value,
     receiver: Value,
+    typeName: string,
     name: string,
     node: Node,
     args: readonly OperandNode[] | null,
@@ -326,7 +331,7 @@ class Executor {
         }
         case "map":
           if (hasArgs) this.fail(`${name} is not a method but has arguments`);
-          return receiver.get(name);
+          return receiver.get(name) ?? undefined;
         case "histogram":
           if (name === "String") return receiver.text;
           break;
@@ -335,7 +340,7 @@ class Executor {
           break;
       }
     }
-    return this.fail(`can't evaluate field ${name} in type ${typeNameOf(receiver)}`);
+    return this.fail(`can't evaluate field ${name} in type ${typeName}`);
   }
 
   private callMethod(
@@ -379,7 +384,17 @@ class Executor {
     const typeAt = (index: number): ParameterType => parameters[Math.min(index, parameters.length - 1)]!;
     const values = operands.map((operand, index) => this.typedArg(dot, typeAt(index), operand));
     if (piped !== MISSING) values.push(this.checkType(piped, typeAt(values.length)));
+    if (name === "call") return this.refuseCall(callNode, operands[0], values[0]);
     return this.callSafely(name, callNode, () => called.call(values, this.execution.context));
+  }
+
+  /** No value of ours is a function. */
+  private refuseCall(node: Node, operand: OperandNode | undefined, callee: Value): never {
+    this.at(node);
+    const written = operand === undefined ? "" : `${nodeText(operand)} `;
+    return this.fail(
+      `error calling call: ${isNil(callee) ? "call of nil" : `non-function ${written}of type ${typeNameOf(callee)}`}`,
+    );
   }
 
   /** `and` and `or` stop at the argument that decides. */
@@ -521,6 +536,13 @@ class Executor {
       `template: ${textName}:${line}:${column}: executing ${quote(name)} at <${context}>: ${message}`,
     );
   }
+}
+
+/** Whether Go's type of the field says nothing of what is in it, so that messages don't either. */
+function hasInterfaceFields(receiver: Value, name: string): boolean {
+  if (!isObject(receiver)) return false;
+  if (receiver.kind === "map") return receiver.typeName === "map[string]interface {}";
+  return receiver.kind === "struct" && receiver.typeName.includes(`${name} interface {}`);
 }
 
 /** Names of functions, for lists of features. */

@@ -75,11 +75,11 @@ function comparison(call: (first: Value, second: Value) => boolean): TemplateFun
 }
 
 export const templateFunctions: ReadonlyMap<string, TemplateFunction> = new Map<string, TemplateFunction>([
-  // Go's. The executor gives `and` and `or` their arguments one by one.
+  // Go's. The executor gives `and` and `or` their arguments one by one, and knows what `call` is written on.
   ["and", define(["reflect.Value", "reflect.Value"], failUndecided, { isVariadic: true })],
   ["or", define(["reflect.Value", "reflect.Value"], failUndecided, { isVariadic: true })],
   ["not", define(["reflect.Value"], ([arg]) => !isTrue(arg))],
-  ["call", define(["reflect.Value", "reflect.Value"], ([callee]) => failCall(callee), { isVariadic: true })],
+  ["call", define(["reflect.Value", "reflect.Value"], failUndecided, { isVariadic: true })],
   ["html", define(["interface {}"], (args) => escapeHtml(textOf(args)), { isVariadic: true })],
   ["js", define(["interface {}"], (args) => escapeJs(textOf(args)), { isVariadic: true })],
   ["urlquery", define(["interface {}"], (args) => queryEscape(textOf(args)), { isVariadic: true })],
@@ -219,12 +219,7 @@ function unicodeEscape(code: number): string {
 }
 
 function failUndecided(): never {
-  throw new Error("the executor decides and, or by itself");
-}
-
-function failCall(callee: Value): never {
-  if (isNil(callee)) throw new Error("call of nil");
-  throw new Error(`non-function of type ${typeNameOf(callee)}`);
+  throw new Error("the executor answers this call by itself");
 }
 
 /** Strings are counted, indexed and cut by their UTF-8 bytes. */
@@ -235,8 +230,7 @@ function lengthOf(value: Value): bigint {
     if (value.kind === "list") return BigInt(value.items.length);
     if (value.kind === "html") return BigInt(Buffer.byteLength(value.text));
   }
-  if (value === undefined) throw new Error("reflect: call of reflect.Value.Type on zero Value");
-  if (value === null) throw new Error("len of nil pointer");
+  if (isNil(value)) throw new Error("reflect: call of reflect.Value.Type on zero Value");
   throw new Error(`len of type ${indirectTypeName(value)}`);
 }
 
@@ -311,7 +305,6 @@ function basicKind(value: Value): BasicKind | null {
   return null;
 }
 
-const BAD_COMPARISON = "incompatible types for comparison";
 const BAD_COMPARISON_TYPE = "invalid type for comparison";
 
 function equalsAny(first: Value, others: readonly Value[]): boolean {
@@ -319,7 +312,7 @@ function equalsAny(first: Value, others: readonly Value[]): boolean {
   for (const other of others) {
     const kind = basicKind(first);
     if (kind !== basicKind(other)) {
-      if (!isNil(first) && !isNil(other)) throw new Error(BAD_COMPARISON);
+      if (!isNil(first) && !isNil(other)) throw badComparison(first, other);
       continue;
     }
     if (kind !== null) {
@@ -340,6 +333,10 @@ function equalsAny(first: Value, others: readonly Value[]): boolean {
   return false;
 }
 
+function badComparison(first: Value, second: Value): Error {
+  return new Error(`incompatible types for comparison: ${typeNameOf(first)} and ${typeNameOf(second)}`);
+}
+
 function comparable(value: Value): Value {
   return value instanceof HtmlValue ? value.text : value;
 }
@@ -348,7 +345,7 @@ function isLess(first: Value, second: Value): boolean {
   const kind = basicKind(first);
   const otherKind = basicKind(second);
   if (kind === null || otherKind === null) throw new Error(BAD_COMPARISON_TYPE);
-  if (kind !== otherKind) throw new Error(BAD_COMPARISON);
+  if (kind !== otherKind) throw badComparison(first, second);
   switch (kind) {
     case "bool":
       throw new Error(BAD_COMPARISON_TYPE);

@@ -291,7 +291,8 @@ function printString(text: string, verb: string, flags: Flags): string {
     case "q": {
       const shown = truncate(text, precision);
       const canBeRaw = flags.sharp && !/[`\x00-\x08\x0a-\x1f\x7f\ufeff]/.test(shown);
-      return pad(canBeRaw ? `\`${shown}\`` : quote(shown), flags);
+      if (canBeRaw) return pad(`\`${shown}\``, flags);
+      return pad(flags.plus ? toAscii(quote(shown)) : quote(shown), flags);
     }
     case "v":
       if (flags.sharp) return pad(quote(text), flags);
@@ -299,6 +300,13 @@ function printString(text: string, verb: string, flags: Flags): string {
     default:
       return pad(truncate(text, precision), flags);
   }
+}
+
+function toAscii(quoted: string): string {
+  return quoted.replace(/[^\x00-\x7f]/gu, (character) => {
+    const hex = character.codePointAt(0)!.toString(16);
+    return hex.length <= 4 ? `\\u${hex.padStart(4, "0")}` : `\\U${hex.padStart(8, "0")}`;
+  });
 }
 
 function truncate(text: string, characterCount: number | null): string {
