@@ -66,7 +66,9 @@ function drawCells(plot: uPlot, heat: HistogramCells, scheme: "light" | "dark"):
     const end = heat.times[at] ?? 0;
     const left = Math.floor(plot.valToPos(end - step, "x", true));
     const right = Math.ceil(plot.valToPos(end, "x", true));
-    const top = Math.floor(plot.valToPos(clamp(upper), "y", true));
+    // The bucket of zero fills the band that is left for it.
+    const shownUpper = !heat.hasNegative && upper < (heat.bounds?.min ?? 0) ? (heat.bounds?.min ?? 0) : upper;
+    const top = Math.floor(plot.valToPos(clamp(shownUpper), "y", true));
     const bottom = Math.ceil(plot.valToPos(clamp(lower), "y", true));
     ctx.fillStyle = heatColor(count / heat.largestCount, scheme);
     ctx.fillRect(left, top, Math.max(right - left, 1), Math.max(bottom - top - 1, 1));
