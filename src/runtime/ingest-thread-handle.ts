@@ -28,7 +28,7 @@ export class IngestThread {
       workerData: options,
       name: "ingest",
       // Garbage is young here: pages come and go. A small nursery keeps it out of resident memory.
-      resourceLimits: { maxYoungGenerationSizeMb: 16 },
+      resourceLimits: { maxYoungGenerationSizeMb: 4 },
     });
     const caller = new ThreadCaller<IngestCalls>(worker);
     return new Promise((resolve, reject) => {

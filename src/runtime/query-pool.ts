@@ -210,7 +210,7 @@ class LaneThreads {
     const worker = new Worker(this.options.threadFile, {
       workerData,
       name: `query-${this.lane}`,
-      resourceLimits: { maxOldGenerationSizeMb: this.options.heapLimitMiB, maxYoungGenerationSizeMb: 16 },
+      resourceLimits: { maxOldGenerationSizeMb: this.options.heapLimitMiB, maxYoungGenerationSizeMb: 4 },
     });
     const thread: Thread = { worker, isReady: false, running: null, watchdog: null };
     for (const message of this.history()) worker.postMessage(message);
