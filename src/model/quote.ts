@@ -9,6 +9,8 @@ export function quote(text: string): string {
     const short = SHORT_ESCAPES.get(character);
     if (short !== undefined) out += short;
     else if (code < 0x20 || code === 0x7f) out += "\\x" + hex(code, 2);
+    // A byte that is no UTF-8, kept as half a surrogate pair.
+    else if (code >= 0xdc80 && code <= 0xdcff) out += "\\x" + hex(code - 0xdc00, 2);
     else if (code >= 0xd800 && code <= 0xdfff) out += "\\ufffd";
     else if (code < 0x7f || PRINTABLE.test(character)) out += character;
     else out += code <= 0xffff ? "\\u" + hex(code, 4) : "\\U" + hex(code, 8);

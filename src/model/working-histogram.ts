@@ -63,9 +63,14 @@ export class BucketSide {
   scale(scale: (value: number) => number): void {
     for (let i = 0; i < this.size; i++) {
       this.counts[i] = scale(this.counts[i]!);
-      this.compensations[i] = scale(this.compensations[i]!);
+      this.compensations[i] = scaleLost(this.compensations[i]!, scale);
     }
   }
+}
+
+/** Nothing lost stays nothing, even where counts are divided by zero. */
+function scaleLost(compensation: number, scale: (value: number) => number): number {
+  return compensation === 0 ? 0 : scale(compensation);
 }
 
 /** Adds `x` to a sum with its compensation; gives both anew. */
@@ -160,11 +165,11 @@ export class WorkingHistogram {
   /** Applies a multiplication or division to everything that counts. */
   scale(scale: (value: number) => number): this {
     this.zeroCount = scale(this.zeroCount);
-    this.zeroCompensation = scale(this.zeroCompensation);
+    this.zeroCompensation = scaleLost(this.zeroCompensation, scale);
     this.count = scale(this.count);
-    this.countCompensation = scale(this.countCompensation);
+    this.countCompensation = scaleLost(this.countCompensation, scale);
     this.sum = scale(this.sum);
-    this.sumCompensation = scale(this.sumCompensation);
+    this.sumCompensation = scaleLost(this.sumCompensation, scale);
     this.positive.scale(scale);
     this.negative.scale(scale);
     return this;

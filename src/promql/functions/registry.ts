@@ -1,5 +1,7 @@
 /** Every function of PromQL by name: how it computes. Signatures stand in signatures.ts. */
 import type { FunctionImplementation } from "./contract.ts";
+import { histogramFunctions } from "./histogram.ts";
+import { labelFunctions } from "./labels.ts";
 import { mathFunctions } from "./math.ts";
 import { overTimeFunctions } from "./over-time.ts";
 import { rateFunctions } from "./rate.ts";
@@ -7,9 +9,15 @@ import { timeFunctions } from "./time.ts";
 import { vectorFunctions } from "./vector.ts";
 
 const implementations = new Map<string, FunctionImplementation>(
-  [mathFunctions, timeFunctions, overTimeFunctions, rateFunctions, vectorFunctions].flatMap((functions) =>
-    Object.entries(functions),
-  ),
+  [
+    mathFunctions,
+    timeFunctions,
+    overTimeFunctions,
+    rateFunctions,
+    vectorFunctions,
+    histogramFunctions,
+    labelFunctions,
+  ].flatMap((functions) => Object.entries(functions)),
 );
 
 /** @throws Error for a name the parser should not have let through */

@@ -83,7 +83,8 @@ const SIMPLE_ESCAPES = new Map([
 
 /**
  * The value of a string literal that `scanString` accepted. Octal and \x escapes give single bytes, which may form
- * UTF-8 together; what forms none becomes U+FFFD.
+ * UTF-8 together; a byte that forms none becomes the lone surrogate U+DC00 plus the byte, which no name may hold
+ * and which messages show as the byte it was.
  */
 export function unquoteString(literal: string): string {
   const body = literal.slice(1, -1);
@@ -106,7 +107,29 @@ export function unquoteString(literal: string): string {
     }
   }
   parts.push(Buffer.from(body.slice(plainStart)));
-  return Buffer.concat(parts).toString();
+  return decodeUtf8(Buffer.concat(parts));
+}
+
+function decodeUtf8(bytes: Buffer): string {
+  let text = "";
+  let validStart = 0;
+  for (let i = 0; i < bytes.length;) {
+    const length = sequenceLength(bytes, i);
+    if (length === 0) {
+      text += bytes.toString("utf8", validStart, i) + String.fromCharCode(0xdc00 + bytes[i]!);
+      validStart = ++i;
+    } else i += length;
+  }
+  return text + bytes.toString("utf8", validStart);
+}
+
+/** How many bytes the character at `start` takes, 0 where none is well formed. */
+function sequenceLength(bytes: Buffer, start: number): number {
+  const lead = bytes[start]!;
+  if (lead < 0x80) return 1;
+  const length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+  const character = bytes.toString("utf8", start, start + length);
+  return character.codePointAt(0) === 0xfffd || Buffer.byteLength(character) !== length ? 0 : length;
 }
 
 function isBetween(value: number, low: number, high: number): boolean {

@@ -7,7 +7,7 @@
  */
 import { addHistograms, subtractHistograms } from "../../model/histogram-arithmetic.ts";
 import type { FloatHistogram } from "../../model/histogram.ts";
-import { Labels, LabelsBuilder } from "../../model/labels.ts";
+import { type Labels, LabelsBuilder } from "../../model/labels.ts";
 import { parseSignedDuration } from "../../model/duration.ts";
 import { parseMetricSelector } from "../parse/index.ts";
 import { parseHistogram, type WrittenHistogram } from "./histogram-notation.ts";
