@@ -1,0 +1,278 @@
+import fc from "fast-check";
+import { beforeAll, describe, expect, test } from "vitest";
+import {
+  EMPTY_SEQUENCE,
+  ENTRY_TYPE_SHIFT,
+  EntryFlag,
+  ReportFlag,
+  ScrapeMemory,
+  type LineReport,
+  type StoredSequence,
+} from "../../src/kernels/index.ts";
+import {
+  parsePageByHand,
+  readValueByHand,
+  type TwinEntry,
+  type TwinReport,
+} from "../oracles/exposition-parse.ts";
+
+let memory: ScrapeMemory;
+beforeAll(() => {
+  memory = new ScrapeMemory(2 ** 28, 7);
+});
+
+interface KernelPage {
+  refs: number[];
+  /** Bits as two words. */
+  bits: string[];
+  reports: TwinReport[];
+}
+
+/** Runs the kernel over a page in pieces of `pieceBytes`, giving new entries the references 1001, 1002, … */
+function parse(
+  page: string,
+  sequence: StoredSequence,
+  isOpenMetrics: boolean,
+  pieceBytes: number,
+): KernelPage {
+  const body = Buffer.from(page, "latin1");
+  const out: KernelPage = { refs: [], bits: [], reports: [] };
+  memory.beginPage(sequence, isOpenMetrics);
+  const report: LineReport = {
+    line: 0,
+    textLength: 0,
+    lineLength: 0,
+    sampleIndex: 0,
+    lineIndex: 0,
+    code: 0,
+    flags: 0,
+    type: 0,
+  };
+  const run = (isFinal: boolean): void => {
+    for (let isThrough = false; !isThrough;) {
+      isThrough = memory.parse(isFinal);
+      for (let i = 0; i < memory.reportCount; i++) {
+        memory.readReport(i, report);
+        const line = memory.text.toString("latin1", report.line, report.line + report.lineLength);
+        const { textLength, sampleIndex, code, flags, type } = report;
+        out.reports.push({ line, textLength, sampleIndex, code, flags, type });
+      }
+    }
+  };
+  for (let start = 0; start < body.length; start += pieceBytes) {
+    const piece = body.subarray(start, start + pieceBytes);
+    for (let offset = 0; offset < piece.length;) offset += memory.take(piece, offset);
+    run(false);
+    memory.shift();
+  }
+  run(true);
+  for (let i = 0; i < memory.sampleCount; i++) {
+    out.refs.push(memory.sampleRefs[i]!);
+    out.bits.push(`${memory.sampleValueWords[2 * i + 1]}:${memory.sampleValueWords[2 * i]}`);
+  }
+  return out;
+}
+
+function bitsOf(value: number): string {
+  if (Number.isNaN(value)) return `${0x7ff80000}:1`;
+  const words = new Uint32Array(new Float64Array([value]).buffer);
+  return `${words[1]}:${words[0]}`;
+}
+
+/** The bits the kernel makes of a number, null if it leaves it to others. */
+function kernelValue(text: string): string | null {
+  const { bits, reports } = parse(`a ${text}\n`, EMPTY_SEQUENCE, false, 1 << 16);
+  expect(reports.length).toBe(1);
+  return reports[0]!.flags & ReportFlag.oddValue ? null : bits[0]!;
+}
+
+describe("a number", () => {
+  const double = fc.double({ noNaN: true, noDefaultInfinity: true });
+
+  test("as short as it can be written is read to the last bit", () => {
+    fc.assert(
+      fc.property(double, (value) => {
+        for (const text of [String(value), value.toExponential(), value.toExponential().toUpperCase()]) {
+          const bits = kernelValue(text);
+          if (bits !== null) expect(bits).toBe(bitsOf(Number(text)));
+          else expect(Math.abs(value) < 1e-285 || Math.abs(value) > 1e300).toBe(true);
+        }
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  test("of any digits is read as the language reads it, or left to it", () => {
+    const digits = fc.stringMatching(/^[0-9]{1,21}$/);
+    const number = fc
+      .tuple(
+        fc.constantFrom("", "-", "+"),
+        digits,
+        fc.option(digits),
+        fc.option(fc.integer({ min: -320, max: 320 })),
+      )
+      .map(
+        ([sign, whole, part, power]) =>
+          `${sign}${whole}${part === null ? "" : `.${part}`}${power === null ? "" : `e${power}`}`,
+      );
+    fc.assert(
+      fc.property(number, (text) => {
+        const bits = kernelValue(text);
+        if (bits !== null) expect(bits).toBe(bitsOf(Number(text)));
+      }),
+      { numRuns: 5000 },
+    );
+  });
+
+  test("halfway between two doubles goes to the even one", () => {
+    for (const text of [
+      "9007199254740993",
+      "9007199254740995",
+      "1.00000000000000011102230246251565e0",
+      "5e-1",
+      "8.5e22",
+    ]) {
+      expect(kernelValue(text) ?? bitsOf(Number(text))).toBe(bitsOf(Number(text)));
+    }
+  });
+
+  test.each([
+    "",
+    "-",
+    "+",
+    ".",
+    "e5",
+    "1e",
+    "1e+",
+    "--1",
+    "1.2.3",
+    "0x1",
+    "1_0",
+    "-NaN",
+    "+NaN",
+    ".NaN",
+    "NaNa",
+    "Infi",
+    "1 2",
+    "1 ",
+  ])("%j is left to others", (text) => {
+    expect(readValueByHand(text)).toBeNull();
+    const { reports } = parse(`a{} ${text}\n`, EMPTY_SEQUENCE, false, 1 << 16);
+    expect(reports[0]!.flags & (ReportFlag.oddValue | ReportFlag.broken)).not.toBe(0);
+  });
+});
+
+describe("pages", () => {
+  const series = fc.constantFrom(
+    "a ",
+    "ab ",
+    "a{} ",
+    'a{x="1"} ',
+    'a{x="1"}',
+    "a\t",
+    "a  ",
+    'a {x="2"} ',
+    'long_metric_name_total{label="some value",other="}{"} ',
+    'long_metric_name_total{label="some value",other="}{x"} ',
+    'q{x="with \\" and \\\\ and # and\nline"} ',
+    '{"quoted name",l="v"} ',
+    " lead ",
+    'h_bucket{le="+Inf"} ',
+  );
+  const value = fc.constantFrom(
+    "1",
+    "-2.5",
+    "1e3",
+    "0.1234567890123456",
+    "NaN",
+    "+Inf",
+    "nan",
+    "5 1000",
+    '7 # {a="b"} 1',
+    " 3",
+    "x",
+  );
+  const line = fc.oneof(
+    { weight: 12, arbitrary: fc.tuple(series, value).map(([text, number]) => text + number) },
+    {
+      weight: 2,
+      arbitrary: fc.constantFrom("# TYPE a counter", "# TYPE a counterx", "# HELP a helps", "#", "# EOF"),
+    },
+    { weight: 1, arbitrary: fc.constantFrom("", "a", "a{", "a{x} ", '"', "{}", "\t", 'a{x="1\n') },
+  );
+  const page = fc
+    .tuple(fc.array(line, { maxLength: 25 }), fc.boolean())
+    .map(([lines, isEnded]) => lines.join("\n") + (isEnded && lines.length ? "\n" : ""));
+
+  test("are read as the twin reads them, one after the other, however they are cut", () => {
+    fc.assert(
+      fc.property(
+        fc.array(page, { minLength: 1, maxLength: 5 }),
+        fc.boolean(),
+        fc.integer({ min: 1, max: 200 }),
+        (pages, isOpenMetrics, pieceBytes) => {
+          let sequence = EMPTY_SEQUENCE;
+          let entries: TwinEntry[] = [];
+          let nextRef = 1000;
+          for (const text of pages) {
+            const expected = parsePageByHand(text, entries, isOpenMetrics);
+            const actual = parse(text, sequence, isOpenMetrics, pieceBytes);
+            expect(actual.reports).toEqual(expected.reports);
+            expect(actual.refs).toEqual(expected.refs);
+            for (const [i, number] of expected.values.entries())
+              if (number !== null) expect(actual.bits[i]).toBe(bitsOf(number));
+            expect(expected.seen.map((_, i) => memory.wasSeen(i))).toEqual(expected.seen);
+            expect(memory.seenCount).toBe(expected.seen.filter(Boolean).length);
+
+            // As the judge of lines would: references for new series, flags for some entries.
+            const fresh = new Map<TwinEntry, number>();
+            const news = expected.reports.filter(({ flags }) => flags & ReportFlag.new);
+            const created = expected.next.filter((entry) => !entries.includes(entry));
+            for (const [i, { code, flags }] of news.entries()) {
+              const isComment = (flags & ReportFlag.comment) !== 0;
+              const extra = isComment ? (i % 9) << ENTRY_TYPE_SHIFT : i % 3 === 0 ? EntryFlag.untracked : 0;
+              memory.setEntryFlags(code, extra);
+              const ref = isComment ? 0 : ++nextRef;
+              memory.setEntryRef(code, ref);
+              created[i]!.flags |= extra;
+              fresh.set(created[i]!, ref);
+            }
+            entries = expected.next.map((entry) => ({ ...entry, ref: fresh.get(entry) ?? entry.ref }));
+            sequence = memory.storePage();
+            expect(sequence.count).toBe(entries.length);
+            expect(entries.map((_, i) => memory.textOf(sequence, i))).toEqual(
+              entries.map((entry) => entry.text),
+            );
+            expect([...memory.refsOf(sequence)]).toEqual(entries.map((entry) => entry.ref));
+            const commentFlag = (entry: TwinEntry): number => (entry.isComment ? EntryFlag.comment : 0);
+            expect(entries.map((_, i) => memory.flagsOf(sequence, i))).toEqual(
+              entries.map((entry) => entry.flags | commentFlag(entry)),
+            );
+          }
+          memory.free(sequence);
+        },
+      ),
+      { numRuns: 1500 },
+    );
+  });
+
+  test("of any bytes are read to their end", () => {
+    const bytes = fc.oneof(
+      fc.string({ unit: fc.constantFrom(...'ab{}"\\=,# \t\n1.e-'), maxLength: 300 }),
+      fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array).toString("latin1")),
+    );
+    fc.assert(
+      fc.property(bytes, bytes, fc.integer({ min: 1, max: 100 }), (first, second, pieceBytes) => {
+        parse(first, EMPTY_SEQUENCE, false, pieceBytes);
+        const sequence = memory.storePage();
+        const expected = parsePageByHand(first, [], false);
+        expect(sequence.count).toBe(expected.next.length);
+        const entries = expected.next;
+        const again = parse(second, sequence, false, pieceBytes);
+        expect(again.reports).toEqual(parsePageByHand(second, entries, false).reports);
+        memory.free(sequence);
+      }),
+      { numRuns: 1500 },
+    );
+  });
+});
