@@ -106,7 +106,7 @@ describe("floats", () => {
         fc.double({ noNaN: true, noDefaultInfinity: true }),
         fc.integer({ min: 0, max: 20 }),
         (value, digits) => {
-            const [mantissa, exponent] = value.toExponential(digits).split("e") as [string, string];
+          const [mantissa, exponent] = value.toExponential(digits).split("e") as [string, string];
           const exact = value.toExponential(Math.min(100, digits + 60));
           // A tie is what JavaScript rounds another way.
           fc.pre(!/50{50,}e/.test(exact));
