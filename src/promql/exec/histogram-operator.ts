@@ -6,7 +6,7 @@ import { type ClassicBuckets, mergeEqualBounds } from "../functions/classic-quan
 import type { Position } from "../parse/ast.ts";
 import { DerivedSeries } from "./derived-series.ts";
 import type { ExecutionContext, VectorOperator } from "./operator.ts";
-import { FLOAT, HISTOGRAM, StepColumn, type StepGrid } from "./step-column.ts";
+import { FLOAT, HISTOGRAM, type StepColumn, type StepGrid } from "./step-column.ts";
 
 /** What a number out of a histogram needs to leave a note. */
 export interface HistogramPlace {

@@ -1,6 +1,7 @@
 /** Every function of PromQL by name: how it computes. Signatures stand in signatures.ts. */
 import type { FunctionImplementation } from "./contract.ts";
 import { histogramFunctions } from "./histogram.ts";
+import { infoFunctions } from "./info.ts";
 import { labelFunctions } from "./labels.ts";
 import { mathFunctions } from "./math.ts";
 import { overTimeFunctions } from "./over-time.ts";
@@ -17,6 +18,7 @@ const implementations = new Map<string, FunctionImplementation>(
     vectorFunctions,
     histogramFunctions,
     labelFunctions,
+    infoFunctions,
   ].flatMap((functions) => Object.entries(functions)),
 );
 

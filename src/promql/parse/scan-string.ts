@@ -129,6 +129,7 @@ function sequenceLength(bytes: Buffer, start: number): number {
   if (lead < 0x80) return 1;
   const length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
   const character = bytes.toString("utf8", start, start + length);
+  if (character === "\ufffd" && length === 3 && bytes.readUIntBE(start, 3) === 0xefbfbd) return 3;
   return character.codePointAt(0) === 0xfffd || Buffer.byteLength(character) !== length ? 0 : length;
 }
 

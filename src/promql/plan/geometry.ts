@@ -2,6 +2,7 @@
 import type { WindowGrid } from "../../kernels/index.ts";
 import { subqueryGrid } from "../exec/subquery.ts";
 import type { StepGrid } from "../exec/step-column.ts";
+import { infoSelector } from "../functions/info-selector.ts";
 import type {
   AtModifier,
   DurationValue,
@@ -146,6 +147,11 @@ export function visitSelectors(
       if (expr.param !== null) visitSelectors(expr.param, grid, options, visit);
       return visitSelectors(expr.expr, grid, options, visit);
     case "call":
+      if (expr.func.name === "info") {
+        // Its second argument holds matchers; info metrics are read when the first argument reads.
+        visitSelectors(infoSelector(expr), grid, options, visit);
+        return visitSelectors(expr.args[0]!, grid, options, visit);
+      }
       for (const arg of expr.args) visitSelectors(arg, grid, options, visit);
       return;
   }
