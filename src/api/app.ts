@@ -11,6 +11,7 @@ import { sendParts } from "./responses.ts";
 import { answerUnknownRoute, KnownRoutes } from "./unknown-routes.ts";
 import { adminRoutes } from "./routes/admin.ts";
 import { lifecycleRoutes } from "./routes/lifecycle.ts";
+import { notificationRoutes } from "./routes/notifications.ts";
 import { queryRoutes } from "./routes/query.ts";
 import { rulesRoutes } from "./routes/rules.ts";
 import { seriesRoutes } from "./routes/series.ts";
@@ -93,6 +94,7 @@ export async function createApp(ports: Ports, options: ApiOptions): Promise<Fast
     statusRoutes(scope, ports);
     adminRoutes(scope, ports);
     lifecycleRoutes(scope, ports, options);
+    notificationRoutes(scope, ports);
     scope.options("/api/v1/*", (_request, reply) => reply.code(204).send());
     await webPage(scope, options);
   };

@@ -10,6 +10,7 @@ import type {
   AlertmanagersData,
   BuildInfoData,
   DroppedTargetBody,
+  NotificationBody,
   RelabelStepsData,
   RuleGroupBody,
   RuntimeInfoData,
@@ -25,6 +26,7 @@ export interface Ports {
   readonly lifecycle: LifecyclePort;
   readonly admin: AdminPort;
   readonly metrics: MetricsPort;
+  readonly notifications: NotificationsPort;
 }
 
 export interface QueryPort {
@@ -106,6 +108,13 @@ export interface MetricsPort {
   page(): Promise<{ readonly contentType: string; readonly body: string }>;
   /** Its metric families as objects, those whose name matches. */
   families(pattern: AnchoredRegexp | null): Promise<readonly unknown[]>;
+}
+
+/** What the operator should know; `NotificationBoard` is one. */
+export interface NotificationsPort {
+  current(): readonly NotificationBody[];
+  /** Calls `listener` with each change. @returns how to stop following, or null when too many follow already */
+  follow(listener: (notification: NotificationBody) => void): (() => void) | null;
 }
 
 /** How the server is reached and what it allows, fixed at start. */

@@ -125,6 +125,8 @@ export function createPorts(server: Server): Ports {
       snapshot: () => Promise.reject(new Error("snapshots are not supported yet")),
     },
 
+    notifications: server.notifications,
+
     metrics: {
       registry,
       async page() {

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import type { FastifyInstance } from "fastify";
 import { Registry } from "prom-client";
 import { createApp } from "../api/app.ts";
+import { NotificationBoard } from "../api/notification-board.ts";
 import type { QueryOrigin } from "../api/ports.ts";
 import type { QueryAnswer, QueryTask } from "../api/query-tasks.ts";
 import { allScrapeConfigs, type Config } from "../config/effective-config.ts";
@@ -55,6 +56,7 @@ export class Server {
   state: ServerState = "starting";
   readonly startedMs = Date.now();
   readonly registry = new Registry();
+  readonly notifications: NotificationBoard;
   readonly externalUrl: URL;
   readonly listenPort: number;
   config!: Config;
@@ -78,6 +80,7 @@ export class Server {
     readonly log: Logger,
   ) {
     const { values } = commandLine;
+    this.notifications = new NotificationBoard(() => Date.now(), values["web.max-notifications-subscribers"]);
     const [firstAddress] = values["web.listen-address"];
     this.externalUrl = externalUrlOf(values["web.external-url"], firstAddress!);
     this.listenPort = parseListenAddress(firstAddress!).port;
@@ -91,8 +94,10 @@ export class Server {
       "starting Narthex",
     );
     this.config = this.loadConfig();
+    this.notifications.add(notice.starting);
     await this.listen();
     await this.startThreads();
+    this.notifications.remove(notice.starting);
     await this.applyConfig(this.config);
     this.lastReload = { successful: true, timeMs: Date.now() };
     this.metrics.reloadSuccessful.set(1);
@@ -313,9 +318,11 @@ export class Server {
       this.lastReload = { successful: true, timeMs: Date.now() };
       this.metrics.reloadSuccessful.set(1);
       this.metrics.reloadTimestamp.set(Date.now() / 1000);
+      this.notifications.remove(notice.reloadFailed);
     } catch (err) {
       this.lastReload = { ...this.lastReload, successful: false };
       this.metrics.reloadSuccessful.set(0);
+      this.notifications.add(notice.reloadFailed);
       this.log.error({ err }, "cannot load the configuration, the old one stays");
       throw err;
     }
@@ -389,6 +396,7 @@ export class Server {
 
   private async stopNow(): Promise<void> {
     this.state = "stopping";
+    this.notifications.add(notice.stopping);
     this.metrics?.ready.set(0);
     if (this.reloadTimer) clearTimeout(this.reloadTimer);
     await this.discovery?.stop();
@@ -405,6 +413,13 @@ export class Server {
     this.log.info("see you next time");
   }
 }
+
+/** What operators may read on the notification board, in the words that clients of Prometheus know. */
+const notice = {
+  starting: "Prometheus is starting and replaying the write-ahead log (WAL).",
+  reloadFailed: "Configuration reload has failed.",
+  stopping: "Prometheus is shutting down and gracefully stopping all operations.",
+} as const;
 
 /** A quarter of the machine, at most 4 GiB less a page, for the working memory of one query. */
 function queryMemoryBytes(): number {

@@ -11,6 +11,7 @@ export function fakePorts(over: {
   lifecycle?: Partial<Ports["lifecycle"]>;
   admin?: Partial<Ports["admin"]>;
   targets?: Partial<Ports["targets"]>;
+  notifications?: Ports["notifications"];
 }): { ports: Ports; tasks: QueryTask[] } {
   const tasks: QueryTask[] = [];
   const registry = new Registry();
@@ -39,6 +40,7 @@ export function fakePorts(over: {
       ...over.targets,
     },
     rules: { groups: () => over.ruleGroups ?? [] },
+    notifications: over.notifications ?? { current: () => [], follow: () => null },
     status: {
       buildInfo: { version: "1", revision: "", branch: "", buildUser: "", buildDate: "", goVersion: "" },
       config: () => "global: {}\n",
