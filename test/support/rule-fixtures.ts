@@ -84,7 +84,7 @@ export class FakeRuleStorage implements RuleStorage {
     const words = new Uint32Array(batch.values.buffer, batch.values.byteOffset, batch.values.length * 2);
     return Uint8Array.from(batch.series, (labels, i) => {
       const value = isStaleMarker(words, i) ? "stale" : (batch.histograms?.[i] ?? batch.values[i]!);
-      const written = { labels: labels.toRecord(), timeMs: batch.timeMs, value };
+      const written: WrittenSample = { labels: labels.toRecord(), timeMs: batch.timeMs, value };
       const outcome = this.outcome(written);
       if (outcome === SampleOutcome.appended) this.written.push(written);
       return outcome;
@@ -101,9 +101,9 @@ export class FakeRuleStorage implements RuleStorage {
     return this.written
       .filter(({ labels }) => labels["__name__"] === metricName)
       .map(({ labels, timeMs, value }) => {
-        const { __name__: _, ...rest } = labels;
-        const pairs = Object.entries(rest).map(([name, text]) => `${name}=${text}`);
-        return `${timeMs}: ${[...pairs, typeof value === "object" ? "histogram" : value].join(" ")}`;
+        const pairs = Object.entries(labels).filter(([name]) => name !== "__name__");
+        const texts = pairs.map(([name, text]) => `${name}=${text}`);
+        return `${timeMs}: ${[...texts, typeof value === "object" ? "histogram" : value].join(" ")}`;
       });
   }
 }
