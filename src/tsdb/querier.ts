@@ -2,6 +2,7 @@ import { compareLabels, compareUtf8, type Labels } from "../model/labels.ts";
 import type { Exemplar } from "../model/exemplar.ts";
 import type { Matcher } from "../model/matcher.ts";
 import type { Querier, SampleColumns, SeriesSet } from "../model/storage.ts";
+import { RunMerger } from "./merge-runs.ts";
 import type { SeriesSource } from "./series-source.ts";
 
 /** Finds the exemplars of series that satisfy any of the matcher sets, by series. */
@@ -99,7 +100,7 @@ class OneSourceSet implements SeriesSet {
  * source doesn't know it.
  */
 class MergedSet implements SeriesSet {
-  private readonly scratch = new RunMerger();
+  private readonly merger = new RunMerger();
 
   constructor(
     private readonly selections: readonly Selection[],
@@ -126,10 +127,7 @@ class MergedSet implements SeriesSet {
       if (source.minTime > maxTime || source.maxTime < minTime) continue;
       const before = columns.count;
       source.read(id - 1, minTime, maxTime, columns);
-      // Fast path: the sources lie one behind the other.
-      if (before === 0 || columns.count === before || columns.times[before]! > columns.times[before - 1]!)
-        continue;
-      this.scratch.mergeRuns(columns, before);
+      this.merger.merge(columns, 0, before);
     }
   }
 
@@ -187,57 +185,6 @@ function mergeSelections(selections: readonly Selection[]): SeriesSet {
     count++;
   }
   return new MergedSet(selections, rows.slice(0, count * width), count);
-}
-
-/** Sorts two runs of samples in columns into one, in place. */
-class RunMerger {
-  private times = new Float64Array(0);
-  private words = new Uint32Array(0);
-
-  /**
-   * @param split where the second run begins; both ascend. Of samples with equal times the second run's is kept,
-   * as it comes from the newer source.
-   */
-  mergeRuns(columns: SampleColumns, split: number): void {
-    const { count, times, valueWords, histograms, startTimes } = columns;
-    if (this.times.length < split) {
-      this.times = new Float64Array(2 * split);
-      this.words = new Uint32Array(4 * split);
-    }
-    // The first run moves out of the way; then the merge writes from the front and never overtakes the second.
-    this.times.set(times.subarray(0, split));
-    this.words.set(valueWords.subarray(0, 2 * split));
-    const firstHistograms = histograms?.slice(0, split) ?? null;
-    const firstStartTimes = startTimes?.slice(0, split) ?? null;
-    let i = 0;
-    let j = split;
-    let to = 0;
-    while (i < split || j < count) {
-      const takeSecond = i === split || (j < count && times[j]! <= this.times[i]!);
-      if (takeSecond) {
-        if (i < split && times[j]! === this.times[i]!) i++;
-        const time = times[j]!;
-        const low = valueWords[2 * j]!;
-        const high = valueWords[2 * j + 1]!;
-        times[to] = time;
-        valueWords[2 * to] = low;
-        valueWords[2 * to + 1] = high;
-        if (histograms) histograms[to] = histograms[j];
-        if (startTimes) startTimes[to] = startTimes[j]!;
-        j++;
-      } else {
-        times[to] = this.times[i]!;
-        valueWords[2 * to] = this.words[2 * i]!;
-        valueWords[2 * to + 1] = this.words[2 * i + 1]!;
-        if (histograms) histograms[to] = firstHistograms![i];
-        if (startTimes) startTimes[to] = firstStartTimes![i]!;
-        i++;
-      }
-      to++;
-    }
-    columns.count = to;
-    if (histograms) histograms.length = to;
-  }
 }
 
 /** @param lists each sorted and unique @param limit 0 for all */

@@ -2,7 +2,8 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Appender } from "../model/storage.ts";
 import { DataLock } from "./data-lock.ts";
-import { WAL_FOLDER } from "./file-names.ts";
+import type { Matcher } from "../model/matcher.ts";
+import { WAL_FOLDER, WBL_FOLDER } from "./file-names.ts";
 import type { Generation } from "./head/generation.ts";
 import type { GenerationWriter } from "./head/generation-writer.ts";
 import { Head, type HeadStatistics } from "./head/head.ts";
@@ -17,6 +18,7 @@ import {
   logSizeBytes,
   truncateLog,
   WalWriter,
+  type WalWriterOptions,
   type WalStatistics,
 } from "./wal/segment.ts";
 
@@ -67,6 +69,9 @@ export class Tsdb {
   readonly appender: Appender;
   /** Each generation's first segment of the log: what is older is of no use to it. */
   private readonly firstSegments = new Map<number, number>();
+  private readonly firstLateSegments = new Map<number, number>();
+  private readonly log: WalLog;
+  private lateWal: WalWriter | null = null;
   private closed = false;
 
   private constructor(
@@ -77,8 +82,22 @@ export class Tsdb {
     readonly replay: ReplayReport,
     replayedFrom: number,
   ) {
-    for (const { generation } of head.generations) this.firstSegments.set(generation.epoch, replayedFrom);
-    this.appender = new HeadAppender(head, new WalLog(wal));
+    for (const { generation } of head.generations) {
+      this.firstSegments.set(generation.epoch, replayedFrom);
+      this.firstLateSegments.set(generation.epoch, 0);
+    }
+    const lateDirectory = join(options.directory, WBL_FOLDER);
+    if (head.outOfOrderWindowMs > 0 || listSegments(lateDirectory).length > 0) this.openLateWal();
+    this.log = new WalLog(wal, () => this.openLateWal());
+    this.appender = new HeadAppender(head, this.log);
+  }
+
+  /** The log of out-of-order samples, opened when there is a first use for it. */
+  private openLateWal(): WalWriter {
+    return (this.lateWal ??= new WalWriter(
+      join(this.options.directory, WBL_FOLDER),
+      walOptions(this.options),
+    ));
   }
 
   /**
@@ -92,6 +111,7 @@ export class Tsdb {
     const lock = options.noLock ? null : DataLock.take(options.directory);
     try {
       const walDirectory = join(options.directory, WAL_FOLDER);
+      const lateDirectory = join(options.directory, WBL_FOLDER);
       let tsdb: Tsdb | null = null;
       const head = new Head({
         blockRangeMs: options.blockRangeMs ?? DEFAULT_BLOCK_RANGE_MS,
@@ -110,17 +130,15 @@ export class Tsdb {
       const replayedFrom = listSegments(walDirectory)[0]?.index ?? 0;
       const sink = new HeadReplay(head, options.generationBytes ?? 2 ** 32);
       const { records, fault } = replayLog(walDirectory, sink);
+      sink.beginLate();
+      const late = replayLog(lateDirectory, sink);
       sink.finish();
-      const wal = new WalWriter(walDirectory, {
-        segmentBytes: options.walSegmentBytes ?? DEFAULT_SEGMENT_BYTES,
-        ...(options.walCompression === undefined ? {} : { compression: options.walCompression }),
-        ...(options.onWalSync === undefined ? {} : { onSync: options.onWalSync }),
-      });
+      const wal = new WalWriter(walDirectory, walOptions(options));
       const report: ReplayReport = {
-        records,
+        records: records + late.records,
         durationSeconds: (clock() - startedMs) / 1000,
         unknownRefs: sink.unknownRefs,
-        fault: fault?.message ?? null,
+        fault: fault?.message ?? late.fault?.message ?? null,
       };
       tsdb = new Tsdb(options, head, wal, lock, report, replayedFrom);
       return tsdb;
@@ -138,7 +156,9 @@ export class Tsdb {
   /** A generation's life in the log begins with a segment, so that later its samples can be deleted by the file. */
   private beginSegment(generation: Generation): void {
     this.firstSegments.set(generation.epoch, this.wal.segmentIndex);
-    if (this.wal.segmentOffset > 0) this.firstSegments.set(generation.epoch, this.wal.cut());
+    this.firstSegments.set(generation.epoch, cutIfUsed(this.wal));
+    // Without out-of-order samples so far, those to come begin in the first segment.
+    this.firstLateSegments.set(generation.epoch, this.lateWal ? cutIfUsed(this.lateWal) : 0);
   }
 
   /**
@@ -155,6 +175,20 @@ export class Tsdb {
     this.firstSegments.delete(epoch);
     const needed = Math.min(this.wal.segmentIndex, ...this.firstSegments.values());
     truncateLog(this.wal.directory, needed);
+    this.firstLateSegments.delete(epoch);
+    if (this.lateWal) {
+      const neededLate = Math.min(this.lateWal.segmentIndex, ...this.firstLateSegments.values());
+      truncateLog(this.lateWal.directory, neededLate);
+    }
+  }
+
+  /**
+   * Hides what the head has of these series between two times, both included; blocks have tombstones of their own.
+   * @throws StorageError when it cannot be logged; the samples are hidden until the next start then
+   */
+  deleteSeries(matchers: readonly Matcher[], minTime: number, maxTime: number): void {
+    const deleted = this.head.deleteSeries(matchers, minTime, maxTime);
+    if (deleted.length > 0) this.log.tombstones(deleted);
   }
 
   get walStatistics(): WalStatistics & { readonly segment: number; readonly sizeBytes: number } {
@@ -179,8 +213,22 @@ export class Tsdb {
     this.closed = true;
     try {
       this.wal.close();
+      this.lateWal?.close();
     } finally {
       this.lock?.release();
     }
   }
+}
+
+function walOptions(options: TsdbOptions): WalWriterOptions {
+  return {
+    segmentBytes: options.walSegmentBytes ?? DEFAULT_SEGMENT_BYTES,
+    ...(options.walCompression === undefined ? {} : { compression: options.walCompression }),
+    ...(options.onWalSync === undefined ? {} : { onSync: options.onWalSync }),
+  };
+}
+
+/** The segment that what is logged from now on begins in. */
+function cutIfUsed(wal: WalWriter): number {
+  return wal.segmentOffset > 0 ? wal.cut() : wal.segmentIndex;
 }

@@ -150,15 +150,13 @@ export const Header = {
   seriesTable: 11,
   listTable: 12,
   symbolTable: 13,
-  /** Odd while a commit is being applied. */
-  sequence: 14,
-  /** The last commit applied. */
-  commit: 15,
-  epoch: 16,
-  /** Head of the list of out-of-order chunks' state. */
-  sealed: 17,
-  floatSamples: 18,
-  histogramSamples: 19,
+  epoch: 14,
+  /** Not 0 once it takes no more samples. */
+  sealed: 15,
+  floatSamples: 16,
+  histogramSamples: 17,
+  /** Head of the chain of deleted ranges, three words. */
+  deletions: 18,
 } as const;
 export type HeaderField = (typeof Header)[keyof typeof Header];
 
@@ -166,7 +164,8 @@ export type HeaderField = (typeof Header)[keyof typeof Header];
 export const HeaderFloat = { startTime: 16, endTime: 17, refBase: 18 } as const;
 export type HeaderFloat = (typeof HeaderFloat)[keyof typeof HeaderFloat];
 
-const HEADER_WORD = RESERVED_BYTES / 4;
+/** Index of the header's first word. */
+export const HEADER_WORD = RESERVED_BYTES / 4;
 const HEADER_BYTES = 4096;
 /** A postings list's fixed part, see `postings.ts`. */
 export const LIST_BYTES = 32;

@@ -7,6 +7,10 @@ import type { SeriesSource } from "../series-source.ts";
 import { decodeChunk } from "../chunk/decode-chunk.ts";
 import { ChunkEncoding } from "../chunk/encoding.ts";
 import { chunkBytes, chunkCapacityBytes, copyChunk, forEachChunk } from "./chunk-pages.ts";
+import type { Interval } from "../block/tombstones.ts";
+import { RunMerger } from "../merge-runs.ts";
+import { dropDeleted, readDeletions } from "./deletions.ts";
+import { hasOutOfOrder, outOfOrderView, readOutOfOrder, type OutOfOrderView } from "./out-of-order.ts";
 import type { Generation } from "./generation.ts";
 import { labelNamesOf, labelValuesOf, selectSeries } from "./select-series.ts";
 
@@ -22,18 +26,22 @@ export class GenerationSource implements SeriesSource {
   readonly minTime: number;
   readonly maxTime: number;
   /** By series: how many samples the query sees, once selected. */
-  private visible: Uint32Array;
+  private readonly visible: Uint32Array;
+  private readonly outOfOrder = new Map<number, OutOfOrderView>();
+  private readonly deletions: ReadonlyMap<number, readonly Interval[]> | null;
+  private readonly merger = new RunMerger();
 
-  /** @param commit the last commit the query sees, read before anything else of the generation */
+  /** @param commit the last commit the query sees, read before anything else of the generation; null for all */
   constructor(
     private readonly generation: Generation,
     private readonly memory: QueryMemory,
-    private readonly commit: number,
+    private readonly commit: number | null,
     private readonly onClose: () => void = () => {},
   ) {
     this.minTime = generation.minTime;
     this.maxTime = generation.maxTime;
     this.visible = new Uint32Array(generation.series.count + 1);
+    this.deletions = readDeletions(generation);
   }
 
   select(matchers: readonly Matcher[]): Uint32Array {
@@ -45,9 +53,19 @@ export class GenerationSource implements SeriesSource {
       // A series that came after this view was made has nothing to show.
       if (id >= visible.length) continue;
       if (visible[id] === 0) visible[id] = generation.visibleSamples(id, this.commit);
-      if (visible[id] !== 0) kept[count++] = id;
+      const seesOutOfOrder = this.seesOutOfOrder(id);
+      if (visible[id] !== 0 || seesOutOfOrder) kept[count++] = id;
     }
     return generation.order.sort(kept.subarray(0, count));
+  }
+
+  private seesOutOfOrder(id: number): boolean {
+    if (!hasOutOfOrder(this.generation, id)) return false;
+    if (this.outOfOrder.has(id)) return true;
+    const view = outOfOrderView(this.generation, id, this.commit);
+    if (view === null) return false;
+    this.outOfOrder.set(id, view);
+    return true;
   }
 
   labels(id: number): Labels {
@@ -59,10 +77,25 @@ export class GenerationSource implements SeriesSource {
     const to = Math.min(maxTime, this.maxTime);
     if (from > to) return 0;
     const share = this.maxTime === this.minTime ? 1 : (to - from) / (this.maxTime - this.minTime);
-    return Math.ceil(this.visible[id]! * share);
+    const late = this.outOfOrder.get(id);
+    const samples = this.visible[id]! + (late ? late.floats + late.histograms : 0);
+    return Math.ceil(samples * share);
   }
 
   read(id: number, minTime: number, maxTime: number, columns: SampleColumns): void {
+    const first = columns.count;
+    this.readInOrder(id, minTime, maxTime, columns);
+    const late = this.outOfOrder.size > 0 ? this.outOfOrder.get(id) : undefined;
+    if (late) {
+      const split = columns.count;
+      readOutOfOrder(this.generation, id, late, minTime, maxTime, columns);
+      this.merger.merge(columns, first, split);
+    }
+    const deleted = this.deletions?.get(id);
+    if (deleted) dropDeleted(columns, first, deleted);
+  }
+
+  private readInOrder(id: number, minTime: number, maxTime: number, columns: SampleColumns): void {
     const { generation, memory } = this;
     const visible = this.visible[id]!;
     // Columns grow in the same stack of regions as the scratch below: first they, then it.

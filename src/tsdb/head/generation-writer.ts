@@ -3,12 +3,20 @@ import type { FloatHistogram } from "../../model/histogram.ts";
 import { SampleOutcome, StorageError, type SeriesRef } from "../../model/storage.ts";
 import { Header } from "./arena.ts";
 import { Generation, type GenerationOptions } from "./generation.ts";
+import { insertFloat, insertHistogram } from "./out-of-order.ts";
 import { HistogramChunks } from "./histogram-chunks.ts";
 
 export interface PendingHistogram {
   readonly ref: SeriesRef;
   readonly timeMs: number;
   readonly histogram: FloatHistogram;
+}
+
+export interface LateFloat {
+  readonly ref: SeriesRef;
+  readonly timeMs: number;
+  readonly valueHigh: number;
+  readonly valueLow: number;
 }
 
 /**
@@ -20,9 +28,14 @@ export class GenerationWriter {
   /** Samples in the batch columns, judged good when they were added. */
   pending = 0;
   private sealed = false;
+  /** When the head has samples of this time, this generation is to be sealed. */
+  sealAtTime = Infinity;
   readonly histograms: HistogramChunks;
   /** Histograms of the batch. */
   readonly pendingHistograms: PendingHistogram[] = [];
+  /** Out-of-order samples of the batch. */
+  readonly lateFloats: LateFloat[] = [];
+  readonly lateHistograms: PendingHistogram[] = [];
   /** For generations that were filled by `carryOver`: the other generation's lists in this one's numbers. */
   private carriedFrom = 0;
   private carriedLists = new Uint32Array(0);
@@ -137,7 +150,30 @@ export class GenerationWriter {
   }
 
   get hasPending(): boolean {
-    return this.pending > 0 || this.pendingHistograms.length > 0;
+    return this.pending > 0 || this.pendingHistograms.length > 0 || this.hasLate;
+  }
+
+  get hasLate(): boolean {
+    return this.lateFloats.length > 0 || this.lateHistograms.length > 0;
+  }
+
+  /** Adds the out-of-order floats of the batch to their series. @returns how many were added */
+  applyLateFloats(commit: number): number {
+    let added = 0;
+    for (const { ref, timeMs, valueHigh, valueLow } of this.lateFloats) {
+      if (insertFloat(this.generation, ref, timeMs, valueHigh, valueLow, commit)) added++;
+    }
+    this.lateFloats.length = 0;
+    return added;
+  }
+
+  applyLateHistograms(commit: number): number {
+    let added = 0;
+    for (const { ref, timeMs, histogram } of this.lateHistograms) {
+      if (insertHistogram(this.generation, ref, timeMs, histogram, commit)) added++;
+    }
+    this.lateHistograms.length = 0;
+    return added;
   }
 
   /** Makes the histograms of the batch part of their series. @returns how many were appended */
@@ -169,7 +205,7 @@ export class GenerationWriter {
   /** Forgets the batch. */
   discard(): void {
     this.pending = 0;
-    this.pendingHistograms.length = 0;
+    this.pendingHistograms.length = this.lateFloats.length = this.lateHistograms.length = 0;
   }
 
   /** The batch column of references, as far as it is filled. */

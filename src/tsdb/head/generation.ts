@@ -85,16 +85,17 @@ export class Generation {
   }
 
   /**
-   * How many samples of a series a view made at `commit` sees. A commit under way, or later than that, is left out;
+   * How many samples of a series a view made at `commit` (null: now) sees. A commit under way, or later than that, is left out;
    * only where two commits have passed since are the first one's samples seen.
    */
-  visibleSamples(series: number, commit: number): number {
+  visibleSamples(series: number, commit: number | null): number {
     const at = this.arena.records / 4 + 16 * series;
     const { atomic } = this.arena;
-    const before = Atomics.load(atomic, at + SeriesField.lastCommit);
-    if (((before - commit) | 0) <= 0) {
+    if (commit === null) return Atomics.load(atomic, at + SeriesField.samples);
+    const last = Atomics.load(atomic, at + SeriesField.lastCommit);
+    if (((last - commit) | 0) <= 0) {
       const samples = Atomics.load(atomic, at + SeriesField.samples);
-      if (Atomics.load(atomic, at + SeriesField.lastCommit) === before) return samples;
+      if (Atomics.load(atomic, at + SeriesField.lastCommit) === last) return samples;
     }
     return Atomics.load(atomic, at + SeriesField.samplesBefore);
   }

@@ -10,7 +10,7 @@ import {
   type Appender,
   type SeriesRef,
 } from "../../model/storage.ts";
-import type { GenerationWriter, PendingHistogram } from "./generation-writer.ts";
+import type { GenerationWriter, LateFloat, PendingHistogram } from "./generation-writer.ts";
 import type { Head, UnloggedSeries } from "./head.ts";
 
 /** Where commits are written before they are applied. References are those of the log. */
@@ -28,6 +28,8 @@ export interface HeadLog {
     count: number,
   ): void;
   histograms(refBase: number, entries: readonly PendingHistogram[]): void;
+  /** Out-of-order samples. */
+  late(refBase: number, floats: readonly LateFloat[], histograms: readonly PendingHistogram[]): void;
   /** Ends a commit. @throws StorageError when it cannot be written; it is taken back then */
   flush(): void;
   /** Forgets what came since the last flush. */
@@ -91,24 +93,49 @@ export class HeadAppender implements Appender {
     timeMs: number,
     outcomes: Uint8Array,
   ): number {
-    const writer = this.head.byEpoch(epoch);
-    if (!writer || writer.isSealed || !writer.takes(timeMs) || timeMs < this.head.minAcceptedTime) {
-      let refused = 0;
-      for (let i = 0; i < count; i++) {
-        const isSample = refs[i] !== NO_SERIES;
-        outcomes[i] = isSample ? SampleOutcome.outOfBounds : SampleOutcome.appended;
-        if (isSample) refused++;
-      }
-      this.head.statistics.outOfBoundsRejected += refused;
-      return refused;
+    const { head } = this;
+    const writer = head.byEpoch(epoch);
+    if (!writer || writer.isSealed || !writer.takes(timeMs) || timeMs < head.minAcceptedTime) {
+      outcomes.fill(head.refusalOfOld, 0, count);
+      return this.countRefusals(refs, outcomes, count);
     }
-    const from = writer.pending;
     const valueWords = new Uint32Array(values.buffer, values.byteOffset, 2 * count);
-    writer.addAll(refs, valueWords, count, timeMs, outcomes);
-    if (writer.pending > from) this.parts.push({ writer, from, to: writer.pending, timeMs });
+    if (timeMs < head.minInOrderTime) outcomes.fill(SampleOutcome.outOfOrder, 0, count);
+    else {
+      const from = writer.pending;
+      writer.addAll(refs, valueWords, count, timeMs, outcomes);
+      if (writer.pending > from) this.parts.push({ writer, from, to: writer.pending, timeMs });
+    }
+    if (head.outOfOrderWindowMs > 0) {
+      for (let i = 0; i < count; i++) {
+        if (outcomes[i] !== SampleOutcome.outOfOrder || refs[i] === NO_SERIES) continue;
+        outcomes[i] = this.appendLate(writer, refs[i]!, timeMs, valueWords[2 * i + 1]!, valueWords[2 * i]!);
+      }
+    }
+    return this.countRefusals(refs, outcomes, count);
+  }
+
+  private appendLate(
+    writer: GenerationWriter,
+    ref: SeriesRef,
+    timeMs: number,
+    valueHigh: number,
+    valueLow: number,
+  ): SampleOutcome {
+    if (!this.head.takesOutOfOrder(timeMs)) return SampleOutcome.tooOld;
+    writer.lateFloats.push({ ref, timeMs, valueHigh, valueLow });
+    return SampleOutcome.appended;
+  }
+
+  /** @returns how many samples were refused; NO_SERIES entries end as not refused */
+  private countRefusals(refs: Uint32Array, outcomes: Uint8Array, count: number): number {
     let refused = 0;
     for (let i = 0; i < count; i++) {
       if (outcomes[i]! <= SampleOutcome.repeated) continue;
+      if (refs[i] === NO_SERIES) {
+        outcomes[i] = SampleOutcome.appended;
+        continue;
+      }
       refused++;
       this.countRefusal(outcomes[i] as SampleOutcome);
     }
@@ -117,11 +144,14 @@ export class HeadAppender implements Appender {
 
   appendFloat(labels: Labels, timeMs: number, valueHigh: number, valueLow: number): SampleOutcome {
     const writer = this.head.at(timeMs);
-    if (!writer) {
-      this.countRefusal(SampleOutcome.outOfBounds);
-      return SampleOutcome.outOfBounds;
-    }
+    if (!writer) return this.refuseOld();
     return this.appendOne(writer, this.head.resolve(writer, labels).ref, timeMs, valueHigh, valueLow);
+  }
+
+  private refuseOld(): SampleOutcome {
+    const outcome = this.head.refusalOfOld;
+    this.countRefusal(outcome);
+    return outcome;
   }
 
   private appendOne(
@@ -137,12 +167,18 @@ export class HeadAppender implements Appender {
       return this.appendOneHistogram(writer, ref, timeMs, writer.histograms.staleHistogram(ref));
     }
     const from = writer.pending;
-    const outcome = writer.add(ref, timeMs, valueHigh, valueLow) as SampleOutcome;
+    let outcome: SampleOutcome = SampleOutcome.outOfOrder;
+    if (timeMs >= this.head.minInOrderTime) {
+      outcome = writer.add(ref, timeMs, valueHigh, valueLow) as SampleOutcome;
+    }
+    if (outcome === SampleOutcome.outOfOrder && this.head.outOfOrderWindowMs > 0) {
+      outcome = this.appendLate(writer, ref, timeMs, valueHigh, valueLow);
+    }
     if (writer.pending > from) {
       const last = this.parts.at(-1);
       if (last?.writer === writer && last.timeMs === null) last.to = writer.pending;
       else this.parts.push({ writer, from, to: writer.pending, timeMs: null });
-    } else if (outcome !== SampleOutcome.repeated) this.countRefusal(outcome);
+    } else this.countRefusal(outcome);
     return outcome;
   }
 
@@ -168,10 +204,7 @@ export class HeadAppender implements Appender {
 
   appendHistogram(labels: Labels, timeMs: number, histogram: FloatHistogram): SampleOutcome {
     const writer = this.head.at(timeMs);
-    if (!writer) {
-      this.countRefusal(SampleOutcome.outOfBounds);
-      return SampleOutcome.outOfBounds;
-    }
+    if (!writer) return this.refuseOld();
     const { ref } = this.head.resolve(writer, labels);
     // The caller may use its buckets again.
     return this.appendOneHistogram(writer, ref, timeMs, {
@@ -187,7 +220,14 @@ export class HeadAppender implements Appender {
     timeMs: number,
     histogram: FloatHistogram,
   ): SampleOutcome {
-    const outcome = writer.addHistogram(ref, timeMs, histogram);
+    let outcome: SampleOutcome = SampleOutcome.outOfOrder;
+    if (timeMs >= this.head.minInOrderTime) outcome = writer.addHistogram(ref, timeMs, histogram);
+    if (outcome === SampleOutcome.outOfOrder && this.head.outOfOrderWindowMs > 0) {
+      if (this.head.takesOutOfOrder(timeMs)) {
+        writer.lateHistograms.push({ ref, timeMs, histogram });
+        outcome = SampleOutcome.appended;
+      } else outcome = SampleOutcome.tooOld;
+    }
     this.countRefusal(outcome);
     return outcome;
   }
@@ -195,8 +235,7 @@ export class HeadAppender implements Appender {
   appendStale(epoch: number, ref: SeriesRef, timeMs: number): SampleOutcome {
     const writer = this.head.byEpoch(epoch);
     if (!writer || writer.isSealed || !writer.takes(timeMs) || timeMs < this.head.minAcceptedTime) {
-      this.countRefusal(SampleOutcome.outOfBounds);
-      return SampleOutcome.outOfBounds;
+      return this.refuseOld();
     }
     return this.appendOne(writer, ref, timeMs, STALE_HIGH_WORD, STALE_LOW_WORD);
   }
@@ -224,8 +263,10 @@ export class HeadAppender implements Appender {
           log.timedSamples(refBase, refs, startTime, times, valueWords, to - from);
         }
       }
-      for (const { generation, pendingHistograms } of this.head.generations) {
-        if (pendingHistograms.length > 0) log.histograms(generation.refBase, pendingHistograms);
+      for (const writer of this.head.generations) {
+        const { refBase } = writer.generation;
+        if (writer.pendingHistograms.length > 0) log.histograms(refBase, writer.pendingHistograms);
+        if (writer.hasLate) log.late(refBase, writer.lateFloats, writer.lateHistograms);
       }
       log.flush();
       this.head.unlogged = [];

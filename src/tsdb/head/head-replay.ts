@@ -4,6 +4,7 @@ import type { Labels } from "../../model/labels.ts";
 import { STALE_HIGH_WORD, STALE_LOW_WORD } from "../../model/sample.ts";
 import type { Metadata } from "../../model/metadata.ts";
 import type { ReplaySink } from "../wal/replay.ts";
+import { deleteRange } from "./deletions.ts";
 import { GenerationWriter } from "./generation-writer.ts";
 import type { Head } from "./head.ts";
 
@@ -30,6 +31,8 @@ export class HeadReplay implements ReplaySink {
   /** For each generation: series of the registry → series of the generation, 0 where not carried over yet. */
   private readonly carried = new Map<GenerationWriter, Uint32Array>();
   private greatestRef = 0;
+  /** Whether it is the log of out-of-order samples that is read. */
+  private isLate = false;
 
   constructor(
     private readonly head: Head,
@@ -61,7 +64,7 @@ export class HeadReplay implements ReplaySink {
     let carried: Uint32Array = NOT_CARRIED;
     for (let i = 0; i < count; i++) {
       const time = times[i]!;
-      if (time < head.minValidTime) continue;
+      if (time < head.minValidTime && !this.isLate) continue;
       const known = this.byRef.get(refs[i]!);
       if (known === 0) {
         this.unknownRefs.samples++;
@@ -76,6 +79,15 @@ export class HeadReplay implements ReplaySink {
         ref = this.carry(writer, known);
         carried = this.carriedTo(writer);
       }
+      if (this.isLate) {
+        writer.lateFloats.push({
+          ref,
+          timeMs: time,
+          valueHigh: valueWords[2 * i + 1]!,
+          valueLow: valueWords[2 * i]!,
+        });
+        continue;
+      }
       if (writer.isFull) head.apply();
       if (valueWords[2 * i + 1] === STALE_HIGH_WORD && valueWords[2 * i] === STALE_LOW_WORD) {
         // A marker for a series of histograms may stand in the log as a float. What its newest sample is, is only
@@ -88,6 +100,7 @@ export class HeadReplay implements ReplaySink {
       }
       writer.addUnchecked(ref, time, valueWords[2 * i + 1]!, valueWords[2 * i]!);
     }
+    if (this.isLate) head.apply();
   }
 
   private carriedTo(writer: GenerationWriter): Uint32Array {
@@ -110,7 +123,7 @@ export class HeadReplay implements ReplaySink {
 
   onHistogram(logRef: number, timeMs: number, histogram: FloatHistogram): void {
     const { head } = this;
-    if (timeMs < head.minValidTime) return;
+    if (timeMs < head.minValidTime && !this.isLate) return;
     const known = this.byRef.get(logRef);
     if (known === 0) {
       this.unknownRefs.histograms++;
@@ -120,13 +133,24 @@ export class HeadReplay implements ReplaySink {
     // Floats of the same series that came before it must stand before it.
     if (writer.pending > 0) head.apply();
     const ref = this.carriedTo(writer)[known] || this.carry(writer, known);
-    writer.pendingHistograms.push({ ref, timeMs, histogram });
+    (this.isLate ? writer.lateHistograms : writer.pendingHistograms).push({ ref, timeMs, histogram });
     head.apply();
   }
 
-  onTombstone(ref: number, _minTime: number, _maxTime: number): void {
+  onTombstone(ref: number, minTime: number, maxTime: number): void {
     this.greatestRef = Math.max(this.greatestRef, ref);
-    if (this.byRef.get(ref) === 0) this.unknownRefs.tombstones++;
+    const known = this.byRef.get(ref);
+    if (known === 0) {
+      this.unknownRefs.tombstones++;
+      return;
+    }
+    // Over all of time it says that Prometheus let the series go from its memory, which deletes nothing.
+    if (maxTime < this.head.minValidTime || minTime < -MAX_TIME) return;
+    this.head.apply();
+    for (const writer of this.head.generations) {
+      const series = this.carriedTo(writer)[known] ?? 0;
+      if (series !== 0) deleteRange(writer.generation, series, minTime, maxTime);
+    }
   }
 
   onExemplar(ref: number, _exemplar: Exemplar): void {
@@ -139,6 +163,12 @@ export class HeadReplay implements ReplaySink {
 
   onMmapMarker(): void {}
 
+  /** What follows is the log of out-of-order samples. */
+  beginLate(): void {
+    this.head.apply();
+    this.isLate = true;
+  }
+
   /** Ends the replay: everything is in the head, and new references won't meet those of the log. */
   finish(): void {
     this.head.apply();
@@ -149,6 +179,8 @@ export class HeadReplay implements ReplaySink {
 
 /** Not an epoch of the head's. */
 const REGISTRY_EPOCH = 0xffffffff;
+/** No time is earlier than minus this, in milliseconds. */
+const MAX_TIME = 2 ** 53;
 const NOT_CARRIED = new Uint32Array(0);
 
 const LEAF_SIZE = 2 ** 16;

@@ -1,6 +1,9 @@
 import { SeriesField } from "../../kernels/append-kernel.ts";
 import type { Labels } from "../../model/labels.ts";
-import type { SeriesRef } from "../../model/storage.ts";
+import { SampleOutcome, type SeriesRef } from "../../model/storage.ts";
+import type { Matcher } from "../../model/matcher.ts";
+import { deleteRange } from "./deletions.ts";
+import { selectSeries } from "./select-series.ts";
 import type { Generation } from "./generation.ts";
 import { GenerationWriter } from "./generation-writer.ts";
 import { HeadControl } from "./head-control.ts";
@@ -35,6 +38,13 @@ export interface HeadStatistics {
 export interface UnloggedSeries {
   readonly logRef: number;
   readonly labels: Labels;
+}
+
+/** A deleted range of a series, both ends included. */
+export interface DeletedRange {
+  readonly ref: number;
+  readonly minTime: number;
+  readonly maxTime: number;
 }
 
 /** References in the log of one generation's series and the next generation's are this far apart. */
@@ -97,6 +107,16 @@ export class Head {
       : this.minInOrderTime;
   }
 
+  /** Whether an out-of-order sample of this time is still taken. */
+  takesOutOfOrder(timeMs: number): boolean {
+    return this.outOfOrderWindowMs > 0 && timeMs >= this.maxTime - this.outOfOrderWindowMs;
+  }
+
+  /** What becomes of a sample whose time no generation takes. */
+  get refusalOfOld(): SampleOutcome {
+    return this.outOfOrderWindowMs > 0 ? SampleOutcome.tooOld : SampleOutcome.outOfBounds;
+  }
+
   /** The generation for a time, opened if need be; null where samples of that time are not taken. */
   at(timeMs: number): GenerationWriter | null {
     const { newest } = this;
@@ -116,13 +136,16 @@ export class Head {
 
   private open(timeMs: number): GenerationWriter {
     const startTime = Math.floor(timeMs / this.blockRangeMs) * this.blockRangeMs;
+    const isLate = startTime + this.blockRangeMs <= this.minInOrderTime;
     const writer = GenerationWriter.create({
       epoch: this.nextEpoch,
       startTime,
       endTime: startTime + this.blockRangeMs,
       refBase: this.nextRefBase,
-      sizeBytes: this.generationBytes,
+      sizeBytes: isLate ? Math.min(this.generationBytes, LATE_GENERATION_BYTES) : this.generationBytes,
     });
+    const { endTime } = writer.generation;
+    writer.sealAtTime = Math.max(endTime + this.blockRangeMs / 2, this.maxTime + this.blockRangeMs);
     this.nextEpoch++;
     this.nextRefBase += REFS_PER_GENERATION;
     this.writers.push(writer);
@@ -173,6 +196,8 @@ export class Head {
       if (!writer.hasPending) continue;
       this.statistics.floatsAppended += writer.apply(commit);
       this.statistics.histogramsAppended += writer.applyHistograms(commit);
+      this.statistics.outOfOrderFloatsAppended += writer.applyLateFloats(commit);
+      this.statistics.outOfOrderHistogramsAppended += writer.applyLateHistograms(commit);
       this.maxTime = Math.max(this.maxTime, writer.generation.maxTime);
     }
     this.control.publish(commit);
@@ -182,13 +207,17 @@ export class Head {
     for (const writer of this.writers) writer.discard();
   }
 
-  /** Seals the generations that take no more samples, and gives those that were not sealed before. */
+  /**
+   * Seals the generations that take no more samples, and gives those that were not sealed before: when the range
+   * after theirs is half over, or, if they were opened late for out-of-order samples, when they were open for a range.
+   */
   seal(): GenerationWriter[] {
     const sealed: GenerationWriter[] = [];
-    for (const writer of this.writers) {
-      const { endTime } = writer.generation;
-      // The newest range is half over; and out-of-order samples have had their time too.
-      if (writer.isSealed || endTime > this.minAcceptedTime || writer.hasPending) continue;
+    const open = this.writers.filter((writer) => !writer.isSealed);
+    for (const [i, writer] of open.entries()) {
+      const isExcess =
+        open.length - i > MAX_OPEN_GENERATIONS && writer.generation.endTime <= this.minInOrderTime;
+      if (writer.hasPending || (this.maxTime < writer.sealAtTime && !isExcess)) continue;
       writer.seal();
       sealed.push(writer);
     }
@@ -207,6 +236,19 @@ export class Head {
     this.newest = this.writers.findLast((candidate) => !candidate.isSealed) ?? null;
   }
 
+  /** @returns what was deleted, for the log: references are the log's */
+  deleteSeries(matchers: readonly Matcher[], minTime: number, maxTime: number): DeletedRange[] {
+    const deleted: DeletedRange[] = [];
+    for (const { generation } of this.writers) {
+      if (generation.minTime > maxTime || generation.maxTime < minTime) continue;
+      for (const series of selectSeries(generation, matchers)) {
+        const range = deleteRange(generation, series, minTime, maxTime);
+        if (range) deleted.push({ ref: generation.refBase + series, ...range });
+      }
+    }
+    return deleted;
+  }
+
   get seriesCount(): number {
     // A series that was carried over counts once: generations before the newest share most of theirs.
     return this.newest?.generation.series.count ?? 0;
@@ -223,3 +265,9 @@ export class Head {
 }
 
 const LOGGED = 1;
+
+/** Out-of-order samples are few, and may lie in many ranges: each of these gets less address space. */
+const LATE_GENERATION_BYTES = 2 ** 30;
+
+/** With more than this, generations of out-of-order samples are sealed early. */
+const MAX_OPEN_GENERATIONS = 16;

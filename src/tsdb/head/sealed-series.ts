@@ -3,9 +3,13 @@ import { CHUNK_LIST_WORDS, CHUNK_PADDING_BYTES, decodeXorChunks } from "../../ke
 import { QueryMemory } from "../../kernels/index.ts";
 import type { ChunkSeries, EncodedChunk } from "../block/chunk-series.ts";
 import { decodeChunk } from "../chunk/decode-chunk.ts";
+import { encodeChunks } from "../chunk/encode-chunks.ts";
 import { ChunkEncoding } from "../chunk/encoding.ts";
 import { PlainColumns } from "../chunk/plain-columns.ts";
 import { chunkBytes, chunkCapacityBytes, chunkSizeBytes, forEachChunk } from "./chunk-pages.ts";
+import { readDeletions } from "./deletions.ts";
+import { GenerationSource } from "./generation-source.ts";
+import { hasOutOfOrder } from "./out-of-order.ts";
 import type { Generation } from "./generation.ts";
 
 const MEMORY_BYTES = 16 * 1024 * 1024;
@@ -19,7 +23,20 @@ export function* sealedSeries(generation: Generation): Generator<ChunkSeries> {
   const count = generation.series.count;
   const ids = new Uint32Array(count);
   for (let i = 0; i < count; i++) ids[i] = i + 1;
+  const deletions = readDeletions(generation);
+  const source = new GenerationSource(generation, memory, null);
+  source.select([]);
   for (const id of generation.order.sort(ids)) {
+    if (deletions?.has(id) || hasOutOfOrder(generation, id)) {
+      // What lies there is not what is to be read: that is encoded anew.
+      const mark = memory.mark();
+      const columns = memory.columns(1024);
+      source.read(id, -Infinity, Infinity, columns);
+      const encoded = encodeChunks(columns);
+      memory.release(mark);
+      if (encoded.length > 0) yield { labels: generation.series.labels(id), chunks: encoded };
+      continue;
+    }
     const samples = generation.series.field(id, SeriesField.samples);
     const chunks: EncodedChunk[] = [];
     forEachChunk(generation, id, samples, -Infinity, Infinity, (chunk) => {

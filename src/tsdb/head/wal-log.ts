@@ -2,14 +2,15 @@ import { ByteWriter } from "../varint.ts";
 import {
   beginSeriesRecord,
   encodeHistogramRecords,
+  encodeTombstonesRecord,
   encodeSamplesRecord,
   encodeSeriesEntry,
   encodeTimedSamplesRecord,
 } from "../wal/record.ts";
 import type { WalWriter } from "../wal/segment.ts";
 import type { HeadLog } from "./head-appender.ts";
-import type { PendingHistogram } from "./generation-writer.ts";
-import type { UnloggedSeries } from "./head.ts";
+import type { LateFloat, PendingHistogram } from "./generation-writer.ts";
+import type { DeletedRange, UnloggedSeries } from "./head.ts";
 
 /** A record of series ends when it is longer than this. */
 const MAX_SERIES_RECORD_BYTES = 1 << 20;
@@ -18,8 +19,13 @@ const MAX_SERIES_RECORD_BYTES = 1 << 20;
 export class WalLog implements HeadLog {
   private readonly record = new ByteWriter();
   private times = new Float64Array(256);
+  private usedLateWal: WalWriter | null = null;
 
-  constructor(private readonly wal: WalWriter) {}
+  /** @param lateWal opens the log of out-of-order samples, or gives it if it is open */
+  constructor(
+    private readonly wal: WalWriter,
+    private readonly lateWal: () => WalWriter,
+  ) {}
 
   series(entries: readonly UnloggedSeries[]): void {
     beginSeriesRecord(this.record);
@@ -52,18 +58,45 @@ export class WalLog implements HeadLog {
   }
 
   histograms(refBase: number, entries: readonly PendingHistogram[]): void {
+    this.appendHistograms(this.wal, refBase, entries);
+  }
+
+  private appendHistograms(wal: WalWriter, refBase: number, entries: readonly PendingHistogram[]): void {
     encodeHistogramRecords(
       this.record,
       entries.map(({ ref, timeMs, histogram }) => ({ ref: refBase + ref, timeMs, histogram })),
-      (record) => this.wal.append(record),
+      (record) => wal.append(record),
     );
   }
 
-  flush(): void {
+  late(refBase: number, floats: readonly LateFloat[], histograms: readonly PendingHistogram[]): void {
+    const wal = (this.usedLateWal = this.lateWal());
+    if (floats.length > 0) {
+      const refs = Uint32Array.from(floats, ({ ref }) => ref);
+      const times = Float64Array.from(floats, ({ timeMs }) => timeMs);
+      const words = Uint32Array.from(floats.flatMap(({ valueLow, valueHigh }) => [valueLow, valueHigh]));
+      encodeTimedSamplesRecord(this.record, refBase, refs, times, words, floats.length);
+      wal.append(this.record.written());
+    }
+    this.appendHistograms(wal, refBase, histograms);
+  }
+
+  tombstones(entries: readonly DeletedRange[]): void {
+    encodeTombstonesRecord(this.record, entries);
+    this.wal.append(this.record.written());
     this.wal.flush();
+  }
+
+  flush(): void {
+    // Series stand in the first log: should only one of the two be written, let it not be the one without them.
+    this.wal.flush();
+    this.usedLateWal?.flush();
+    this.usedLateWal = null;
   }
 
   discard(): void {
     this.wal.discard();
+    this.usedLateWal?.discard();
+    this.usedLateWal = null;
   }
 }
