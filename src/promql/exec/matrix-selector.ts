@@ -3,6 +3,8 @@ import type { Labels } from "../../model/labels.ts";
 import { isStaleMarker } from "../../model/sample.ts";
 import type { SeriesSet } from "../../model/storage.ts";
 import type { RangeExtension } from "../parse/ast.ts";
+import { keepStatistics } from "./histogram-statistics.ts";
+import { readStatsOnly } from "./histogram-stats.ts";
 import type { ExecutionContext } from "./operator.ts";
 import type { RangeSamples, RangeSource } from "./range-source.ts";
 import type { SelectorRead } from "./selector-read.ts";
@@ -43,6 +45,12 @@ export class MatrixSelectorSource implements RangeSource {
     const { columns, context } = this;
     context.limits.check();
     this.set.read(index, this.selection.minTime, this.selection.maxTime, columns);
+    if (this.selection.statisticsOnly) {
+      const { firstMs, stepMs, rangeMs } = this.windows;
+      // Extended windows reach beyond their range, and all that is read counts.
+      const lengthMs = this.extension === null ? rangeMs : Infinity;
+      keepStatistics(columns, { firstMs, stepMs, lengthMs });
+    }
     if (columns.histograms === null && columns.startTimes === null) {
       columns.count = context.kernel.dropStale({
         timesPointer: columns.times.byteOffset,
@@ -50,6 +58,7 @@ export class MatrixSelectorSource implements RangeSource {
         count: columns.count,
       });
     } else {
+      if (columns.histograms !== null && this.selection.histogramStatsOnly) readStatsOnly(columns, this.windows);
       dropStaleWithCompanions(columns);
       if (!context.features.useStartTimestamps) columns.startTimes = null;
     }

@@ -11,6 +11,10 @@ export interface SelectorRead {
   /** Both included. */
   readonly minTime: number;
   readonly maxTime: number;
+  /** Whether only count and sum of histograms are wanted. */
+  readonly statisticsOnly: boolean;
+  /** Read native histograms without buckets. */
+  readonly histogramStatsOnly: boolean;
   /** The metric name all series share, where a matcher fixes it. */
   readonly commonName: string | null;
   select(querier: Querier): SeriesSet;
@@ -23,6 +27,7 @@ export function selectorRead(options: {
   readonly lookbackMs: number;
   readonly minTime: number;
   readonly maxTime: number;
+  readonly statisticsOnly: boolean;
 }): SelectorRead {
   const { matchers, minTime, maxTime } = options;
   const fixed = matchers.find((m) => m.name === METRIC_NAME && m.type === "=" && m.value !== "");

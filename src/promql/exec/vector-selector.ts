@@ -2,7 +2,9 @@ import type { InstantLookup, QuerySampleColumns } from "../../kernels/index.ts";
 import type { Labels } from "../../model/labels.ts";
 import type { SeriesSet } from "../../model/storage.ts";
 import { histogramSampleCount } from "../limits.ts";
+import { keepStatistics } from "./histogram-statistics.ts";
 import type { ExecutionContext, VectorOperator } from "./operator.ts";
+import { readStatsOnly } from "./histogram-stats.ts";
 import type { SelectorRead } from "./selector-read.ts";
 import { ABSENT, type StepColumn, type StepGrid } from "./step-column.ts";
 
@@ -46,12 +48,20 @@ export class VectorSelectorOperator implements VectorOperator {
     const { context, columns, lookup } = this;
     context.limits.check();
     this.set.read(index, this.selection.minTime, this.selection.maxTime, columns);
+    if (this.selection.statisticsOnly) {
+      const { firstMs, stepMs, lookbackMs } = this.selection;
+      keepStatistics(columns, { firstMs, stepMs, lengthMs: lookbackMs });
+    }
     out.histograms = null;
     lookup.bind(columns.times.byteOffset, columns.count);
     out.presentCount = lookup.gather(columns.values.byteOffset, {
       valuesPointer: out.values.byteOffset,
       kindsPointer: out.kinds.byteOffset,
     });
+    if (columns.histograms !== null && this.selection.histogramStatsOnly) {
+      const { firstMs, stepMs, lookbackMs } = this.selection;
+      readStatsOnly(columns, { firstMs, stepMs, count: this.grid.count, rangeMs: lookbackMs });
+    }
     let held = out.presentCount;
     if (columns.histograms !== null) held = this.placeHistograms(out);
     if (this.yields !== "value") this.replaceByTimes(out);

@@ -13,7 +13,7 @@ export const infoFunctions: Readonly<Record<string, FunctionImplementation>> = {
       const question = infoQuestion(call.args[1]);
       const geometry = instantGeometry(infoSelector(call), grid, context.lookbackMs);
       return new InfoOperator(context, grid, builder.vector(call.args[0]!, grid), question, (matchers) => {
-        const read = selectorRead({ matchers, ...geometry });
+        const read = selectorRead({ matchers, ...geometry, statisticsOnly: false });
         return {
           values: new VectorSelectorOperator(context, grid, read, "value"),
           times: new VectorSelectorOperator(context, grid, read, "timestamp"),

@@ -32,7 +32,9 @@ import type {
   Subquery,
   VectorSelector,
 } from "../parse/ast.ts";
+import type { PlannedSelector } from "./logical-plan.ts";
 import type { Explainer } from "./explain.ts";
+import { type HistogramNeeds, needsBelow, NO_NEEDS } from "./histogram-needs.ts";
 import {
   instantGeometry,
   rangeGeometry,
@@ -54,9 +56,18 @@ export class PlanBuilder implements OperatorBuilder {
     private readonly explainer: Explainer | null = null,
   ) {}
 
+  /** What the nodes above the one being built take of histograms. */
+  private needs: HistogramNeeds = NO_NEEDS;
+
   build(expr: Expr, grid: StepGrid): AnyOperator {
-    if (this.explainer === null || expr.kind === "paren") return this.make(expr, grid);
-    return this.explainer.build(expr, grid, () => this.make(expr, grid));
+    const above = this.needs;
+    this.needs = needsBelow(expr, above);
+    try {
+      if (this.explainer === null || expr.kind === "paren") return this.make(expr, grid);
+      return this.explainer.build(expr, grid, () => this.make(expr, grid));
+    } finally {
+      this.needs = above;
+    }
   }
 
   private make(expr: Expr, grid: StepGrid): AnyOperator {
@@ -128,8 +139,17 @@ export class PlanBuilder implements OperatorBuilder {
     if (selector.extension === "smoothed" && yields === "value")
       return this.smoothedSelector(selector, grid, geometry);
     if (yields !== "value") geometry = timestampGeometry(selector, geometry);
-    const read = selectorRead({ matchers: selector.matchers, ...geometry });
+    const read = selectorRead({
+      matchers: selector.matchers,
+      ...geometry,
+      statisticsOnly: this.statisticsOnly,
+    });
     return new VectorSelectorOperator(this.context, grid, read, yields);
+  }
+
+  /** Whether the selector being built may give histograms without their buckets. */
+  private get statisticsOnly(): boolean {
+    return this.needs.statistics && !this.needs.buckets;
   }
 
   private smoothedSelector(
@@ -138,7 +158,8 @@ export class PlanBuilder implements OperatorBuilder {
     geometry: InstantGeometry,
   ): VectorOperator {
     const { firstMs, stepMs } = geometry;
-    const read = selectorRead({ matchers: selector.matchers, ...geometry });
+    const { statisticsOnly } = this;
+    const read = selectorRead({ matchers: selector.matchers, ...geometry, statisticsOnly });
     const windows = { firstMs, stepMs, count: grid.count, rangeMs: 0 };
     const source = new MatrixSelectorSource(this.context, read, windows, "smoothed");
     return new SmoothedSelectorOperator(this.context, grid, source, selector.position);
@@ -148,7 +169,8 @@ export class PlanBuilder implements OperatorBuilder {
     const { windows, minTime, maxTime } = rangeGeometry(node, grid, this.context.lookbackMs);
     const { matchers, extension } = node.selector;
     const { firstMs, stepMs } = windows;
-    const read = selectorRead({ matchers, firstMs, stepMs, lookbackMs: 0, minTime, maxTime });
+    const { statisticsOnly } = this;
+    const read = selectorRead({ matchers, firstMs, stepMs, lookbackMs: 0, minTime, maxTime, statisticsOnly });
     return new MatrixSelectorSource(this.context, read, windows, extension);
   }
 
@@ -262,4 +284,8 @@ export class PlanBuilder implements OperatorBuilder {
     if (single.type === "scalar") return new StepInvariantScalar(grid, single);
     return single;
   }
+}
+
+function statsOnly(selector: VectorSelector): { histogramStatsOnly: boolean } {
+  return { histogramStatsOnly: (selector as PlannedSelector).histogramStatsOnly ?? false };
 }
