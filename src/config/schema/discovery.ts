@@ -48,6 +48,9 @@ const staticConfig = section("targetgroup.plain", {
   labels: field(labelMap, {}),
 });
 
+/** What a file with targets holds. */
+export const targetListFile = list(staticConfig, "nil target group item found");
+
 const fileDiscovery = section(
   "file.plain",
   {

@@ -1,0 +1,57 @@
+import type { DiscoveryConfigOf, DiscoveryMechanismName } from "../config/schema/discovery.ts";
+import { consulDiscovery } from "./consul.ts";
+import { dnsDiscovery } from "./dns.ts";
+import { dockerDiscovery } from "./docker.ts";
+import { dockerSwarmDiscovery } from "./docker-swarm.ts";
+import { eurekaDiscovery } from "./eureka.ts";
+import { fileDiscovery } from "./file.ts";
+import { httpDiscovery } from "./http.ts";
+import { kubernetesDiscovery } from "./kubernetes/kubernetes.ts";
+import { marathonDiscovery } from "./marathon.ts";
+import type { DiscoverySurroundings, Mechanism } from "./mechanism.ts";
+import { nomadDiscovery } from "./nomad.ts";
+import { staticDiscovery } from "./static.ts";
+
+/** The configuration of some mechanism; of `static` all lists of a job. */
+export type AnyDiscoveryConfig =
+  DiscoveryConfigOf<DiscoveryMechanismName> | readonly DiscoveryConfigOf<"static">[];
+
+/**
+ * Builds a mechanism from its configuration.
+ *
+ * @param configName the job it is for, in metrics
+ * @throws Error where it can't be built: no such mechanism, or credentials that can't be read
+ */
+export function createMechanism(
+  name: DiscoveryMechanismName,
+  config: AnyDiscoveryConfig,
+  configName: string,
+  surroundings: DiscoverySurroundings,
+): Mechanism {
+  switch (name) {
+    case "static":
+      return staticDiscovery(config as readonly DiscoveryConfigOf<"static">[]);
+    case "file":
+      return fileDiscovery(config as DiscoveryConfigOf<"file">, surroundings);
+    case "http":
+      return httpDiscovery(config as DiscoveryConfigOf<"http">, configName, surroundings);
+    case "dns":
+      return dnsDiscovery(config as DiscoveryConfigOf<"dns">, configName, surroundings);
+    case "consul":
+      return consulDiscovery(config as DiscoveryConfigOf<"consul">, surroundings);
+    case "kubernetes":
+      return kubernetesDiscovery(config as DiscoveryConfigOf<"kubernetes">, surroundings);
+    case "docker":
+      return dockerDiscovery(config as DiscoveryConfigOf<"docker">, configName, surroundings);
+    case "dockerswarm":
+      return dockerSwarmDiscovery(config as DiscoveryConfigOf<"dockerswarm">, configName, surroundings);
+    case "nomad":
+      return nomadDiscovery(config as DiscoveryConfigOf<"nomad">, configName, surroundings);
+    case "eureka":
+      return eurekaDiscovery(config as DiscoveryConfigOf<"eureka">, configName, surroundings);
+    case "marathon":
+      return marathonDiscovery(config as DiscoveryConfigOf<"marathon">, configName, surroundings);
+    default:
+      throw new Error(`discovery by ${name} finds no targets yet`);
+  }
+}

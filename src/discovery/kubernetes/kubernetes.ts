@@ -1,0 +1,223 @@
+import type { DiscoveryConfigOf, KubernetesRole } from "../../config/schema/discovery.ts";
+import type { DiscoverySurroundings, Mechanism } from "../mechanism.ts";
+import type { TargetGroup } from "../target-group.ts";
+import { clusterAccess } from "./cluster-access.ts";
+import { endpointSliceTargets, SERVICE_NAME_LABEL } from "./endpoint-slice-targets.ts";
+import { endpointsTargets } from "./endpoints-targets.ts";
+import { ingressTargets } from "./ingress-targets.ts";
+import { nodeTargets } from "./node-targets.ts";
+import type { Related } from "./object-labels.ts";
+import { ObjectStore, type ObjectEvent, type ObjectListing } from "./object-store.ts";
+import {
+  RESOURCES,
+  type Endpoints,
+  type EndpointSlice,
+  type Ingress,
+  type KubernetesObject,
+  type Node,
+  type Pod,
+  type ResourceKind,
+  type Service,
+} from "./objects.ts";
+import { podTargets } from "./pod-targets.ts";
+import { serviceTargets } from "./service-targets.ts";
+
+type Config = DiscoveryConfigOf<"kubernetes">;
+
+/** Changes that come together are looked at together. */
+const SETTLE_MS = 50;
+
+/** What the group of an object begins with. */
+const SOURCE_PREFIX: Readonly<Record<KubernetesRole, string>> = {
+  node: "node",
+  service: "svc",
+  pod: "pod",
+  endpoints: "endpoints",
+  endpointslice: "endpointslice",
+  ingress: "ingress",
+};
+
+/**
+ * Targets as the objects of a Kubernetes cluster, one group for each object of the role. Other objects are followed
+ * as far as the labels of the role's targets come from them.
+ *
+ * @throws Error where the cluster can't be reached as configured
+ */
+export function kubernetesDiscovery(config: Config, surroundings: DiscoverySurroundings): Mechanism {
+  const access = clusterAccess(config, surroundings);
+  const { counters } = surroundings;
+  for (const role of Object.keys(SOURCE_PREFIX)) {
+    for (const event of ["add", "update", "delete"])
+      counters.add("kubernetes_events_total", { role, event }, 0);
+  }
+  return {
+    run: async (emit, signal) => {
+      const client = surroundings.createHttpClient(access.http);
+      try {
+        await new ClusterWatch(config, access.baseUrl, access.ownNamespace, client, surroundings, emit).run(
+          signal,
+        );
+      } finally {
+        await client.close();
+      }
+    },
+  };
+}
+
+class ClusterWatch {
+  private readonly role: KubernetesRole;
+  private readonly stores = new Map<ResourceKind, ObjectStore<KubernetesObject>>();
+  private readonly related: Related;
+  /** Objects of the role whose group must be made anew. */
+  private readonly changed = new Set<string>();
+  private listingsToSync = 0;
+  private isFlushing = false;
+
+  constructor(
+    private readonly config: Config,
+    private readonly baseUrl: string,
+    private readonly ownNamespace: string,
+    private readonly client: ConstructorParameters<typeof ObjectStore>[0],
+    private readonly surroundings: DiscoverySurroundings,
+    private readonly emit: (groups: readonly TargetGroup[]) => void,
+  ) {
+    // An empty role was refused with the configuration.
+    this.role = config.role as KubernetesRole;
+    const find =
+      <T extends KubernetesObject>(kind: ResourceKind) =>
+      (namespace: string, name: string) =>
+        this.stores.get(kind)?.get(`${namespace}/${name}`) as T | undefined;
+    this.related = {
+      attaches: config.attachMetadata,
+      node: (name) => this.stores.get("node")?.get(name) as Node | undefined,
+      namespace: (name) => this.stores.get("namespace")?.get(name),
+      pod: find<Pod>("pod"),
+      service: find<Service>("service"),
+      replicaSet: find("replicaset"),
+      job: find("job"),
+    };
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const kinds = this.kinds();
+    const listings = [...kinds].flatMap((kind) => this.listings(kind).map((listing) => ({ kind, listing })));
+    for (const kind of kinds) {
+      const store = new ObjectStore<KubernetesObject>(this.client, this.surroundings, (event, key, object) =>
+        this.onEvent(kind, event, key, object, signal),
+      );
+      this.stores.set(kind, store);
+    }
+    // Nothing is told before everything was read once: a target would come without its node or its pod.
+    this.listingsToSync = listings.length;
+    const onSynced = () => {
+      if (--this.listingsToSync === 0) this.flushSoon(signal);
+    };
+    await Promise.all(
+      listings.map(({ kind, listing }) => this.stores.get(kind)!.follow(listing, once(onSynced), signal)),
+    );
+  }
+
+  /** What must be followed for the role. */
+  private kinds(): Set<ResourceKind> {
+    const { attachMetadata } = this.config;
+    const kinds = new Set<ResourceKind>([this.role]);
+    const isBehindService = this.role === "endpoints" || this.role === "endpointslice";
+    if (isBehindService) for (const kind of ["service", "pod"] as const) kinds.add(kind);
+    if (isBehindService || this.role === "pod") {
+      if (attachMetadata.node) kinds.add("node");
+      if (attachMetadata.deployment) kinds.add("replicaset");
+      if (attachMetadata.cronjob) kinds.add("job");
+    }
+    if (attachMetadata.namespace && this.role !== "node") kinds.add("namespace");
+    return kinds;
+  }
+
+  private listings(kind: ResourceKind): ObjectListing[] {
+    const { api, isNamespaced, plural } = RESOURCES[kind];
+    const selector = this.config.selectors.find(({ role }) => role === kind);
+    const selectors = { labelSelector: selector?.label ?? "", fieldSelector: selector?.field ?? "" };
+    const { names, ownNamespace } = this.config.namespaces;
+    const namespaces = new Set(names);
+    if (ownNamespace && this.ownNamespace !== "") namespaces.add(this.ownNamespace);
+    if (!isNamespaced || namespaces.size === 0)
+      return [{ url: `${this.baseUrl}${api}${plural}`, ...selectors }];
+    return [...namespaces].map((namespace) => ({
+      url: `${this.baseUrl}${api}namespaces/${encodeURIComponent(namespace)}/${plural}`,
+      ...selectors,
+    }));
+  }
+
+  private onEvent(
+    kind: ResourceKind,
+    event: ObjectEvent,
+    key: string,
+    object: KubernetesObject,
+    signal: AbortSignal,
+  ) {
+    if (kind in SOURCE_PREFIX)
+      this.surroundings.counters.add("kubernetes_events_total", { role: kind, event });
+    if (kind === this.role) this.changed.add(key);
+    else for (const dependent of this.dependents(kind, key, object)) this.changed.add(dependent);
+    this.flushSoon(signal);
+  }
+
+  /** The objects of the role whose labels may come from another object. */
+  private *dependents(kind: ResourceKind, key: string, { metadata }: KubernetesObject): Iterable<string> {
+    for (const [candidate, object] of this.stores.get(this.role)!.entries()) {
+      const { labels, name, namespace } = object.metadata;
+      if (
+        kind === "namespace"
+          ? namespace !== metadata.name
+          : kind !== "node" && namespace !== metadata.namespace
+      ) {
+        continue;
+      }
+      if (kind === "service") {
+        const serviceName = this.role === "endpointslice" ? labels?.[SERVICE_NAME_LABEL] : name;
+        if (serviceName !== metadata.name) continue;
+      }
+      if (kind === "node" && this.role === "pod" && (object as Pod).spec?.nodeName !== key) continue;
+      yield candidate;
+    }
+  }
+
+  private flushSoon(signal: AbortSignal): void {
+    if (this.isFlushing || this.listingsToSync > 0) return;
+    this.isFlushing = true;
+    void this.surroundings.sleep(SETTLE_MS, signal).then(() => {
+      this.isFlushing = false;
+      if (signal.aborted) return;
+      const keys = [...this.changed];
+      this.changed.clear();
+      if (keys.length > 0) this.emit(keys.map((key) => this.groupOf(key)));
+    });
+  }
+
+  private groupOf(key: string): TargetGroup {
+    const source = `${SOURCE_PREFIX[this.role]}/${key}`;
+    const object = this.stores.get(this.role)!.get(key);
+    if (object === undefined) return { source, targets: [], labels: {} };
+    switch (this.role) {
+      case "node":
+        return nodeTargets(object as Node, source);
+      case "service":
+        return serviceTargets(object as Service, source, this.related);
+      case "pod":
+        return podTargets(object as Pod, source, this.related);
+      case "endpoints":
+        return endpointsTargets(object as Endpoints, source, this.related);
+      case "endpointslice":
+        return endpointSliceTargets(object as EndpointSlice, source, this.related);
+      case "ingress":
+        return ingressTargets(object as Ingress, source, this.related);
+    }
+  }
+}
+
+function once(action: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (!isDone) action();
+    isDone = true;
+  };
+}

@@ -1,0 +1,31 @@
+/** Targets that were found together, by what tells them from other finds of the same mechanism. */
+export interface TargetGroup {
+  /** The newest group of a source stands for all before it; one without targets ends the source. */
+  readonly source: string;
+  /** The labels of each target, `__address__` among them. */
+  readonly targets: readonly LabelRecord[];
+  /** Labels of every target that lacks them. */
+  readonly labels: LabelRecord;
+}
+
+export type LabelRecord = Readonly<Record<string, string>>;
+
+/** A label name made of any text: what isn't a letter, a digit or `_` in ASCII becomes `_`. */
+export function sanitizeLabelName(text: string): string {
+  return text.replace(/[^a-zA-Z0-9_]/gu, "_");
+}
+
+/** Names with a prefix, made fit to be label names, each with its value. */
+export function prefixedLabels(
+  prefix: string,
+  values: Readonly<Record<string, string | null | undefined>> | null | undefined,
+): LabelRecord {
+  return Object.fromEntries(
+    Object.entries(values ?? {}).map(([name, value]) => [prefix + sanitizeLabelName(name), value ?? ""]),
+  );
+}
+
+/** `host:port`, with brackets around an address of version 6. */
+export function joinHostPort(host: string, port: number | string): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
