@@ -6,7 +6,6 @@ import { ApiError } from "./api-client.ts";
 import { AppHeader } from "./components/AppHeader.tsx";
 import { EmptyNotice, ErrorNotice } from "./components/PageState.tsx";
 import { ReadinessGate } from "./components/ReadinessGate.tsx";
-import type { PageOptions } from "./page-options.ts";
 
 const QueryPage = lazy(() => import("./pages/QueryPage.tsx"));
 const AlertsPage = lazy(() => import("./pages/AlertsPage.tsx"));
@@ -40,7 +39,7 @@ function OldGraphAddress() {
   return <Navigate to={`/query${useLocation().search}`} replace />;
 }
 
-export function App({ options }: { options: PageOptions }) {
+export function App() {
   const [menuOpened, menu] = useDisclosure(false);
   const { pathname } = useLocation();
   useEffect(() => menu.close(), [pathname, menu.close]);
@@ -50,14 +49,14 @@ export function App({ options }: { options: PageOptions }) {
       <a href="#content" className="skip-link">
         Skip to the content
       </a>
-      <AppHeader options={options} menuOpened={menuOpened} onToggleMenu={menu.toggle} />
+      <AppHeader menuOpened={menuOpened} onToggleMenu={menu.toggle} />
       <AppShell.Main>
         <Box id="content" className="content" tabIndex={-1}>
           <ReadinessGate>
             <CrashBoundary key={pathname}>
               <Suspense fallback={<Skeleton height={180} mt="md" />}>
                 <Routes>
-                  <Route path="/" element={<Navigate to={options.agent ? "/agent" : "/query"} replace />} />
+                  <Route path="/" element={<Navigate to="/query" replace />} />
                   <Route path="/graph" element={<OldGraphAddress />} />
                   <Route path="/query" element={<QueryPage />} />
                   <Route path="/alerts" element={<AlertsPage />} />
@@ -69,15 +68,6 @@ export function App({ options }: { options: PageOptions }) {
                   <Route path="/tsdb-status" element={<TsdbStatusPage />} />
                   <Route path="/config" element={<ConfigPage />} />
                   <Route path="/flags" element={<FlagsPage />} />
-                  <Route
-                    path="/agent"
-                    element={
-                      <EmptyNotice icon="info" title="This server is an agent">
-                        It scrapes its targets and writes what it finds to remote storage. Queries, rules and
-                        alerts live where that storage is.
-                      </EmptyNotice>
-                    }
-                  />
                   <Route path="*" element={<EmptyNotice title="There is no such page" />} />
                 </Routes>
               </Suspense>

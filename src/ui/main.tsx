@@ -6,12 +6,9 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { BrowserRouter } from "react-router";
 import { App } from "./App.tsx";
-import { readPageOptions } from "./page-options.ts";
 import { PATH_PREFIX } from "./path-prefix.ts";
 import { SettingsProvider } from "./settings.tsx";
 import { theme } from "./theme.ts";
-
-const options = readPageOptions();
 
 const queryClient = new QueryClient({
   // A monitoring page shows what is true now: everything read is old at once, and an error is shown, not retried.
@@ -33,7 +30,7 @@ createRoot(root).render(
       <QueryClientProvider client={queryClient}>
         <SettingsProvider>
           <BrowserRouter basename={PATH_PREFIX}>
-            <App options={options} />
+            <App />
           </BrowserRouter>
         </SettingsProvider>
       </QueryClientProvider>

@@ -13,7 +13,6 @@ import {
   useMantineColorScheme,
 } from "@mantine/core";
 import { NavLink, useLocation } from "react-router";
-import type { PageOptions } from "../page-options.ts";
 import { useSettings } from "../settings.tsx";
 import { Icon } from "./Icon.tsx";
 import { NarthexMark } from "./NarthexMark.tsx";
@@ -22,32 +21,27 @@ import { NotificationBell } from "./NotificationBell.tsx";
 interface PageLink {
   readonly to: string;
   readonly name: string;
-  readonly inAgent: boolean;
 }
 
 const MAIN_PAGES: readonly PageLink[] = [
-  { to: "/query", name: "Query", inAgent: false },
-  { to: "/alerts", name: "Alerts", inAgent: false },
-  { to: "/rules", name: "Rules", inAgent: false },
-  { to: "/targets", name: "Targets", inAgent: true },
+  { to: "/query", name: "Query" },
+  { to: "/alerts", name: "Alerts" },
+  { to: "/rules", name: "Rules" },
+  { to: "/targets", name: "Targets" },
 ];
 
 const STATUS_PAGES: readonly PageLink[] = [
-  { to: "/status", name: "Runtime and build", inAgent: true },
-  { to: "/tsdb-status", name: "TSDB", inAgent: false },
-  { to: "/config", name: "Configuration", inAgent: true },
-  { to: "/flags", name: "Flags", inAgent: true },
-  { to: "/service-discovery", name: "Service discovery", inAgent: true },
-  { to: "/alertmanager-discovery", name: "Alertmanagers", inAgent: false },
+  { to: "/status", name: "Runtime and build" },
+  { to: "/tsdb-status", name: "TSDB" },
+  { to: "/config", name: "Configuration" },
+  { to: "/flags", name: "Flags" },
+  { to: "/service-discovery", name: "Service discovery" },
+  { to: "/alertmanager-discovery", name: "Alertmanagers" },
 ];
 
-function shownPages(pages: readonly PageLink[], options: PageOptions): readonly PageLink[] {
-  return pages.filter(({ inAgent }) => inAgent || !options.agent);
-}
-
-function StatusMenu({ pages }: { pages: readonly PageLink[] }) {
+function StatusMenu() {
   const { pathname } = useLocation();
-  const current = pages.find(({ to }) => to === pathname);
+  const current = STATUS_PAGES.find(({ to }) => to === pathname);
   return (
     <Menu position="bottom-start" width={210}>
       <Menu.Target>
@@ -57,7 +51,7 @@ function StatusMenu({ pages }: { pages: readonly PageLink[] }) {
         </UnstyledButton>
       </Menu.Target>
       <Menu.Dropdown>
-        {pages.map(({ to, name }) => (
+        {STATUS_PAGES.map(({ to, name }) => (
           <Menu.Item key={to} component={NavLink} to={to}>
             {name}
           </Menu.Item>
@@ -160,40 +154,21 @@ function SchemeButton() {
 }
 
 /** The bar at the top of every page: where one can go, and what holds for all pages. */
-export function AppHeader({
-  options,
-  menuOpened,
-  onToggleMenu,
-}: {
-  options: PageOptions;
-  menuOpened: boolean;
-  onToggleMenu: () => void;
-}) {
-  const mainPages = shownPages(MAIN_PAGES, options);
-  const statusPages = shownPages(STATUS_PAGES, options);
+export function AppHeader({ menuOpened, onToggleMenu }: { menuOpened: boolean; onToggleMenu: () => void }) {
   return (
     <AppShell.Header className="header">
       <Group h="100%" px="md" gap="md" wrap="nowrap">
-        <NavLink
-          to={options.agent ? "/agent" : "/query"}
-          className="brand"
-          aria-label={`${options.title}: start page`}
-        >
+        <NavLink to="/query" className="brand" aria-label="Narthex: start page">
           <NarthexMark />
-          <span>{options.title}</span>
+          <span>Narthex</span>
         </NavLink>
         <nav className="wide-nav" aria-label="Pages">
-          {mainPages.map(({ to, name }) => (
+          {MAIN_PAGES.map(({ to, name }) => (
             <NavLink key={to} to={to} className="nav-link">
               {name}
             </NavLink>
           ))}
-          <StatusMenu pages={statusPages} />
-          {options.consolesLink && (
-            <a href={options.consolesLink} className="nav-link">
-              Consoles
-            </a>
-          )}
+          <StatusMenu />
         </nav>
         <Group gap={4} ml="auto" wrap="nowrap">
           <NotificationBell />
@@ -214,7 +189,7 @@ export function AppHeader({
       </Group>
       {menuOpened && (
         <nav className="narrow-nav" aria-label="Pages">
-          {[...mainPages, ...statusPages].map(({ to, name }) => (
+          {[...MAIN_PAGES, ...STATUS_PAGES].map(({ to, name }) => (
             <NavLink key={to} to={to} className="nav-link">
               {name}
             </NavLink>

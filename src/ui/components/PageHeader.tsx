@@ -1,6 +1,7 @@
 import { Group, Text, Title } from "@mantine/core";
 import { useDocumentTitle } from "@mantine/hooks";
 import type { ReactNode } from "react";
+import { PAGE_TITLE } from "../page-title.ts";
 
 /** The title of a page, a few words on what it shows, and its controls on the right. */
 export function PageHeader({
@@ -12,7 +13,7 @@ export function PageHeader({
   summary?: ReactNode;
   children?: ReactNode;
 }) {
-  useDocumentTitle(`${title} · Narthex`);
+  useDocumentTitle(`${title} · ${PAGE_TITLE}`);
   return (
     <Group justify="space-between" align="flex-end" mb="md" gap="sm">
       <div>

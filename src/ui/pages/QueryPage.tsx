@@ -3,6 +3,7 @@ import { useDocumentTitle } from "@mantine/hooks";
 import { useCallback, useMemo, useRef, useState } from "react";
 import { useSearchParams } from "react-router";
 import { Icon } from "../components/Icon.tsx";
+import { PAGE_TITLE } from "../page-title.ts";
 import { DEFAULT_PANEL, decodePanels, encodePanels, type PanelState } from "../query/panel-state.ts";
 import { QueryPanel } from "../query/QueryPanel.tsx";
 
@@ -22,7 +23,7 @@ export default function QueryPage() {
   const keys = panels.map((_, index) => storedKeys[index] ?? -1 - index);
 
   const firstExpression = panels.find(({ expression }) => expression !== "")?.expression;
-  useDocumentTitle(firstExpression ? `${firstExpression} · Narthex` : "Query · Narthex");
+  useDocumentTitle(`${firstExpression ?? "Query"} · ${PAGE_TITLE}`);
 
   const write = useCallback(
     (changed: readonly PanelState[]) => {
