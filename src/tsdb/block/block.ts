@@ -9,7 +9,7 @@ import {
 import type { QueryMemory } from "../../kernels/query-memory.ts";
 import type { Labels } from "../../model/labels.ts";
 import type { Matcher } from "../../model/matcher.ts";
-import type { SampleColumns } from "../../model/storage.ts";
+import { type SampleColumns, StorageError } from "../../model/storage.ts";
 import { decodeChunk } from "../chunk/decode-chunk.ts";
 import { ChunkEncoding } from "../chunk/encoding.ts";
 import { CorruptionError } from "../corruption-error.ts";
@@ -54,7 +54,11 @@ export class Block {
     } catch (cause) {
       index?.close();
       chunkFiles?.close();
-      throw new CorruptionError(`cannot open block ${directory}: ${(cause as Error).message}`, { cause });
+      const message = `cannot open block ${directory}: ${(cause as Error).message}`;
+      // A missing file is damage; one that cannot be opened just now (too many open files) is not.
+      const code = (cause as NodeJS.ErrnoException).code;
+      if (code !== undefined && code !== "ENOENT") throw new StorageError(message, { cause });
+      throw new CorruptionError(message, { cause });
     }
   }
 

@@ -73,10 +73,10 @@ export class IndexReader {
     if (this.version < 1 || this.version > 3) {
       throw new CorruptionError(`cannot open index ${file.path}: unknown version ${this.version}`);
     }
-    const toc = file.read(file.size - TOC_BYTES, TOC_BYTES);
     if (file.size < HEADER_BYTES + TOC_BYTES) {
       throw new CorruptionError(`cannot open index ${file.path}: only ${file.size} bytes`);
     }
+    const toc = file.read(file.size - TOC_BYTES, TOC_BYTES);
     const tocReader = new ByteReader(toc);
     this.symbolsOffset = tocReader.u64();
     tocReader.take(4 * 8);

@@ -1,0 +1,219 @@
+import { compareLabels } from "../../model/labels.ts";
+import { StorageError } from "../../model/storage.ts";
+import { Block } from "../block/block.ts";
+import { writeBlock } from "../block/block-writer.ts";
+import type { ChunkSeries, ChunkSeriesSource } from "../block/chunk-series.ts";
+import { type BlockCompaction, type BlockHint, type BlockMeta, readMeta, writeMeta } from "../block/meta.ts";
+import type { PageCache } from "../block/page-cache.ts";
+import type { Interval } from "../block/tombstones.ts";
+import type { FloatChunkEncoding } from "../chunk/encode-chunks.ts";
+import { type ChunkToMerge, mergeChunks } from "./merge-chunks.ts";
+
+export interface CompactionOptions {
+  /** Gives each new block its id. */
+  readonly newUlid: () => string;
+  /** How float chunks that must be encoded anew are written. */
+  readonly floats?: FloatChunkEncoding;
+  readonly cache?: PageCache;
+  /** Told the size in bytes, samples and milliseconds of each chunk, for metrics. */
+  readonly onChunk?: (sizeBytes: number, samples: number, rangeMs: number) => void;
+}
+
+/** Prometheus writes it as the parent of a block of out-of-order samples. */
+const ZERO_ULID = "00000000000000000000000000";
+
+export interface HeadBlockRange {
+  readonly minTime: number;
+  /** Excluded. */
+  readonly maxTime: number;
+  /** Whether its samples came late, for a range that already had a block: it says nothing on what the head holds. */
+  readonly isOutOfOrder?: boolean;
+}
+
+/**
+ * Writes the samples of a sealed generation as a block of the first level. Chunks that overlap, as out-of-order ones
+ * do, are merged on the way; samples outside the range are left out.
+ * @returns null if there was nothing to write
+ * @throws StorageError where the disk refuses; nothing is left behind, and the generation must be kept
+ */
+export function writeHeadBlock(
+  dataDirectory: string,
+  series: ChunkSeriesSource,
+  range: HeadBlockRange,
+  options: CompactionOptions,
+): BlockMeta | null {
+  const ulid = options.newUlid();
+  const compaction: BlockCompaction = range.isOutOfOrder
+    ? {
+        level: 1,
+        sources: [ulid],
+        parents: [{ ulid: ZERO_ULID, minTime: 0, maxTime: 0 }],
+        hints: ["from-out-of-order"],
+      }
+    : { level: 1, sources: [ulid] };
+  return writeBlock(dataDirectory, tidied(series, range, options.floats), {
+    ulid,
+    minTime: range.minTime,
+    maxTime: range.maxTime,
+    compaction,
+    ...(options.onChunk ? { onChunk: options.onChunk } : {}),
+  });
+}
+
+function* tidied(
+  series: ChunkSeriesSource,
+  range: HeadBlockRange,
+  floats: FloatChunkEncoding | undefined,
+): Generator<ChunkSeries> {
+  for (const { labels, chunks } of series) {
+    const untouched = chunks.map((chunk) => ({ chunk, deleted: [] }));
+    const merged = mergeChunks(untouched, floats, range.minTime, range.maxTime - 1);
+    if (merged.length > 0) yield { labels, chunks: merged };
+  }
+}
+
+/**
+ * Merges blocks into one, series by series, without what is deleted in them. The inputs stay; the new block names
+ * them as parents, so they go with the next clean-up, or at the next start if this one ends before. If nothing is
+ * left to write they are marked as deletable instead, and if they cannot be read as failed, to be left alone.
+ *
+ * @param directories of the blocks, in order of time
+ * @returns the new block, or null if no sample was left
+ */
+export function compactBlocks(
+  dataDirectory: string,
+  directories: readonly string[],
+  options: CompactionOptions,
+): BlockMeta | null {
+  const metas = directories.map(readMeta);
+  const sources = new Set(metas.flatMap(({ ulid, compaction }) => compaction.sources ?? [ulid]));
+  return rewriteBlocks(dataDirectory, directories, options, () => ({
+    level: Math.max(...metas.map(({ compaction }) => compaction.level)) + 1,
+    sources: [...sources].sort(),
+    parents: metas.map(({ ulid, minTime, maxTime }) => ({ ulid, minTime, maxTime })),
+    hints: joinedHints(metas),
+  }));
+}
+
+/**
+ * Rewrites a block without its deleted ranges, if it has any: what cleaning up tombstones means.
+ * @returns the new block, null if no sample was left, or undefined if there was nothing to do
+ */
+export function cleanBlock(
+  dataDirectory: string,
+  directory: string,
+  options: CompactionOptions,
+): BlockMeta | null | undefined {
+  const meta = readMeta(directory);
+  const block = Block.open(directory, options.cache);
+  const { tombstones } = block;
+  block.close();
+  if (tombstones.size === 0) return undefined;
+  return rewriteBlocks(dataDirectory, [directory], options, (ulid) => ({
+    level: 1,
+    sources: [ulid],
+    parents: [{ ulid: meta.ulid, minTime: meta.minTime, maxTime: meta.maxTime }],
+    hints: joinedHints([meta]),
+  }));
+}
+
+/** Out of order only if all are; partial if any is. */
+function joinedHints(metas: readonly BlockMeta[]): BlockHint[] {
+  const has = (meta: BlockMeta, hint: BlockHint) => meta.compaction.hints?.includes(hint) ?? false;
+  const hints: BlockHint[] = [];
+  if (metas.every((meta) => has(meta, "from-out-of-order"))) hints.push("from-out-of-order");
+  for (const hint of ["from-selected-series", "from-stale-series"] as const) {
+    if (metas.some((meta) => has(meta, hint))) hints.push(hint);
+  }
+  return hints;
+}
+
+function rewriteBlocks(
+  dataDirectory: string,
+  directories: readonly string[],
+  options: CompactionOptions,
+  compactionOf: (ulid: string) => BlockCompaction,
+): BlockMeta | null {
+  const blocks: Block[] = [];
+  try {
+    for (const directory of directories) blocks.push(Block.open(directory, options.cache));
+    const ulid = options.newUlid();
+    const written = writeBlock(dataDirectory, mergedSeries(blocks, options.floats), {
+      ulid,
+      minTime: Math.min(...blocks.map(({ meta }) => meta.minTime)),
+      maxTime: Math.max(...blocks.map(({ meta }) => meta.maxTime)),
+      compaction: compactionOf(ulid),
+      ...(options.onChunk ? { onChunk: options.onChunk } : {}),
+    });
+    if (written === null) markBlocks(directories, { deletable: true });
+    return written;
+  } catch (error) {
+    // A disk that is full or fails to write says nothing on the blocks: they are tried again later.
+    if (!(error instanceof StorageError)) {
+      try {
+        markBlocks(directories, { failed: true });
+      } catch {
+        // What failed first says more than that this failed too.
+      }
+    }
+    throw error;
+  } finally {
+    for (const block of blocks) block.close();
+  }
+}
+
+function markBlocks(directories: readonly string[], mark: Partial<BlockCompaction>): void {
+  for (const directory of directories) {
+    const meta = readMeta(directory);
+    writeMeta(directory, { ...meta, compaction: { ...meta.compaction, ...mark } });
+  }
+}
+
+/** The series of all blocks, each once, with their chunks merged. One series of each block is in memory at a time. */
+export function* mergedSeries(
+  blocks: readonly Block[],
+  floats: FloatChunkEncoding | undefined,
+): Generator<ChunkSeries> {
+  const inputs = blocks.map((block) => new Input(block));
+  for (;;) {
+    // Few blocks meet in a compaction: looking at each is as good as any heap.
+    let least: Input | null = null;
+    for (const input of inputs) {
+      if (input.current && (!least || compareLabels(input.current.labels, least.current!.labels) < 0))
+        least = input;
+    }
+    if (!least) return;
+    const { labels } = least.current!;
+    const chunks: ChunkToMerge[] = [];
+    for (const input of inputs) {
+      if (!input.current || !input.current.labels.equals(labels)) continue;
+      const { deleted } = input;
+      for (const chunk of input.current.chunks) chunks.push({ chunk, deleted });
+      input.advance();
+    }
+    const merged = mergeChunks(chunks, floats);
+    if (merged.length > 0) yield { labels, chunks: merged };
+  }
+}
+
+const NOTHING: readonly Interval[] = [];
+
+/** A block on its way through a merge. */
+class Input {
+  current: (ChunkSeries & { readonly id: number }) | null = null;
+  private readonly series: Iterator<ChunkSeries & { readonly id: number }>;
+
+  constructor(private readonly block: Block) {
+    this.series = block.chunkSeries();
+    this.advance();
+  }
+
+  get deleted(): readonly Interval[] {
+    return this.block.tombstones.get(this.current!.id) ?? NOTHING;
+  }
+
+  advance(): void {
+    const next = this.series.next();
+    this.current = next.done ? null : next.value;
+  }
+}
