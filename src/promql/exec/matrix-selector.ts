@@ -4,7 +4,6 @@ import { isStaleMarker } from "../../model/sample.ts";
 import type { SeriesSet } from "../../model/storage.ts";
 import type { RangeExtension } from "../parse/ast.ts";
 import { keepStatistics } from "./histogram-statistics.ts";
-import { readStatsOnly } from "./histogram-stats.ts";
 import type { ExecutionContext } from "./operator.ts";
 import type { RangeSamples, RangeSource } from "./range-source.ts";
 import type { SelectorRead } from "./selector-read.ts";
@@ -58,7 +57,6 @@ export class MatrixSelectorSource implements RangeSource {
         count: columns.count,
       });
     } else {
-      if (columns.histograms !== null && this.selection.histogramStatsOnly) readStatsOnly(columns, this.windows);
       dropStaleWithCompanions(columns);
       if (!context.features.useStartTimestamps) columns.startTimes = null;
     }

@@ -13,8 +13,6 @@ export interface SelectorRead {
   readonly maxTime: number;
   /** Whether only count and sum of histograms are wanted. */
   readonly statisticsOnly: boolean;
-  /** Read native histograms without buckets. */
-  readonly histogramStatsOnly: boolean;
   /** The metric name all series share, where a matcher fixes it. */
   readonly commonName: string | null;
   select(querier: Querier): SeriesSet;

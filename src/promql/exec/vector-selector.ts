@@ -4,7 +4,6 @@ import type { SeriesSet } from "../../model/storage.ts";
 import { histogramSampleCount } from "../limits.ts";
 import { keepStatistics } from "./histogram-statistics.ts";
 import type { ExecutionContext, VectorOperator } from "./operator.ts";
-import { readStatsOnly } from "./histogram-stats.ts";
 import type { SelectorRead } from "./selector-read.ts";
 import { ABSENT, type StepColumn, type StepGrid } from "./step-column.ts";
 
@@ -58,10 +57,6 @@ export class VectorSelectorOperator implements VectorOperator {
       valuesPointer: out.values.byteOffset,
       kindsPointer: out.kinds.byteOffset,
     });
-    if (columns.histograms !== null && this.selection.histogramStatsOnly) {
-      const { firstMs, stepMs, lookbackMs } = this.selection;
-      readStatsOnly(columns, { firstMs, stepMs, count: this.grid.count, rangeMs: lookbackMs });
-    }
     let held = out.presentCount;
     if (columns.histograms !== null) held = this.placeHistograms(out);
     if (this.yields !== "value") this.replaceByTimes(out);

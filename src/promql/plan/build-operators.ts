@@ -32,7 +32,6 @@ import type {
   Subquery,
   VectorSelector,
 } from "../parse/ast.ts";
-import type { PlannedSelector } from "./logical-plan.ts";
 import type { Explainer } from "./explain.ts";
 import { type HistogramNeeds, needsBelow, NO_NEEDS } from "./histogram-needs.ts";
 import {
@@ -284,8 +283,4 @@ export class PlanBuilder implements OperatorBuilder {
     if (single.type === "scalar") return new StepInvariantScalar(grid, single);
     return single;
   }
-}
-
-function statsOnly(selector: VectorSelector): { histogramStatsOnly: boolean } {
-  return { histogramStatsOnly: (selector as PlannedSelector).histogramStatsOnly ?? false };
 }
