@@ -1,6 +1,7 @@
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import type { HttpClient, HttpResponse } from "../http-client/index.ts";
+import { announcedBytes, SCRATCH_BYTES, threadInflater } from "./page-inflater.ts";
 
 const decompress = promisify(gunzip);
 
@@ -17,11 +18,32 @@ export class BodySizeLimitError extends Error {
   }
 }
 
+/** What a target answered; `pageOf` gives the page itself. */
 export interface FetchedPage {
   readonly chunks: readonly Uint8Array[];
-  /** After decompression. */
+  /** As it came, or after decompression where that is done already. */
   readonly sizeBytes: number;
   readonly contentType: string | undefined;
+  /** The chunks are one gzip stream still, to be decompressed right before they are parsed. */
+  readonly isCompressed: boolean;
+}
+
+export interface Page {
+  readonly chunks: readonly Uint8Array[];
+  readonly sizeBytes: number;
+}
+
+/**
+ * The page in the clear, good until the next call: it is to be parsed at once.
+ * @throws BodySizeLimitError, ScratchOverflowError or Error for a damaged stream
+ */
+export function pageOf(fetched: FetchedPage, bodySizeLimitBytes: number): Page {
+  if (!fetched.isCompressed) return fetched;
+  const body = threadInflater().inflate(
+    fetched.chunks.length === 1 ? fetched.chunks[0]! : Buffer.concat(fetched.chunks, fetched.sizeBytes),
+  );
+  if (bodySizeLimitBytes > 0 && body.length >= bodySizeLimitBytes) throw new BodySizeLimitError();
+  return { chunks: [body], sizeBytes: body.length };
 }
 
 export interface FetchOptions {
@@ -33,6 +55,8 @@ export interface FetchOptions {
   readonly unixSocketPath: string;
   /** About how large the page will be: what it was last time. */
   readonly expectedBytes: number;
+  /** Decompress on the thread pool, whatever the stream says of its size. */
+  readonly inflateApart: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -63,8 +87,14 @@ export async function fetchPage(
   const limit = options.bodySizeLimitBytes || DEFAULT_BODY_LIMIT_BYTES;
   const { chunks, sizeBytes } = await readChunks(response, limit);
   const contentType = response.headers["content-type"];
-  const page = { contentType: typeof contentType === "string" ? contentType : undefined };
+  const page = {
+    contentType: typeof contentType === "string" ? contentType : undefined,
+    isCompressed: false,
+  };
   if (response.headers["content-encoding"] !== "gzip") return { chunks, sizeBytes, ...page };
+  const fitsScratch =
+    sizeBytes <= SCRATCH_BYTES && announcedBytes(chunks.at(-1) ?? new Uint8Array()) < SCRATCH_BYTES;
+  if (fitsScratch && !options.inflateApart) return { chunks, sizeBytes, ...page, isCompressed: true };
   const body = await inflate(Buffer.concat(chunks, sizeBytes), limit, options.expectedBytes);
   return { chunks: [body], sizeBytes: body.length, ...page };
 }

@@ -1,7 +1,8 @@
 import type { HttpClient } from "../http-client/index.ts";
 import type { CompiledRelabelRules } from "../model/relabel.ts";
 import { chooseFormat } from "./exposition/negotiate.ts";
-import { BodySizeLimitError, fetchPage, type FetchedPage } from "./fetch-page.ts";
+import { BodySizeLimitError, fetchPage, pageOf, type FetchedPage, type Page } from "./fetch-page.ts";
+import { ScratchOverflowError } from "./page-inflater.ts";
 import type { ScrapePoolOptions } from "./options.ts";
 import { ReportSeries } from "./report-series.ts";
 import { LabelLimitError, SeriesLabels } from "./series-labels.ts";
@@ -50,6 +51,8 @@ export class ScrapeLoop {
   private isStopped = false;
   private startedAtMs = -1;
   private pageBytes = 0;
+  /** The target's pages turned out larger than their gzip trailers say. */
+  private inflateApart = false;
   private isOpenMetrics = false;
   private health: TargetStatus["health"] = "unknown";
   private lastError = "";
@@ -191,6 +194,7 @@ export class ScrapeLoop {
         bodySizeLimitBytes: job.options.bodySizeLimitBytes,
         unixSocketPath: target.unixSocketPath,
         expectedBytes: this.pageBytes,
+        inflateApart: this.inflateApart,
         signal: this.stopping.signal,
       });
     } catch (error) {
@@ -202,13 +206,17 @@ export class ScrapeLoop {
     const { appender, clock, observer } = this.shared;
     const counts = emptyCounts();
     let error = fetched instanceof Error ? fetched : null;
+    let bodySizeBytes = 0;
     appender.begin();
     try {
       if (!(fetched instanceof Error)) {
         try {
-          this.appendPage(fetched, timeMs, counts);
+          const page = pageOf(fetched, this.job.options.bodySizeLimitBytes);
+          bodySizeBytes = page.sizeBytes;
+          this.appendPage(page, fetched.contentType, timeMs, counts);
         } catch (cause) {
           error = cause as Error;
+          this.inflateApart ||= error instanceof ScratchOverflowError;
           appender.rollback();
           appender.begin();
         }
@@ -219,7 +227,7 @@ export class ScrapeLoop {
         isUp: error === null,
         durationSeconds,
         ...counts,
-        bodySizeBytes: bodySizeOf(fetched),
+        bodySizeBytes: error instanceof BodySizeLimitError ? -1 : bodySizeBytes,
       });
       appender.commit();
       this.lastDurationSeconds = durationSeconds;
@@ -234,10 +242,10 @@ export class ScrapeLoop {
     observer?.scrapeTook?.((clock.elapsedMs() - startedMs) / 1000);
   }
 
-  private appendPage(page: FetchedPage, timeMs: number, counts: PageCounts): void {
+  private appendPage(page: Page, contentType: string | undefined, timeMs: number, counts: PageCounts): void {
     const { options } = this.job;
     if (page.sizeBytes > 0) {
-      const format = chooseFormat(page.contentType, options.fallbackScrapeProtocol);
+      const format = chooseFormat(contentType, options.fallbackScrapeProtocol);
       if (format === "protobuf") throw new Error("cannot parse page: protobuf is not supported");
       this.pageBytes = page.sizeBytes;
       this.isOpenMetrics = format === "openmetrics";
@@ -298,9 +306,4 @@ export class ScrapeLoop {
     this.series.release();
     this.onEnded?.();
   }
-}
-
-function bodySizeOf(fetched: FetchedPage | Error): number {
-  if (fetched instanceof BodySizeLimitError) return -1;
-  return fetched instanceof Error ? 0 : fetched.sizeBytes;
 }
