@@ -277,6 +277,8 @@ class UndiciResponse implements HttpResponse {
     this.headers = answer.headers;
     this.body = answer.body;
     this.body.once("close", () => deadline.clear());
+    // A body that is destroyed before it was read fails, and a failure nobody listens to ends the process.
+    this.body.on("error", () => {});
   }
 
   async *chunks(): AsyncGenerator<Buffer> {
