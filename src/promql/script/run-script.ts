@@ -1,7 +1,8 @@
 import { RE2JS } from "re2js";
 import { type Labels } from "../../model/labels.ts";
 import type { Queryable } from "../../model/storage.ts";
-import type { QueryResult } from "../value.ts";
+import type { ParserOptions } from "../parse/index.ts";
+import type { QueryResult, QueryValue, VectorSample } from "../value.ts";
 import { customBucketsOf, type ClassicSample } from "./classic-to-custom.ts";
 import { compareResult } from "./compare-result.ts";
 import { MemoryStorage, type MemorySample } from "./memory-storage.ts";
@@ -12,8 +13,17 @@ import type {
   LoadCommand,
   LoadedSeries,
   Pattern,
+  TimeGrid,
 } from "./parse-script.ts";
 import { variantsOf } from "./variants.ts";
+
+/** What scripts may write: everything, experimental or not. */
+export const scriptParserOptions: ParserOptions = {
+  experimentalFunctions: true,
+  durationExpressions: true,
+  extendedRangeSelectors: true,
+  fillModifiers: true,
+};
 
 /** What a script asks its queries of. Both throw what the engine throws. */
 export interface ScriptEngine {
@@ -94,35 +104,79 @@ function samplesOf({ items, startOffsetsMs }: LoadedSeries, stepMs: number): Mem
 
 /** @returns what went wrong, or null */
 function evaluate(engine: ScriptEngine, command: EvalCommand): string | null {
-  const failure = evaluateOnce(engine, command);
-  if (failure !== null || command.at.kind === "range") return failure;
-  for (const variant of variantsOf(command)) {
-    const variantFailure = evaluateOnce(engine, variant);
-    if (variantFailure !== null) return `as ${variant.query}: ${variantFailure}`;
+  const { at, query, expectations } = command;
+  if (at.kind === "range") return evaluateRange(engine, command, at);
+  const failure = evaluateInstant(engine, command, query, at.timeMs);
+  if (failure !== null || expectations.fails) return failure;
+  for (const variant of variantsOf(query, at.timeMs, scriptParserOptions)) {
+    const variantFailure = evaluateInstant(engine, command, variant.query, variant.timeMs);
+    if (variantFailure !== null) return `as ${variant.query} at ${variant.timeMs / 1000}s: ${variantFailure}`;
   }
   return null;
 }
 
-function evaluateOnce(
+function evaluateRange(
   engine: ScriptEngine,
-  { at, query, expected, expectations }: EvalCommand,
+  { query, expected, expectations }: EvalCommand,
+  { startMs, endMs, stepMs }: TimeGrid,
 ): string | null {
-  let result: QueryResult;
+  return judge(expectations, () => {
+    const result = engine.range(query, startMs, endMs, stepMs);
+    return (
+      compareAnnotations(expectations, result) ?? compareResult(expected, result.value, expectations.ordered)
+    );
+  });
+}
+
+/** At one time, and as the middle step of a range around it. */
+function evaluateInstant(
+  engine: ScriptEngine,
+  { expected, expectations }: EvalCommand,
+  query: string,
+  timeMs: number,
+): string | null {
+  return judge(expectations, () => {
+    const result = engine.instant(query, timeMs);
+    const failure =
+      compareAnnotations(expectations, result) ?? compareResult(expected, result.value, expectations.ordered);
+    if (failure !== null) return failure;
+    const hasSteps = expected.kind === "vector" || expected.kind === "scalar";
+    if (!hasSteps || expectations.ordered || /\b(?:start|end|range|step)\(\)/.test(query)) return null;
+    const range = engine.range(query, timeMs - STEP_MS, timeMs + STEP_MS, STEP_MS);
+    const rangeFailure = compareResult(expected, valueAt(range.value, timeMs, expected.kind), false);
+    return rangeFailure === null ? null : `as the middle of a range: ${rangeFailure}`;
+  });
+}
+
+/** The step of the range around an instant query. */
+const STEP_MS = 60_000;
+
+/** What a range result says of one step, as an instant query would give it. */
+function valueAt(value: QueryValue, timeMs: number, kind: "vector" | "scalar"): QueryValue {
+  if (value.type !== "matrix") return value;
+  const samples: VectorSample[] = [];
+  for (const { labels, floatTimes, floats, histogramTimes, histograms } of value.series) {
+    const float = floatTimes.indexOf(timeMs);
+    const histogram = histogramTimes.indexOf(timeMs);
+    if (float >= 0) samples.push({ labels, value: floats[float]!, histogram: null });
+    if (histogram >= 0) samples.push({ labels, value: 0, histogram: histograms[histogram]! });
+  }
+  if (kind === "scalar") return { type: "scalar", timeMs, value: samples[0]?.value ?? NaN };
+  return { type: "vector", timeMs, samples };
+}
+
+/** Runs a query and holds its fate against what was expected of it. */
+function judge(expectations: Expectations, run: () => string | null): string | null {
+  let failure: string | null;
   try {
-    result =
-      at.kind === "instant"
-        ? engine.instant(query, at.timeMs)
-        : engine.range(query, at.startMs, at.endMs, at.stepMs);
+    failure = run();
   } catch (error) {
     const message = (error as Error).message;
     if (!expectations.fails) return `failed: ${message}`;
     if (expectations.failure === null || matches(expectations.failure, message)) return null;
     return `expected failure ${expectations.failure.text}, got ${message}`;
   }
-  if (expectations.fails) return "expected to fail, got a result";
-  return (
-    compareAnnotations(expectations, result) ?? compareResult(expected, result.value, expectations.ordered)
-  );
+  return expectations.fails ? "expected to fail, got a result" : failure;
 }
 
 function compareAnnotations(expectations: Expectations, result: QueryResult): string | null {
