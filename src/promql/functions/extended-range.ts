@@ -299,7 +299,7 @@ export function interpolateHistogram(
     if (difference.collision) warnConflictingResets(notes, "subtraction");
     if (difference.reconciled) noteReconciled(notes, "subtraction");
   }
-  return { histogram: withHint(sum.histogram, before.counterResetHint), acrossReset: false };
+  return { histogram: sum.histogram, acrossReset: false };
 }
 
 /** What a bare anchored or smoothed range selector gives: a point at each end, and the samples between them. */
