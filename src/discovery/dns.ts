@@ -21,6 +21,8 @@ export function dnsDiscovery(
   resolverConfig: () => ResolverConfig = systemResolverConfig,
 ): Mechanism {
   const type = config.type.toUpperCase() as RecordType;
+  /** What each name gave when it was last answered. */
+  const lastGroups = new Map<string, TargetGroup>();
   return pollingMechanism(
     {
       mechanism: "dns",
@@ -28,27 +30,23 @@ export function dnsDiscovery(
       intervalMs: config.refreshInterval,
       refresh: async () => {
         const resolver = resolverConfig();
-        const found = await Promise.all(config.names.map((name) => lookUp(name, resolver)));
-        return found.filter((group) => group !== null);
+        await Promise.all(config.names.map((name) => lookUp(name, resolver)));
+        return [...lastGroups.values()];
       },
     },
     surroundings,
   );
 
-  /** Null keeps what the name gave before. */
-  async function lookUp(name: string, resolver: ResolverConfig): Promise<TargetGroup | null> {
+  /** A failure keeps what the name gave before. */
+  async function lookUp(name: string, resolver: ResolverConfig): Promise<void> {
     surroundings.counters.add("dns_lookups_total");
     try {
       const records = await resolveWithSearchList(name, type, resolver);
-      return {
-        source: name,
-        targets: records.map((record) => labelsOf(name, record, config.port)),
-        labels: {},
-      };
+      const targets = records.map((record) => labelsOf(name, record, config.port));
+      lastGroups.set(name, { source: name, targets, labels: {} });
     } catch (err) {
       surroundings.counters.add("dns_lookup_failures_total");
       surroundings.log.error({ name, err }, "Error refreshing DNS targets");
-      return null;
     }
   }
 }
