@@ -5,9 +5,10 @@ import type { ForStateSample, ParsedExpression, RuleStorage } from "./ports.ts";
 import { Rule, mergeRuleLabels, sortedByName, type Evaluation } from "./rule.ts";
 import type { AlertingRuleConfig } from "./rule-config.ts";
 import { vectorOf } from "./sample-vector.ts";
-import { AlertTemplate } from "./template/alert-template.ts";
+import { AlertTemplate, alertData } from "./template/alert-template.ts";
 import { tableLink } from "./template/expression-link.ts";
 import { QueryMemo } from "./template/query-memo.ts";
+import type { Value } from "./template/value.ts";
 
 export const ALERTS = "ALERTS";
 export const ALERTS_FOR_STATE = "ALERTS_FOR_STATE";
@@ -189,15 +190,8 @@ export class AlertingRule extends Rule {
       externalUrl,
       queries: new QueryMemo(async (text) => vectorOf(await storage.query(text, timeMs, signal))),
     };
-    const expand = async (template: AlertTemplate, sample: VectorSample) => {
-      if (template.constantText !== null) {
-        this.surroundings.templateExpanded(null);
-        return template.constantText;
-      }
-      const expansion = await template.expand(
-        { labels: sample.labels, externalLabels, externalUrl, value: sample.histogram ?? sample.value },
-        context,
-      );
+    const expand = async (template: AlertTemplate, data: () => Value) => {
+      const expansion = await template.expand(template.constantText === null ? data() : null, context);
       this.surroundings.templateExpanded(
         expansion.error === null ? null : { rule: this.name, error: expansion.error },
       );
@@ -208,17 +202,26 @@ export class AlertingRule extends Rule {
     const builder = new LabelsBuilder();
     for (const [index, sample] of vector.entries()) {
       if (index % ALERTS_PER_TURN === ALERTS_PER_TURN - 1) await this.surroundings.takeTurn();
+      let known: Value = null;
+      const data = (): Value =>
+        (known ??= alertData({
+          labels: sample.labels,
+          externalLabels,
+          externalUrl,
+          value: sample.histogram ?? sample.value,
+        }));
       builder.reset(sample.labels).delete(METRIC_NAME);
-      for (const [name, template] of this.labelTemplates) builder.set(name, await expand(template, sample));
+      for (const [name, template] of this.labelTemplates) builder.set(name, await expand(template, data));
       const labels = builder.set(ALERT_NAME, this.name).labels();
       const annotations = new Map<string, string>();
       for (const [name, template] of this.annotationTemplates) {
-        annotations.set(name, await expand(template, sample));
+        annotations.set(name, await expand(template, data));
       }
-      if (alerts.has(labels.key)) {
+      const { key } = labels;
+      if (alerts.has(key)) {
         throw new Error("vector contains metrics with the same labelset after applying alert labels");
       }
-      alerts.set(labels.key, {
+      alerts.set(key, {
         labels,
         annotations,
         state: "pending",

@@ -55,7 +55,8 @@ export class AlertTemplate {
     }
   }
 
-  async expand(data: AlertTemplateData, context: AlertTemplateContext): Promise<Expansion> {
+  /** @param data from `alertData` */
+  async expand(data: Value, context: AlertTemplateContext): Promise<Expansion> {
     if (this.constantText !== null) return { text: this.constantText, error: null };
     try {
       if (this.parseError !== null) throw this.parseError;
@@ -66,12 +67,11 @@ export class AlertTemplate {
     }
   }
 
-  private async execute(data: AlertTemplateData, context: AlertTemplateContext): Promise<string> {
+  private async execute(data: Value, context: AlertTemplateContext): Promise<string> {
     const { timeMs, externalUrl } = context;
-    const value = dataValue(data);
     try {
       return await context.queries.run((queries) =>
-        executeTemplate(this.name, value, {
+        executeTemplate(this.name, data, {
           trees: this.trees!,
           functions: templateFunctions,
           context: { timeMs, externalUrl, queries },
@@ -100,7 +100,8 @@ function parseAlertTemplate(name: string, text: string): ReadonlyMap<string, Tre
   return parseTemplate(name, DEFINITIONS + text, (functionName) => templateFunctions.has(functionName));
 }
 
-function dataValue({ labels, externalLabels, externalUrl, value }: AlertTemplateData): Value {
+/** The data of one alert, for all its templates. */
+export function alertData({ labels, externalLabels, externalUrl, value }: AlertTemplateData): Value {
   const fields = new Map<string, Value>([
     ["Labels", MapValue.ofLabels(labels)],
     ["ExternalLabels", MapValue.ofLabels(externalLabels)],

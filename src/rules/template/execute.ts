@@ -2,7 +2,6 @@
  * The executor of Go's text/template. It runs without waiting (see `QueryMemo`), in bounded steps and output, and
  * reports errors at the place and with the words of Go.
  */
-import { compareUtf8 } from "../../model/labels.ts";
 import { quote } from "../../model/quote.ts";
 import type {
   BranchNode,
@@ -543,9 +542,4 @@ function hasInterfaceFields(receiver: Value, name: string): boolean {
   if (!isObject(receiver)) return false;
   if (receiver.kind === "map") return receiver.typeName === "map[string]interface {}";
   return receiver.kind === "struct" && receiver.typeName.includes(`${name} interface {}`);
-}
-
-/** Names of functions, for lists of features. */
-export function functionNames(functions: ReadonlyMap<string, TemplateFunction>): string[] {
-  return [...functions.keys()].sort(compareUtf8);
 }

@@ -74,8 +74,9 @@ function comparison(call: (first: Value, second: Value) => boolean): TemplateFun
   return define(["reflect.Value", "reflect.Value"], ([first, second]) => call(first, second));
 }
 
-export const templateFunctions: ReadonlyMap<string, TemplateFunction> = new Map<string, TemplateFunction>([
-  // Go's. The executor gives `and` and `or` their arguments one by one, and knows what `call` is written on.
+/** Those of Go's text/template. */
+const goFunctions: readonly (readonly [string, TemplateFunction])[] = [
+  // The executor gives `and` and `or` their arguments one by one, and knows what `call` is written on.
   ["and", define(["reflect.Value", "reflect.Value"], failUndecided, { isVariadic: true })],
   ["or", define(["reflect.Value", "reflect.Value"], failUndecided, { isVariadic: true })],
   ["not", define(["reflect.Value"], ([arg]) => !isTrue(arg))],
@@ -115,8 +116,10 @@ export const templateFunctions: ReadonlyMap<string, TemplateFunction> = new Map<
   ["le", comparison((first, second) => isLess(first, second) || equalsAny(first, [second]))],
   ["gt", comparison((first, second) => !isLess(first, second) && !equalsAny(first, [second]))],
   ["ge", comparison((first, second) => !isLess(first, second))],
+];
 
-  // Prometheus's.
+/** Those Prometheus adds: its list of features names them. */
+export const prometheusFunctions: ReadonlyMap<string, TemplateFunction> = new Map<string, TemplateFunction>([
   ["query", define(["string"], ([text], { queries }) => queryResultValue(queries.get(text as string)))],
   ["first", define([SAMPLE_LIST_TYPE], ([list]) => firstOf(list as ListValue))],
   [
@@ -136,7 +139,7 @@ export const templateFunctions: ReadonlyMap<string, TemplateFunction> = new Map<
     define(
       ["interface {}"],
       (args) =>
-        new MapValue(
+        MapValue.of(
           args.map((arg, i) => [`arg${i}`, arg]),
           "map[string]interface {}",
         ),
@@ -171,6 +174,12 @@ export const templateFunctions: ReadonlyMap<string, TemplateFunction> = new Map<
   ["safeHtml", onText(1, (text) => new HtmlValue(text!))],
   ["pathPrefix", define([], (_, { externalUrl }) => pathOf(externalUrl))],
   ["externalURL", define([], (_, { externalUrl }) => externalUrl)],
+]);
+
+/** All that templates of alerts can call. */
+export const templateFunctions: ReadonlyMap<string, TemplateFunction> = new Map([
+  ...goFunctions,
+  ...prometheusFunctions,
 ]);
 
 // ───────────────────────────────────────────── Go's functions ─────────────────────────────────────────────

@@ -17,18 +17,19 @@ export type ObjectValue =
 /** A map from strings; its keys ascend. */
 export class MapValue {
   readonly kind = "map";
-  readonly entries: ReadonlyMap<string, Value>;
 
-  constructor(
-    entries: Iterable<readonly [string, Value]>,
+  private constructor(
+    readonly entries: ReadonlyMap<string, Value>,
     readonly typeName: "map[string]string" | "map[string]interface {}",
-  ) {
-    this.entries = new Map([...entries].sort(([a], [b]) => compareUtf8(a, b)));
+  ) {}
+
+  static of(entries: readonly (readonly [string, Value])[], typeName: MapValue["typeName"]): MapValue {
+    return new MapValue(new Map(entries.toSorted(([a], [b]) => compareUtf8(a, b))), typeName);
   }
 
   static ofLabels({ pairs }: Labels): MapValue {
-    const entries: [string, string][] = [];
-    for (let i = 0; i < pairs.length; i += 2) entries.push([pairs[i]!, pairs[i + 1]!]);
+    const entries = new Map<string, string>();
+    for (let i = 0; i < pairs.length; i += 2) entries.set(pairs[i]!, pairs[i + 1]!);
     return new MapValue(entries, "map[string]string");
   }
 

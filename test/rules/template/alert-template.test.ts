@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { Labels } from "../../../src/model/labels.ts";
 import type { FloatHistogram } from "../../../src/model/histogram.ts";
 import type { VectorSample } from "../../../src/promql/value.ts";
-import { AlertTemplate, alertTemplateError } from "../../../src/rules/template/alert-template.ts";
+import { AlertTemplate, alertData, alertTemplateError } from "../../../src/rules/template/alert-template.ts";
 import { QueryMemo } from "../../../src/rules/template/query-memo.ts";
 import { sample } from "../../support/rule-fixtures.ts";
 
@@ -21,12 +21,12 @@ async function expand(text: string, value: number | FloatHistogram = 42.5) {
     return found;
   });
   const { text: expanded, error } = await new AlertTemplate("Down", text).expand(
-    {
+    alertData({
       labels: Labels.fromRecord(labels),
       externalLabels: Labels.fromRecord({ region: "eu" }),
       externalUrl: "http://prom.example/sub/path",
       value,
-    },
+    }),
     { timeMs: 300_500, externalUrl: "http://prom.example/sub/path", queries },
   );
   return { text: expanded, error, asked };

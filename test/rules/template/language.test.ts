@@ -7,8 +7,7 @@ import { ListValue, MapValue, type Value } from "../../../src/rules/template/val
 // What Go's text/template makes of these, checked against Go itself with the same data.
 
 const list = (...items: Value[]) => new ListValue(items, "[]interface {}");
-const map = (record: Record<string, Value>) =>
-  new MapValue(Object.entries(record), "map[string]interface {}");
+const map = (record: Record<string, Value>) => MapValue.of(Object.entries(record), "map[string]interface {}");
 
 const data = map({
   name: "World",

@@ -5,7 +5,7 @@ import { sprint, sprintf } from "../../../src/rules/template/printf.ts";
 import { ListValue, MapValue, type Value } from "../../../src/rules/template/value.ts";
 
 const list = new ListValue(["a", "b", "c"], "[]interface {}");
-const map = new MapValue(
+const map = MapValue.of(
   [
     ["k2", "v2"],
     ["k1", "v1"],
