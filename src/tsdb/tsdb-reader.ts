@@ -3,7 +3,8 @@ import type { Queryable, Querier } from "../model/storage.ts";
 import { Generation } from "./head/generation.ts";
 import { GenerationSource } from "./head/generation-source.ts";
 import { HeadControl } from "./head/head-control.ts";
-import { SourceQuerier, type ExemplarLookup } from "./querier.ts";
+import { readExemplars } from "./head/exemplars.ts";
+import { SourceQuerier } from "./querier.ts";
 import type { SeriesSource } from "./series-source.ts";
 
 /** A block that is open for reading: gives a view of itself for a query, which closes it. */
@@ -22,6 +23,7 @@ export class TsdbReader implements Queryable {
   private readonly control: HeadControl;
   private readonly generations = new Map<number, AttachedGeneration>();
   private blocks: readonly OpenBlock[] = [];
+  private exemplars: SharedArrayBuffer | null = null;
 
   /**
    * @param control `Head.control.buffer` of the writing thread
@@ -30,7 +32,6 @@ export class TsdbReader implements Queryable {
   constructor(
     control: SharedArrayBuffer,
     private readonly memory: QueryMemory,
-    private readonly lookUpExemplars?: ExemplarLookup,
   ) {
     this.control = HeadControl.attach(control);
   }
@@ -43,6 +44,11 @@ export class TsdbReader implements Queryable {
   /** Forgets a generation; queries that have begun go on reading it, and its memory goes when they end. */
   detach(epoch: number): void {
     this.generations.delete(epoch);
+  }
+
+  /** @param buffer as `ExemplarStorage.buffer` of the writing thread; null where none are kept */
+  setExemplars(buffer: SharedArrayBuffer | null): void {
+    this.exemplars = buffer;
   }
 
   /** Replaces the blocks to read from; the caller closes those it takes away, after their sources. */
@@ -66,7 +72,10 @@ export class TsdbReader implements Queryable {
         }),
       );
     }
-    return new SourceQuerier(sources, this.lookUpExemplars);
+    const { exemplars } = this;
+    return new SourceQuerier(sources, (matcherSets, from, to) =>
+      exemplars ? readExemplars(exemplars, matcherSets, from, to) : [],
+    );
   }
 
   /** Queries that are reading a generation now. */

@@ -6,6 +6,7 @@ import type { Matcher } from "../model/matcher.ts";
 import { WAL_FOLDER, WBL_FOLDER } from "./file-names.ts";
 import type { Generation } from "./head/generation.ts";
 import type { GenerationWriter } from "./head/generation-writer.ts";
+import { ExemplarStorage } from "./head/exemplars.ts";
 import { Head, type HeadStatistics } from "./head/head.ts";
 import { HeadAppender } from "./head/head-appender.ts";
 import { HeadReplay, type UnknownRefs } from "./head/head-replay.ts";
@@ -39,6 +40,12 @@ export interface TsdbOptions {
   readonly noLock?: boolean;
   /** A generation was opened; readers attach to its memory. Called during `open` for those of the log, too. */
   readonly onGeneration?: (announcement: GenerationAnnouncement) => void;
+  /** How many exemplars are kept; 0, the default, for none. `exemplars.resize` changes it. */
+  readonly maxExemplars?: number;
+  /** Exemplars are to be read from this buffer from now on; see `TsdbReader.setExemplars`. */
+  readonly onExemplarBuffer?: (buffer: SharedArrayBuffer | null) => void;
+  /** Whether metadata of series goes to the log. */
+  readonly logsMetadata?: boolean;
   readonly onWalSync?: (seconds: number) => void;
   /** Milliseconds of any steady clock, for durations. */
   readonly clock?: () => number;
@@ -77,6 +84,7 @@ export class Tsdb {
   private constructor(
     private readonly options: TsdbOptions,
     readonly head: Head,
+    readonly exemplars: ExemplarStorage,
     private readonly wal: WalWriter,
     private readonly lock: DataLock | null,
     readonly replay: ReplayReport,
@@ -89,7 +97,10 @@ export class Tsdb {
     const lateDirectory = join(options.directory, WBL_FOLDER);
     if (head.outOfOrderWindowMs > 0 || listSegments(lateDirectory).length > 0) this.openLateWal();
     this.log = new WalLog(wal, () => this.openLateWal());
-    this.appender = new HeadAppender(head, this.log);
+    this.appender = new HeadAppender(head, this.log, {
+      exemplars,
+      logsMetadata: options.logsMetadata ?? false,
+    });
   }
 
   /** The log of out-of-order samples, opened when there is a first use for it. */
@@ -128,7 +139,8 @@ export class Tsdb {
 
       const startedMs = clock();
       const replayedFrom = listSegments(walDirectory)[0]?.index ?? 0;
-      const sink = new HeadReplay(head, options.generationBytes ?? 2 ** 32);
+      const exemplars = new ExemplarStorage(options.maxExemplars ?? 0, options.onExemplarBuffer);
+      const sink = new HeadReplay(head, exemplars, options.generationBytes ?? 2 ** 32);
       const { records, fault } = replayLog(walDirectory, sink);
       sink.beginLate();
       const late = replayLog(lateDirectory, sink);
@@ -140,7 +152,7 @@ export class Tsdb {
         unknownRefs: sink.unknownRefs,
         fault: fault?.message ?? late.fault?.message ?? null,
       };
-      tsdb = new Tsdb(options, head, wal, lock, report, replayedFrom);
+      tsdb = new Tsdb(options, head, exemplars, wal, lock, report, replayedFrom);
       return tsdb;
     } catch (error) {
       lock?.release();

@@ -10,6 +10,8 @@ import {
   type Appender,
   type SeriesRef,
 } from "../../model/storage.ts";
+import type { ExemplarEntry, MetadataEntry } from "../wal/record.ts";
+import type { ExemplarStorage } from "./exemplars.ts";
 import type { GenerationWriter, LateFloat, PendingHistogram } from "./generation-writer.ts";
 import type { Head, UnloggedSeries } from "./head.ts";
 
@@ -28,12 +30,21 @@ export interface HeadLog {
     count: number,
   ): void;
   histograms(refBase: number, entries: readonly PendingHistogram[]): void;
+  metadata(entries: readonly MetadataEntry[]): void;
+  exemplars(entries: readonly ExemplarEntry[]): void;
   /** Out-of-order samples. */
   late(refBase: number, floats: readonly LateFloat[], histograms: readonly PendingHistogram[]): void;
   /** Ends a commit. @throws StorageError when it cannot be written; it is taken back then */
   flush(): void;
   /** Forgets what came since the last flush. */
   discard(): void;
+}
+
+/** What is kept beside samples. */
+export interface AppenderExtras {
+  readonly exemplars: ExemplarStorage;
+  /** Whether metadata goes to the log. */
+  readonly logsMetadata: boolean;
 }
 
 /** A part of a generation's batch that came in one call; timeMs null where each sample has its own. */
@@ -47,10 +58,13 @@ interface BatchPart {
 /** Collects what arrives between `begin` and `commit`, logs it and has the head apply it. */
 export class HeadAppender implements Appender {
   private parts: BatchPart[] = [];
+  private exemplars: { readonly labels: Labels; readonly exemplar: Exemplar }[] = [];
+  private metadata: { readonly labels: Labels; readonly metadata: Metadata }[] = [];
 
   constructor(
     private readonly head: Head,
     private readonly log: HeadLog | null,
+    private readonly extras: AppenderExtras,
   ) {}
 
   epochAt(timeMs: number): number | null {
@@ -240,19 +254,43 @@ export class HeadAppender implements Appender {
     return this.appendOne(writer, ref, timeMs, STALE_HIGH_WORD, STALE_LOW_WORD);
   }
 
-  appendExemplar(_labels: Labels, _exemplar: Exemplar): void {}
+  appendExemplar(labels: Labels, exemplar: Exemplar): void {
+    if (this.extras.exemplars.isEnabled) this.exemplars.push({ labels, exemplar });
+  }
 
-  updateMetadata(_labels: Labels, _metadata: Metadata): void {}
+  updateMetadata(labels: Labels, metadata: Metadata): void {
+    if (this.extras.logsMetadata) this.metadata.push({ labels, metadata });
+  }
 
   commit(): void {
     if (this.log) this.writeLog(this.log);
     this.parts = [];
     this.head.apply();
+    for (const { labels, exemplar } of this.exemplars) this.extras.exemplars.append(labels, exemplar);
+    this.exemplars = [];
+    this.metadata = [];
+  }
+
+  /** The log's reference of a series in the newest generation that has it, or null. */
+  private logRefOf(labels: Labels): number | null {
+    const writer = this.head.generations.findLast(
+      (candidate) => !candidate.isSealed && candidate.generation.series.find(labels) !== 0,
+    );
+    return writer ? writer.generation.refBase + this.head.resolve(writer, labels).ref : null;
   }
 
   private writeLog(log: HeadLog): void {
     try {
+      const metadata = this.metadata.flatMap((entry) => {
+        const ref = this.logRefOf(entry.labels);
+        return ref === null ? [] : [{ ref, metadata: entry.metadata }];
+      });
+      const exemplars = this.exemplars.flatMap(({ labels, exemplar }) => {
+        const ref = this.logRefOf(labels);
+        return ref === null ? [] : [{ ref, exemplar }];
+      });
       if (this.head.unlogged.length > 0) log.series(this.head.unlogged);
+      if (metadata.length > 0) log.metadata(metadata);
       for (const { writer, from, to, timeMs } of this.parts) {
         const { refBase, startTime } = writer.generation;
         const refs = writer.pendingRefs.subarray(from, to);
@@ -268,6 +306,7 @@ export class HeadAppender implements Appender {
         if (writer.pendingHistograms.length > 0) log.histograms(refBase, writer.pendingHistograms);
         if (writer.hasLate) log.late(refBase, writer.lateFloats, writer.lateHistograms);
       }
+      if (exemplars.length > 0) log.exemplars(exemplars);
       log.flush();
       this.head.unlogged = [];
     } catch (error) {
@@ -279,6 +318,8 @@ export class HeadAppender implements Appender {
 
   rollback(): void {
     this.parts = [];
+    this.exemplars = [];
+    this.metadata = [];
     this.head.discard();
   }
 }

@@ -4,6 +4,7 @@ import type { Labels } from "../../model/labels.ts";
 import { STALE_HIGH_WORD, STALE_LOW_WORD } from "../../model/sample.ts";
 import type { Metadata } from "../../model/metadata.ts";
 import type { ReplaySink } from "../wal/replay.ts";
+import type { ExemplarStorage } from "./exemplars.ts";
 import { deleteRange } from "./deletions.ts";
 import { GenerationWriter } from "./generation-writer.ts";
 import type { Head } from "./head.ts";
@@ -36,6 +37,7 @@ export class HeadReplay implements ReplaySink {
 
   constructor(
     private readonly head: Head,
+    private readonly exemplars: ExemplarStorage,
     registryBytes: number,
   ) {
     this.registry = GenerationWriter.create({
@@ -153,8 +155,10 @@ export class HeadReplay implements ReplaySink {
     }
   }
 
-  onExemplar(ref: number, _exemplar: Exemplar): void {
-    if (this.byRef.get(ref) === 0) this.unknownRefs.exemplars++;
+  onExemplar(ref: number, exemplar: Exemplar): void {
+    const known = this.byRef.get(ref);
+    if (known === 0) this.unknownRefs.exemplars++;
+    else this.exemplars.append(this.registry.generation.series.labels(known), exemplar);
   }
 
   onMetadata(ref: number, _metadata: Metadata): void {

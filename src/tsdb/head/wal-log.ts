@@ -1,7 +1,11 @@
 import { ByteWriter } from "../varint.ts";
 import {
   beginSeriesRecord,
+  encodeExemplarsRecord,
   encodeHistogramRecords,
+  encodeMetadataRecord,
+  type ExemplarEntry,
+  type MetadataEntry,
   encodeTombstonesRecord,
   encodeSamplesRecord,
   encodeSeriesEntry,
@@ -79,6 +83,16 @@ export class WalLog implements HeadLog {
       wal.append(this.record.written());
     }
     this.appendHistograms(wal, refBase, histograms);
+  }
+
+  metadata(entries: readonly MetadataEntry[]): void {
+    encodeMetadataRecord(this.record, entries);
+    this.wal.append(this.record.written());
+  }
+
+  exemplars(entries: readonly ExemplarEntry[]): void {
+    encodeExemplarsRecord(this.record, entries);
+    this.wal.append(this.record.written());
   }
 
   tombstones(entries: readonly DeletedRange[]): void {
