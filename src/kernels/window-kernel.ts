@@ -156,6 +156,7 @@ export class SlidingWindows {
   /** Samples in all windows of the series now bound. */
   windowSamples = 0;
   private distinct = -1;
+  private largest = -1;
   /** First and past-the-last sample of each window. */
   readonly lo: Int32Array;
   readonly hi: Int32Array;
@@ -189,6 +190,19 @@ export class SlidingWindows {
     );
     this.tableFor = "none";
     this.distinct = -1;
+    this.largest = -1;
+  }
+
+  /** Samples in the fullest window of the series now bound. */
+  largestWindow(): number {
+    if (this.largest < 0) {
+      this.largest = 0;
+      for (let k = 0; k < this.lo.length; k++) {
+        const size = this.hi[k]! - this.lo[k]!;
+        if (size > this.largest) this.largest = size;
+      }
+    }
+    return this.largest;
   }
 
   /** Samples in at least one window of the series now bound. */

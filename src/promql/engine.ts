@@ -225,6 +225,7 @@ export class PromqlEngine {
       limits,
       annotations: new Annotations(),
       statistics,
+      collector: statistics,
       features,
     };
   }
@@ -327,7 +328,7 @@ function rangeVectorSeries(source: RangeSource, context: ExecutionContext): Matr
     let size = series.floats.length;
     for (const histogram of series.histograms) size += histogramPointCount(histogram);
     context.limits.hold(size);
-    source.countWindows(size, size);
+    context.statistics.addAt(0, size, source.countsOwnReads ? 0 : size);
     all.push(series);
   }
   return all;

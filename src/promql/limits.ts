@@ -72,6 +72,13 @@ export class QueryLimits {
     if (this.current > this.options.maxSamples) throw new TooManySamplesError();
   }
 
+  /** Counts `samples` as held for a moment on top of what is held. @throws TooManySamplesError */
+  touch(samples: number): void {
+    const { current } = this;
+    this.hold(samples);
+    this.current = current;
+  }
+
   /** Goes back to what was held earlier, when everything held since has been consumed. */
   releaseTo(heldSamples: number): void {
     this.current = heldSamples;

@@ -1,41 +1,112 @@
-import type { StepColumn, StepGrid } from "./exec/step-column.ts";
+import type { WindowGrid } from "../kernels/index.ts";
+import { ABSENT, HISTOGRAM, type StepColumn, type StepGrid } from "./exec/step-column.ts";
+import { histogramSampleCount } from "./limits.ts";
 
-/** Counts the samples a query looks at. */
+/**
+ * Counts the samples a query looks at: at each step those it looks at there ("queryable"), and those it looks at for
+ * the first time ("read"). Parts with steps of their own count through a counter that knows how theirs relate.
+ */
 export interface SampleCounter {
-  /** Samples looked at over all steps, and how many of them for the first time. */
-  add(queryable: number, read: number): void;
-  /** Samples of an instant selector's column, which count for `samples`. */
-  addColumn(column: StepColumn, samples: number): void;
+  /** Whether figures are wanted step by step; where not, `addTotals` will do. */
+  readonly isPerStep: boolean;
+  addTotals(queryable: number, read: number): void;
+  addAt(step: number, queryable: number, read: number): void;
 }
 
-/** The counter of the outermost grid; keeps figures per step if asked to. */
+/** Counts what an instant selector's column holds; `samples` is what it weighs in all. */
+export function countColumn(counter: SampleCounter, column: StepColumn, samples: number): void {
+  if (!counter.isPerStep) return counter.addTotals(samples, samples);
+  for (let step = 0; step < column.count; step++) {
+    if (column.kinds[step] === ABSENT) continue;
+    const weight = column.kinds[step] === HISTOGRAM ? histogramSampleCount(column.histogramAt(step)) : 1;
+    counter.addAt(step, weight, weight);
+  }
+}
+
+/** The counter of the outermost steps. */
 export class StatisticsCollector implements SampleCounter {
   totalQueryableSamples = 0;
   samplesRead = 0;
   readonly queryablePerStep: Float64Array | null;
   readonly readPerStep: Float64Array | null;
+  private isMuted = false;
 
   constructor(
     readonly grid: StepGrid,
-    perStep: boolean,
+    readonly isPerStep: boolean,
   ) {
-    this.queryablePerStep = perStep ? new Float64Array(grid.count) : null;
-    this.readPerStep = perStep ? new Float64Array(grid.count) : null;
+    this.queryablePerStep = isPerStep ? new Float64Array(grid.count) : null;
+    this.readPerStep = isPerStep ? new Float64Array(grid.count) : null;
   }
 
-  add(queryable: number, read: number): void {
+  addTotals(queryable: number, read: number): void {
+    if (this.isMuted) return;
     this.totalQueryableSamples += queryable;
     this.samplesRead += read;
   }
 
-  addColumn(column: StepColumn, samples: number): void {
-    this.totalQueryableSamples += samples;
-    this.samplesRead += samples;
-    if (this.queryablePerStep === null || column.count !== this.queryablePerStep.length) return;
-    for (let step = 0; step < column.count; step++) {
-      if (column.kinds[step] === 0) continue;
-      this.queryablePerStep[step]!++;
-      this.readPerStep![step]!++;
+  addAt(step: number, queryable: number, read: number): void {
+    if (this.isMuted) return;
+    this.addTotals(queryable, read);
+    if (this.queryablePerStep) this.queryablePerStep[step]! += queryable;
+    if (this.readPerStep) this.readPerStep[step]! += read;
+  }
+
+  /** Runs work that looks again at samples that have been counted. */
+  withoutCounting<T>(work: () => T): T {
+    const before = this.isMuted;
+    this.isMuted = true;
+    try {
+      return work();
+    } finally {
+      this.isMuted = before;
     }
+  }
+}
+
+/** Counts for a part that is evaluated at one step and stands for all: looked at at each of them, read once. */
+export class StepInvariantCounter implements SampleCounter {
+  readonly isPerStep = false;
+
+  constructor(
+    private readonly parent: SampleCounter,
+    private readonly outerSteps: number,
+  ) {}
+
+  addTotals(queryable: number, read: number): void {
+    if (!this.parent.isPerStep) return this.parent.addTotals(queryable * this.outerSteps, read);
+    for (let step = 0; step < this.outerSteps; step++)
+      this.parent.addAt(step, queryable, step === 0 ? read : 0);
+  }
+
+  addAt(_step: number, queryable: number, read: number): void {
+    this.addTotals(queryable, read);
+  }
+}
+
+/**
+ * Counts for the expression of a subquery: what it reads counts for the first outer step whose window holds the inner
+ * step, or not at all if none does; what it looks at is counted by whoever uses the window.
+ */
+export class SubqueryCounter implements SampleCounter {
+  readonly isPerStep = true;
+
+  constructor(
+    private readonly parent: SampleCounter,
+    private readonly inner: StepGrid,
+    private readonly windows: WindowGrid,
+  ) {}
+
+  addTotals(_queryable: number, read: number): void {
+    this.parent.addTotals(0, read);
+  }
+
+  addAt(step: number, _queryable: number, read: number): void {
+    if (read === 0) return;
+    const { firstMs, stepMs, count, rangeMs } = this.windows;
+    const timeMs = this.inner.startMs + step * this.inner.stepMs;
+    const outer = stepMs > 0 ? Math.max(0, Math.ceil((timeMs - firstMs) / stepMs)) : 0;
+    if (outer >= count || timeMs <= firstMs + outer * stepMs - rangeMs) return;
+    this.parent.addAt(outer, 0, read);
   }
 }

@@ -94,8 +94,8 @@ export class BinaryOperator implements VectorOperator {
 
   read(index: number, out: StepColumn): void {
     const { pairs } = this.prepared()[index]!;
-    this.computePair(pairs[0]!, out, null);
-    if (pairs.length > 1) this.mergePairs(pairs, out);
+    if (pairs.length === 1) this.computePair(pairs[0]!, out, null);
+    else this.mergePairs(pairs, out);
     this.context.limits.hold(out.presentCount);
   }
 
@@ -141,12 +141,16 @@ export class BinaryOperator implements VectorOperator {
       if (this.fillOne !== null) addPair({ many: i, one: -1, group });
     });
     if (this.fillMany !== null) oneGroups.forEach((group, j) => addPair({ many: -1, one: j, group }));
-    for (const group of groups.values()) {
+    this.context.collector.withoutCounting(() => this.checkGroups(groups.values()));
+    return [...outputs.values()];
+  }
+
+  private checkGroups(groups: Iterable<MatchGroup>): void {
+    for (const group of groups) {
       if (group.one.length > 1) this.checkOneSide(group);
       const oneToOne = this.matching.cardinality === "one-to-one";
       if (oneToOne && group.many.length > 1 && group.one.length > 0) this.checkManySide(group);
     }
-    return [...outputs.values()];
   }
 
   private resultLabels({ many, one }: Pair): { labels: Labels; dropsName: boolean } {

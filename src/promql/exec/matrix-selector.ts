@@ -11,6 +11,7 @@ import type { SelectorRead } from "./selector-read.ts";
 /** A range selector: the samples of each series over the stretch that all windows cover together. */
 export class MatrixSelectorSource implements RangeSource {
   readonly type = "matrix";
+  readonly countsOwnReads = false;
   readonly namesDiffer: boolean;
   readonly commonName: string | null;
   private readonly set: SeriesSet;
@@ -61,10 +62,6 @@ export class MatrixSelectorSource implements RangeSource {
       if (!context.features.useStartTimestamps) columns.startTimes = null;
     }
     return columns;
-  }
-
-  countWindows(windowSamples: number, distinctSamples: number): void {
-    this.context.statistics.add(windowSamples, distinctSamples);
   }
 }
 

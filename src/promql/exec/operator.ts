@@ -4,7 +4,7 @@ import type { Labels } from "../../model/labels.ts";
 import type { Querier } from "../../model/storage.ts";
 import type { Annotations } from "../annotations.ts";
 import type { QueryLimits } from "../limits.ts";
-import type { SampleCounter } from "../statistics.ts";
+import type { SampleCounter, StatisticsCollector } from "../statistics.ts";
 import type { ColumnPool, StepColumn, StepGrid } from "./step-column.ts";
 
 /** What switches change at run time. */
@@ -26,7 +26,10 @@ export interface ExecutionContext {
   readonly lookbackMs: number;
   readonly limits: QueryLimits;
   readonly annotations: Annotations;
+  /** Counts what is read at the steps of this part of the query. */
   readonly statistics: SampleCounter;
+  /** Where all counting ends up; for work that must not count twice. */
+  readonly collector: StatisticsCollector;
   readonly features: ExecutionFeatures;
 }
 

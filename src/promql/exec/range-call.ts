@@ -77,7 +77,7 @@ export class RangeCallOperator implements VectorOperator {
         valuesPointer: out.values.byteOffset,
         kindsPointer: out.kinds.byteOffset,
       });
-      this.source.countWindows(this.windows.windowSamples, this.windows.distinctSamples());
+      this.countWindows();
     } else {
       this.computeEach(samples, out);
     }
@@ -96,8 +96,7 @@ export class RangeCallOperator implements VectorOperator {
     const argColumns = this.args.map((arg) => arg.values());
     const cursor = new SplitCursor(split);
     // What the extended selectors look at outside the window is theirs to find; they see all samples.
-    let windowSamples = 0;
-    let distinctSamples = 0;
+    let largest = 0;
     let previousEnd = -Infinity;
     for (let step = 0; step < bounds.grid.count; step++) {
       window.step = step;
@@ -107,8 +106,9 @@ export class RangeCallOperator implements VectorOperator {
       cursor.moveTo(window);
       const floats = window.floatCount;
       const size = floats + cursor.histogramWeight(window);
-      windowSamples += size;
-      distinctSamples += window.startMs >= previousEnd ? size : cursor.weightAfter(previousEnd, window);
+      largest = Math.max(largest, size);
+      const fresh = window.startMs >= previousEnd ? size : cursor.weightAfter(previousEnd, window);
+      if (size > 0) this.context.statistics.addAt(step, size, this.source.countsOwnReads ? 0 : fresh);
       previousEnd = Math.max(previousEnd, window.endMs);
       if (this.source.extension === null && floats + window.histogramCount === 0) continue;
       for (let i = 0; i < argColumns.length; i++) window.args[i] = argColumns[i]![step]!;
@@ -118,8 +118,26 @@ export class RangeCallOperator implements VectorOperator {
       if (typeof result === "number") out.setFloat(step, result);
       else out.setHistogram(step, result);
     }
-    this.source.countWindows(windowSamples, distinctSamples);
+    this.context.limits.touch(largest);
     if (this.notes.sawStartOverlap) this.noteStartOverlap();
+  }
+
+  /** Counts what the windows just bound look at. */
+  private countWindows(): void {
+    const { windows, context } = this;
+    const { statistics } = context;
+    const countReads = !this.source.countsOwnReads;
+    context.limits.touch(windows.largestWindow());
+    if (!statistics.isPerStep) {
+      return statistics.addTotals(windows.windowSamples, countReads ? windows.distinctSamples() : 0);
+    }
+    let counted = 0;
+    for (let step = 0; step < windows.grid.count; step++) {
+      const [lo, hi] = [windows.lo[step]!, windows.hi[step]!];
+      if (hi <= lo) continue;
+      statistics.addAt(step, hi - lo, countReads ? Math.max(0, hi - Math.max(lo, counted)) : 0);
+      counted = Math.max(counted, hi);
+    }
   }
 
   private noteStartOverlap(): void {

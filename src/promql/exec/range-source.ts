@@ -28,6 +28,6 @@ export interface RangeSource {
   /** The name all series share, where that is known without looking; else null. */
   readonly commonName: string | null;
   read(index: number): RangeSamples;
-  /** Told how many samples all windows of the series last read hold, and how many distinct ones. */
-  countWindows(windowSamples: number, distinctSamples: number): void;
+  /** Whether what it reads is counted below it already; a selector leaves that to those who look at its windows. */
+  readonly countsOwnReads: boolean;
 }

@@ -146,7 +146,7 @@ export class RankAggregateOperator implements VectorOperator {
     const chosen = [...steps].map(([index, at]) => {
       const column = new StepColumn(context.memory, grid.count);
       column.clear();
-      child.read(index, scratch);
+      context.collector.withoutCounting(() => child.read(index, scratch));
       for (const step of at) column.copyStep(step, scratch, step);
       return { index, column };
     });

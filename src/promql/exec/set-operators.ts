@@ -79,7 +79,9 @@ export class SetOperator implements VectorOperator {
     if (mask === undefined) {
       mask = new Uint8Array(this.grid.count);
       for (const index of series) {
-        masking.read(index, this.scratch);
+        // The left side of `or` is read once more as output: that reading counts.
+        if (this.op === "or") this.context.collector.withoutCounting(() => masking.read(index, this.scratch));
+        else masking.read(index, this.scratch);
         for (let step = 0; step < mask.length; step++) mask[step]! |= this.scratch.kinds[step]!;
         this.context.limits.worked(mask.length);
       }

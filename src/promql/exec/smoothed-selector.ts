@@ -4,6 +4,7 @@ import type { FloatHistogram } from "../../model/histogram.ts";
 import type { Labels } from "../../model/labels.ts";
 import { firstAfter, interpolateHistogram } from "../functions/extended-range.ts";
 import { warnMixed, warnMixedSchemas } from "../functions/range-notes.ts";
+import { countColumn } from "../statistics.ts";
 import type { Position } from "../parse/ast.ts";
 import type { ExecutionContext, VectorOperator } from "./operator.ts";
 import type { RangeSource } from "./range-source.ts";
@@ -63,7 +64,7 @@ export class SmoothedSelectorOperator implements VectorOperator {
       else out.setHistogram(step, value);
     }
     this.context.limits.hold(out.presentCount);
-    this.context.statistics.add(out.presentCount, out.presentCount);
+    countColumn(this.context.statistics, out, out.presentCount);
   }
 
   private valueAt(samples: SplitSamples, timeMs: number): number | FloatHistogram | undefined {

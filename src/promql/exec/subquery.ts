@@ -18,6 +18,7 @@ export class SubquerySource implements RangeSource {
   readonly type = "matrix";
   readonly extension = null;
   readonly commonName = null;
+  readonly countsOwnReads = true;
   private readonly column: StepColumn;
   private readonly columns: QuerySampleColumns;
 
@@ -67,10 +68,6 @@ export class SubquerySource implements RangeSource {
     columns.count = count;
     this.context.limits.worked(column.count);
     return columns;
-  }
-
-  countWindows(windowSamples: number): void {
-    this.context.statistics.add(windowSamples, 0);
   }
 }
 

@@ -3,6 +3,7 @@ import type { Labels } from "../../model/labels.ts";
 import type { SeriesSet } from "../../model/storage.ts";
 import { histogramSampleCount } from "../limits.ts";
 import { keepStatistics } from "./histogram-statistics.ts";
+import { countColumn } from "../statistics.ts";
 import type { ExecutionContext, VectorOperator } from "./operator.ts";
 import type { SelectorRead } from "./selector-read.ts";
 import { ABSENT, type StepColumn, type StepGrid } from "./step-column.ts";
@@ -59,9 +60,9 @@ export class VectorSelectorOperator implements VectorOperator {
     });
     let held = out.presentCount;
     if (columns.histograms !== null) held = this.placeHistograms(out);
-    if (this.yields !== "value") this.replaceByTimes(out);
     context.limits.hold(held);
-    context.statistics.addColumn(out, held);
+    countColumn(context.statistics, out, held);
+    if (this.yields !== "value") this.replaceByTimes(out);
   }
 
   /** @returns how many samples the column counts for */

@@ -32,6 +32,7 @@ import type {
   Subquery,
   VectorSelector,
 } from "../parse/ast.ts";
+import { StepInvariantCounter, SubqueryCounter, type SampleCounter } from "../statistics.ts";
 import type { Explainer } from "./explain.ts";
 import { type HistogramNeeds, needsBelow, NO_NEEDS } from "./histogram-needs.ts";
 import {
@@ -49,7 +50,8 @@ export type AnyOperator = VectorOperator | ScalarOperator | StringOperator | Ran
  */
 export class PlanBuilder implements OperatorBuilder {
   constructor(
-    readonly context: ExecutionContext,
+    /** Of the part being built: subqueries and invariant parts count samples in their own way. */
+    public context: ExecutionContext,
     private readonly defaultSubqueryStepMs: number,
     /** Watches every operator at work; null when nobody asks. */
     private readonly explainer: Explainer | null = null,
@@ -126,7 +128,9 @@ export class PlanBuilder implements OperatorBuilder {
   sampleTimes(expr: Expr, grid: StepGrid, what: "timestamp" | "start-timestamp"): VectorOperator {
     if (expr.kind === "stepInvariant" && expr.expr.kind === "vectorSelector") {
       const single = { ...grid, stepMs: 0, count: 1 };
-      return new StepInvariantVector(this.context, grid, this.sampleTimes(expr.expr, single, what));
+      const counter = new StepInvariantCounter(this.context.statistics, grid.count);
+      const times = this.counting(counter, () => this.sampleTimes(expr.expr, single, what));
+      return new StepInvariantVector(this.context, grid, times);
     }
     const times =
       expr.kind === "vectorSelector" ? this.instantSelector(expr, grid, what) : this.vector(expr, grid);
@@ -175,7 +179,9 @@ export class PlanBuilder implements OperatorBuilder {
 
   private subquery(node: Subquery, grid: StepGrid): RangeSource {
     const { windows, inner } = subqueryGeometry(node, grid, this.defaultSubqueryStepMs);
-    return new SubquerySource(this.context, windows, inner.count > 0 ? this.vector(node.expr, inner) : null);
+    const counter = new SubqueryCounter(this.context.statistics, inner, windows);
+    const child = inner.count > 0 ? this.counting(counter, () => this.vector(node.expr, inner)) : null;
+    return new SubquerySource(this.context, windows, child);
   }
 
   private call(call: Call, grid: StepGrid): VectorOperator | ScalarOperator {
@@ -274,11 +280,23 @@ export class PlanBuilder implements OperatorBuilder {
     return op === "+" ? operand : negateOperator(this.context, grid, operand);
   }
 
+  /** Builds a part whose samples are counted by `counter`. */
+  private counting<T>(statistics: SampleCounter, build: () => T): T {
+    const outer = this.context;
+    this.context = { ...outer, statistics };
+    try {
+      return build();
+    } finally {
+      this.context = outer;
+    }
+  }
+
   private stepInvariant(expr: Expr, grid: StepGrid): AnyOperator {
     // A range held still needs no single step: its windows do not move.
     if (expr.kind === "matrixSelector" || expr.kind === "subquery") return this.build(expr, grid);
     if (grid.count === 1) return this.build(expr, grid);
-    const single = this.build(expr, { ...grid, stepMs: 0, count: 1 });
+    const counter = new StepInvariantCounter(this.context.statistics, grid.count);
+    const single = this.counting(counter, () => this.build(expr, { ...grid, stepMs: 0, count: 1 }));
     if (single.type === "vector") return new StepInvariantVector(this.context, grid, single);
     if (single.type === "scalar") return new StepInvariantScalar(grid, single);
     return single;

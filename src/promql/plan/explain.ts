@@ -141,6 +141,10 @@ class TimedSource implements RangeSource {
     return this.inner.commonName;
   }
 
+  get countsOwnReads(): boolean {
+    return this.inner.countsOwnReads;
+  }
+
   labels(index: number): Labels {
     return this.inner.labels(index);
   }
@@ -153,9 +157,5 @@ class TimedSource implements RangeSource {
     const samples = this.explainer.timed(this.node, () => this.inner.read(index));
     this.node.samples += samples.count;
     return samples;
-  }
-
-  countWindows(windowSamples: number, distinctSamples: number): void {
-    this.inner.countWindows(windowSamples, distinctSamples);
   }
 }
