@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -83,7 +83,12 @@ describe.skipIf(!isInstalled("chromium"))("the web page in a real browser", () =
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, "rules.yml"), RULES);
     const port = await freePort();
-    narthex = await startNarthex({ config: configFor(port), folder, port });
+    narthex = await startNarthex({
+      config: configFor(port),
+      folder,
+      port,
+      flags: ["--web.enable-lifecycle"],
+    });
     api = new ApiClient(narthex.url);
     browser = await chromium.launch({
       executablePath: "/usr/bin/chromium",
@@ -356,6 +361,21 @@ describe.skipIf(!isInstalled("chromium"))("the web page in a real browser", () =
 
     await open("alertmanager-discovery");
     await page.getByText("No Alertmanagers").waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  test("rings when the configuration can't be loaded, until it can", async () => {
+    await open("status");
+    const bell = page.getByRole("button", { name: "1 notification" });
+    const configPath = join(folder, "prometheus.yml");
+    const config = readFileSync(configPath, "utf8");
+    writeFileSync(configPath, "scrape_configs: [{}]");
+    expect((await fetch(`${narthex.url}/-/reload`, { method: "POST" })).status).toBe(500);
+    await bell.click();
+    await page.getByText("Configuration reload has failed.").waitFor();
+    writeFileSync(configPath, config);
+    expect((await fetch(`${narthex.url}/-/reload`, { method: "POST" })).status).toBe(200);
+    await bell.waitFor({ state: "detached" });
     expect(complaints).toEqual([]);
   });
 
