@@ -5,12 +5,18 @@ import { type AddressInfo, createServer as createSocket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { FloatHistogram } from "../../../src/model/histogram.ts";
 import { Labels } from "../../../src/model/labels.ts";
 import { writeBlock } from "../../../src/tsdb/block/block-writer.ts";
 import { encodeChunks } from "../../../src/tsdb/chunk/encode-chunks.ts";
 import { PlainColumns } from "../../../src/tsdb/chunk/plain-columns.ts";
 import { ByteWriter } from "../../../src/tsdb/varint.ts";
-import { beginSeriesRecord, encodeSamplesRecord, encodeSeriesEntry } from "../../../src/tsdb/wal/record.ts";
+import {
+  beginSeriesRecord,
+  encodeHistogramRecords,
+  encodeSamplesRecord,
+  encodeSeriesEntry,
+} from "../../../src/tsdb/wal/record.ts";
 import { replayLog } from "../../../src/tsdb/wal/replay.ts";
 import { WalWriter } from "../../../src/tsdb/wal/segment.ts";
 import { hasProgram } from "../../support/program.ts";
@@ -35,7 +41,11 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-async function startPrometheus(data: string, config: string): Promise<{ child: ChildProcess; url: string }> {
+async function startPrometheus(
+  data: string,
+  config: string,
+  flags: readonly string[] = ["--enable-feature=exemplar-storage"],
+): Promise<{ child: ChildProcess; url: string }> {
   const port = await freePort();
   const file = join(directory, "prometheus.yml");
   fs.writeFileSync(file, config);
@@ -46,7 +56,7 @@ async function startPrometheus(data: string, config: string): Promise<{ child: C
       `--storage.tsdb.path=${data}`,
       `--web.listen-address=127.0.0.1:${port}`,
       "--storage.tsdb.retention.time=100y",
-      "--enable-feature=exemplar-storage",
+      ...flags,
       "--log.level=warn",
     ],
     { stdio: "ignore" },
@@ -186,6 +196,99 @@ describe.skipIf(!hasProgram("prometheus"))("Prometheus and the log", () => {
     expect(old[0]!.values.map(([, value]) => Number(value))).toEqual(
       Array.from({ length: 500 }, (_, i) => Math.sqrt(i)),
     );
+  });
+});
+
+/** A histogram of whole or float counts that grows with k. */
+function histogram(k: number, isInteger: boolean): FloatHistogram {
+  return {
+    isInteger,
+    counterResetHint: "unknown",
+    schema: 1,
+    zeroThreshold: 2 ** -128,
+    zeroCount: k,
+    count: 7 * k,
+    sum: 3.5 * k,
+    isStale: false,
+    positiveSpans: [
+      { offset: 0, length: 2 },
+      { offset: 1, length: k > 5 ? 2 : 1 },
+    ],
+    negativeSpans: [{ offset: -2, length: 1 }],
+    positiveBuckets: k > 5 ? Float64Array.of(k, 2 * k, k - 1, 1) : Float64Array.of(k, 2 * k, k),
+    negativeBuckets: Float64Array.of(2 * k),
+    customValues: new Float64Array(0),
+  };
+}
+
+describe.skipIf(!hasProgram("prometheus"))("Prometheus and histograms of ours", () => {
+  test("agree, in a log and in a block, whole and float", async () => {
+    const data = join(directory, "data");
+    const wal = new WalWriter(join(data, "wal"));
+    const writer = new ByteWriter();
+    beginSeriesRecord(writer);
+    encodeSeriesEntry(writer, 1, Labels.fromRecord({ __name__: "h", in: "log", kind: "whole" }));
+    encodeSeriesEntry(writer, 2, Labels.fromRecord({ __name__: "h", in: "log", kind: "float" }));
+    wal.append(writer.written());
+    for (let k = 1; k <= 10; k++) {
+      const entries = [1, 2].map((ref) => ({
+        ref,
+        timeMs: T + 15_000 * k,
+        histogram: histogram(k, ref === 1),
+      }));
+      encodeHistogramRecords(writer, entries, (record) => wal.append(record));
+    }
+    wal.close();
+
+    const start = T - 86_400_000;
+    const series = [false, true].map((isInteger) => {
+      const columns = new PlainColumns(10);
+      columns.histograms = [];
+      for (let k = 1; k <= 10; k++) {
+        columns.times[k - 1] = start + 15_000 * k;
+        columns.histograms.push(histogram(k, isInteger));
+      }
+      columns.count = 10;
+      const labels = { __name__: "h", in: "block", kind: isInteger ? "whole" : "float" };
+      return { labels: Labels.fromRecord(labels), chunks: encodeChunks(columns) };
+    });
+    // New buckets at k = 6 recode the chunk rather than start one.
+    expect(series.map(({ chunks }) => chunks.length)).toEqual([1, 1]);
+    const ulid = "01BX5ZZKBKACTAV9WEVGEMMVRZ";
+    writeBlock(data, series, {
+      ulid,
+      minTime: start,
+      maxTime: start + 7_200_000,
+      compaction: { level: 1, sources: [ulid] },
+    });
+    const { url } = await startPrometheus(data, "scrape_configs: []\n", [
+      "--enable-feature=native-histograms",
+    ]);
+    for (const [place, base] of [
+      ["log", T],
+      ["block", start],
+    ] as const) {
+      for (const k of [1, 5, 6, 10]) {
+        for (const [expression, expected] of [
+          [`histogram_count(h{in="${place}"})`, 7 * k],
+          [`histogram_sum(h{in="${place}"})`, 3.5 * k],
+          // Of 7k observations 2k are negative, and half of the k in the zero bucket count as such.
+          [`histogram_fraction(-Inf, 0, h{in="${place}"}) * 14`, 5],
+        ] as const) {
+          const time = (base + 15_000 * k) / 1000;
+          const response = await fetch(
+            `${url}/api/v1/query?query=${encodeURIComponent(expression)}&time=${time}`,
+          );
+          const body = (await response.json()) as { data: { result: { value: [number, string] }[] } };
+          const values = body.data.result.map(({ value }) => Number(value[1]));
+          expect([expression, k, values.map((value) => Math.round(value * 1e9) / 1e9)]).toEqual([
+            expression,
+            k,
+            [expected, expected],
+          ]);
+        }
+      }
+    }
   });
 });
 
