@@ -1,14 +1,15 @@
 import type { HttpClient } from "../http-client/index.ts";
 import type { CompiledRelabelRules } from "../model/relabel.ts";
-import { chooseFormat } from "./exposition/negotiate.ts";
+import { BucketLimitError } from "./bucket-limits.ts";
+import { chooseFormat, type ExpositionFormat } from "./exposition/negotiate.ts";
 import { BodySizeLimitError, fetchPage, pageOf, type FetchedPage, type Page } from "./fetch-page.ts";
 import { ScratchOverflowError } from "./page-inflater.ts";
 import type { ScrapePoolOptions } from "./options.ts";
 import { ReportSeries } from "./report-series.ts";
 import { LabelLimitError, SeriesLabels } from "./series-labels.ts";
-import type { SeriesSequence } from "./series-sequence.ts";
 import { emptyCounts, SampleLimitError, type PageCounts } from "./series-sequence.ts";
 import type { ScrapeSurroundings } from "./surroundings.ts";
+import type { TargetSeries } from "./target-series.ts";
 import { offsetOf, type Target } from "./target.ts";
 
 /** What all loops of a job share. */
@@ -53,7 +54,7 @@ export class ScrapeLoop {
   private pageBytes = 0;
   /** The target's pages turned out larger than their gzip trailers say. */
   private inflateApart = false;
-  private isOpenMetrics = false;
+  private format: ExpositionFormat = "text";
   private health: TargetStatus["health"] = "unknown";
   private lastError = "";
   private lastScrapeMs = 0;
@@ -63,7 +64,7 @@ export class ScrapeLoop {
     readonly target: Target,
     private readonly job: ScrapeJob,
     private readonly shared: ScrapeSurroundings,
-    readonly series: SeriesSequence,
+    readonly series: TargetSeries,
     private readonly accept: string,
   ) {
     const { options } = job;
@@ -122,7 +123,7 @@ export class ScrapeLoop {
     this.lastScrapeMs = old.lastScrapeMs;
     this.lastDurationSeconds = old.lastDurationSeconds;
     this.pageBytes = old.pageBytes;
-    this.isOpenMetrics = old.isOpenMetrics;
+    this.format = old.format;
   }
 
   get status(): TargetStatus {
@@ -244,14 +245,13 @@ export class ScrapeLoop {
 
   private appendPage(page: Page, contentType: string | undefined, timeMs: number, counts: PageCounts): void {
     const { options } = this.job;
+    const { target } = this;
     if (page.sizeBytes > 0) {
-      const format = chooseFormat(contentType, options.fallbackScrapeProtocol);
-      if (format === "protobuf") throw new Error("cannot parse page: protobuf is not supported");
+      this.format = chooseFormat(contentType, options.fallbackScrapeProtocol);
       this.pageBytes = page.sizeBytes;
-      this.isOpenMetrics = format === "openmetrics";
     }
     this.series.append(
-      { chunks: page.chunks, sizeBytes: page.sizeBytes, isOpenMetrics: this.isOpenMetrics },
+      { chunks: page.chunks, sizeBytes: page.sizeBytes, format: this.format },
       {
         appender: this.shared.appender,
         labels: this.labels,
@@ -259,6 +259,15 @@ export class ScrapeLoop {
         honorTimestamps: options.honorTimestamps,
         trackTimestampsStaleness: options.trackTimestampsStaleness,
         sampleLimit: options.sampleLimit,
+      },
+      {
+        scrapeNative: target.scrapeNativeHistograms,
+        alwaysClassic: target.alwaysScrapeClassicHistograms,
+        convertClassic: target.convertClassicHistogramsToNhcb,
+      },
+      {
+        bucketLimit: options.nativeHistogramBucketLimit,
+        minBucketFactor: options.nativeHistogramMinBucketFactor,
       },
       counts,
     );
@@ -281,6 +290,7 @@ export class ScrapeLoop {
     if (error instanceof SampleLimitError) counters.exceededSampleLimit++;
     else if (error instanceof BodySizeLimitError) counters.exceededBodySizeLimit++;
     else if (error instanceof LabelLimitError) counters.exceededLabelLimits++;
+    else if (error instanceof BucketLimitError) counters.exceededBucketLimit++;
     log.debug({ job: options.jobName, target: this.target.url, err: error.message }, "scrape failed");
     if (options.scrapeFailureLogFile) {
       logFailure?.({

@@ -5,7 +5,7 @@ import { compileRules, type CompiledRelabelRules } from "../model/relabel.ts";
 import { acceptHeader, type ScrapeProtocol } from "./exposition/negotiate.ts";
 import type { ScrapePoolOptions, TargetGroup } from "./options.ts";
 import { ScrapeLoop, type ScrapeJob, type TargetStatus } from "./scrape-loop.ts";
-import { SeriesSequence } from "./series-sequence.ts";
+import { TargetSeries } from "./target-series.ts";
 import type { ScrapeSurroundings } from "./surroundings.ts";
 import { targetsOf, type Target } from "./target.ts";
 
@@ -54,7 +54,7 @@ export class ScrapePool {
     const kept = new Map<string, ScrapeLoop>();
     for (const target of targets) {
       const running = this.loops.get(target.identity);
-      kept.set(target.identity, running ?? this.newLoop(target, new SeriesSequence(this.shared.memory)));
+      kept.set(target.identity, running ?? this.newLoop(target, new TargetSeries(this.shared.memory)));
     }
     const before = this.loops;
     this.loops = kept;
@@ -87,7 +87,7 @@ export class ScrapePool {
     this.loops = new Map();
     for (const target of this.buildTargets()) {
       const old = before.get(likeness(target));
-      const series = old && keepsSeries ? old.series : new SeriesSequence(this.shared.memory);
+      const series = old && keepsSeries ? old.series : new TargetSeries(this.shared.memory);
       const loop = this.newLoop(target, series);
       if (old) loop.inherit(old);
       if (old && keepsSeries) before.delete(likeness(target));
@@ -177,7 +177,7 @@ export class ScrapePool {
     return targets;
   }
 
-  private newLoop(target: Target, series: SeriesSequence): ScrapeLoop {
+  private newLoop(target: Target, series: TargetSeries): ScrapeLoop {
     return new ScrapeLoop(
       target,
       this.job,

@@ -13,7 +13,7 @@ import type { Metadata, MetricType } from "../model/metadata.ts";
 import { NORMAL_NAN_HIGH_WORD, NORMAL_NAN_LOW_WORD } from "../model/sample.ts";
 import { NO_SERIES, SampleOutcome, type Appender, type SeriesRef } from "../model/storage.ts";
 import { ExpositionError } from "./exposition/exposition-error.ts";
-import type { LineSyntax, SampleRest } from "./exposition/line-syntax.ts";
+import type { LineSyntax, ParsedExemplar, SampleRest } from "./exposition/line-syntax.ts";
 import { openMetricsSyntax } from "./exposition/openmetrics.ts";
 import { textSyntax } from "./exposition/text.ts";
 import { SampleError, type BoundLabel, type SeriesLabels } from "./series-labels.ts";
@@ -34,12 +34,6 @@ export interface AppendOptions {
   readonly trackTimestampsStaleness: boolean;
   /** 0 for none. */
   readonly sampleLimit: number;
-}
-
-export interface MetadataSize {
-  readonly entries: number;
-  /** Lengths of help, unit and type texts. */
-  readonly bytes: number;
 }
 
 /** What became of a page; right up to the line that failed, where one did. */
@@ -93,7 +87,6 @@ export class SeriesSequence {
   /** Whether the series have no staleness marker yet. */
   private isLive = false;
   private reorderings = 0;
-  private metadataSizeCache: MetadataSize | null = null;
 
   constructor(private readonly memory: ScrapeMemory) {}
 
@@ -106,9 +99,10 @@ export class SeriesSequence {
    * Appends a page between the appender's `begin` and `commit`, with staleness markers for what it no longer holds.
    * When it throws, the caller rolls back, and this sequence is as before but for series that now exist in storage.
    *
+   * @returns whether its comments may be others than before
    * @throws ExpositionError, SampleError (limits, invalid labels), ScrapeMemoryError
    */
-  append(page: Page, options: AppendOptions, counts: PageCounts): void {
+  append(page: Page, options: AppendOptions, counts: PageCounts): boolean {
     const { memory } = this;
     const syntax = page.isOpenMetrics ? openMetricsSyntax : textSyntax;
     const epoch = this.enterEpoch(options);
@@ -131,7 +125,7 @@ export class SeriesSequence {
     }
     for (const i of judge.newSamples) if (outcomes[i]! <= SampleOutcome.repeated) counts.seriesAdded++;
     if (memory.seenCount < this.stored.count && this.isLive) this.endVanished(appender, epoch, timeMs, refs);
-    this.remember(judge, syntax);
+    return this.remember(judge, syntax);
   }
 
   /** Ends every series that has not ended yet. */
@@ -163,17 +157,10 @@ export class SeriesSequence {
     return found;
   }
 
-  /** Cheap while comments stay the same. */
-  metadataSize(): MetadataSize {
-    this.metadataSizeCache ??= sizeOf(this.metadata());
-    return this.metadataSizeCache;
-  }
-
   release(): void {
     this.memory.free(this.stored);
     this.stored = EMPTY_SEQUENCE;
     this.isLive = false;
-    this.metadataSizeCache = null;
   }
 
   private enterEpoch({ appender, labels, timeMs }: AppendOptions): number {
@@ -220,25 +207,20 @@ export class SeriesSequence {
   }
 
   /** Keeps this page as the next prediction if it differs; for order alone only while that seems to help. */
-  private remember(judge: LineJudge, syntax: LineSyntax): void {
+  private remember(judge: LineJudge, syntax: LineSyntax): boolean {
     const { memory } = this;
     this.isLive = true;
     this.syntax = syntax;
-    const isSameSet = memory.newCount === 0 && memory.seenCount === this.stored.count;
+    const hasAll = memory.seenCount === this.stored.count;
+    const isSameSet = hasAll && memory.newCount === 0;
     if (isSameSet && memory.jumpCount === 0) {
       this.reorderings = 0;
-      return;
+      return false;
     }
-    if (isSameSet && ++this.reorderings > MAX_REORDERINGS) return;
-    if (judge.hasNewComments || !isSameSet) this.metadataSizeCache = null;
+    if (isSameSet && ++this.reorderings > MAX_REORDERINGS) return false;
     this.stored = memory.storePage();
+    return judge.hasNewComments || !hasAll;
   }
-}
-
-function sizeOf(metadata: ReadonlyMap<string, Metadata>): MetadataSize {
-  let bytes = 0;
-  for (const { help, unit, type } of metadata.values()) bytes += help.length + unit.length + type.length;
-  return { entries: metadata.size, bytes };
 }
 
 /** After this many pages in a row that only changed their order, the order is taken to be random. */
@@ -414,13 +396,7 @@ class LineJudge {
     }
     if (rest?.exemplar) {
       labels ??= options.appender.labelsOf(this.epoch, ref);
-      const { pairs, value, timestampMs: ownTime } = rest.exemplar;
-      options.appender.appendExemplar(labels, {
-        labels: labelsOfPairs(pairs),
-        value,
-        timeMs: ownTime ?? timestampMs ?? options.timeMs,
-        hasTimestamp: ownTime !== null,
-      });
+      appendExemplar(options.appender, labels, rest.exemplar, timestampMs ?? options.timeMs);
     }
   }
 
@@ -461,7 +437,7 @@ function boundOf(type: number): BoundLabel {
 }
 
 /** @throws SampleError for the one outcome that fails the whole scrape, as in Prometheus */
-function countOutcome(outcome: number, counts: PageCounts): void {
+export function countOutcome(outcome: number, counts: PageCounts): void {
   switch (outcome) {
     case SampleOutcome.duplicateTimestamp:
       counts.duplicateTimestamp++;
@@ -477,8 +453,19 @@ function countOutcome(outcome: number, counts: PageCounts): void {
   }
 }
 
-function labelsOfPairs(pairs: readonly string[]): Labels {
+/** @param sampleTimeMs stands in where the exemplar has no time of its own */
+export function appendExemplar(
+  appender: Appender,
+  labels: Labels,
+  { pairs, value, timestampMs }: ParsedExemplar,
+  sampleTimeMs: number,
+): void {
   const builder = new LabelsBuilder();
   for (let i = 0; i < pairs.length; i += 2) builder.set(pairs[i]!, pairs[i + 1]!);
-  return builder.labels();
+  appender.appendExemplar(labels, {
+    labels: builder.labels(),
+    value,
+    timeMs: timestampMs ?? sampleTimeMs,
+    hasTimestamp: timestampMs !== null,
+  });
 }

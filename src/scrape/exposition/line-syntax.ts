@@ -169,3 +169,47 @@ export function parseCommentName(cursor: LineCursor, keyword: string): string {
   if (name === "") throw cursor.fail(`expected metric name after ${keyword}`);
   return name;
 }
+
+/** How many characters of a sample's line come before its value; 0 where there is no value to find. */
+export function seriesTextLength(line: string): number {
+  const cursor = new LineCursor(line);
+  cursor.skipBlanks();
+  cursor.match(BARE_NAME_PATTERN);
+  cursor.skipBlanks();
+  if (cursor.take("{")) {
+    while (!cursor.take("}")) {
+      if (cursor.isAtEnd || (cursor.next === '"' && cursor.takeQuoted() === "")) return 0;
+      cursor.match(UNQUOTED_PATTERN);
+    }
+    cursor.skipBlanks();
+  }
+  return cursor.isAtEnd ? 0 : cursor.position;
+}
+
+const BARE_NAME_PATTERN = /[^{ \t]+/y;
+const UNQUOTED_PATTERN = /[^"}]+/y;
+
+/** The lines of a page, one character a byte. A line feed within quotes ends no sample. */
+export function* linesOf(page: string): Generator<string> {
+  for (let start = 0; start < page.length;) {
+    let end = page.indexOf("\n", start);
+    if (end < 0) end = page.length;
+    if (page[start] !== "#")
+      while (end < page.length && hasOpenQuote(page, start, end)) {
+        end = page.indexOf("\n", end + 1);
+        if (end < 0) end = page.length;
+      }
+    yield page.slice(start, end);
+    start = end + 1;
+  }
+}
+
+function hasOpenQuote(page: string, start: number, end: number): boolean {
+  let isQuoted = false;
+  for (let i = start; i < end; i++) {
+    const c = page.charCodeAt(i);
+    if (c === 0x22) isQuoted = !isQuoted;
+    else if (c === 0x5c && isQuoted) i++;
+  }
+  return isQuoted;
+}

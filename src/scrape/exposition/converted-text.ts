@@ -1,0 +1,174 @@
+import { METRIC_NAME } from "../../model/labels.ts";
+import type { MetricType } from "../../model/metadata.ts";
+import { CustomBuckets } from "./custom-buckets.ts";
+import { ExpositionError } from "./exposition-error.ts";
+import { normalizeBound, parseGoFloat } from "./go-float.ts";
+import { linesOf, seriesTextLength, type LineSyntax, type ParsedExemplar } from "./line-syntax.ts";
+import type { HistogramOptions, ScrapedPage, ScrapedSeries } from "./scraped-series.ts";
+
+/** A text page whose classic histograms become native ones with custom buckets. `body` has one character a byte. */
+export function parseConvertedText(
+  body: string,
+  syntax: LineSyntax,
+  isOpenMetrics: boolean,
+  options: HistogramOptions,
+): ScrapedPage {
+  const reader = new ConvertingReader(syntax, isOpenMetrics, options);
+  return { series: reader.walk(body), metadata: reader.metadata };
+}
+
+/** The lines of one histogram that came so far. */
+interface OpenHistogram {
+  readonly metric: string;
+  readonly groupKey: string;
+  /** Without `le`. */
+  readonly labels: readonly string[];
+  readonly buckets: CustomBuckets;
+  readonly exemplars: ParsedExemplar[];
+  timestampMs: number | null;
+}
+
+class ConvertingReader {
+  readonly metadata = new Map<string, { type: MetricType; unit: string; help: string }>();
+  private type: MetricType | null = null;
+  private typedMetric = "";
+  private open: OpenHistogram | null = null;
+
+  constructor(
+    private readonly syntax: LineSyntax,
+    private readonly isOpenMetrics: boolean,
+    private readonly options: HistogramOptions,
+  ) {}
+
+  *walk(body: string): Generator<ScrapedSeries> {
+    let hasEnded = !this.isOpenMetrics || body === "";
+    for (const line of linesOf(body)) {
+      if (hasEnded && this.isOpenMetrics) throw new ExpositionError("unexpected data after # EOF");
+      if (line === "" && !this.isOpenMetrics) continue;
+      if (line.startsWith("#")) {
+        if (this.readComment(line)) hasEnded = true;
+        continue;
+      }
+      yield* this.readSample(line);
+    }
+    yield* this.close();
+    if (!hasEnded) throw new ExpositionError("data does not end with # EOF");
+  }
+
+  /** @returns whether it was the end of the page */
+  private readComment(line: string): boolean {
+    const comment = this.syntax.parseComment(line);
+    if (comment.kind === "remark") return false;
+    if (comment.kind === "eof") return true;
+    let entry = this.metadata.get(comment.metric);
+    if (!entry) this.metadata.set(comment.metric, (entry = { type: "unknown", unit: "", help: "" }));
+    if (comment.kind === "type") {
+      entry.type = comment.type;
+      this.type = comment.type;
+      this.typedMetric = comment.metric;
+    } else entry[comment.kind] = comment.text;
+    return false;
+  }
+
+  private *readSample(line: string): Generator<ScrapedSeries> {
+    const length = seriesTextLength(line);
+    const text = line.slice(0, length);
+    const pairs = this.syntax.parseSeries(length === 0 ? line : text);
+    const rest = this.syntax.parseRest(line.slice(length));
+    const { value, timestampMs, exemplar } = rest;
+    const exemplars = exemplar ? [exemplar] : [];
+    const part = this.type === "histogram" ? partOf(pairs, this.typedMetric) : null;
+    if (part === null) {
+      yield* this.close();
+    } else {
+      const labels = labelsWithoutBound(pairs);
+      const groupKey = groupKeyOf(labels);
+      if (this.open && (this.open.metric !== this.typedMetric || this.open.groupKey !== groupKey))
+        yield* this.close();
+      this.open ??= {
+        metric: this.typedMetric,
+        groupKey,
+        labels,
+        buckets: new CustomBuckets(),
+        exemplars: [],
+        timestampMs: null,
+      };
+      const { buckets } = this.open;
+      if (part.kind === "count") buckets.setCount(value);
+      else if (part.kind === "sum") buckets.setSum(value);
+      else buckets.setBucket(part.bound, value);
+      this.open.exemplars.push(...exemplars);
+      this.open.timestampMs = timestampMs;
+      if (!this.options.alwaysClassic) return;
+    }
+    const bound = this.type === "histogram" ? "le" : this.type === "summary" ? "quantile" : null;
+    yield {
+      key: text,
+      pairs: () =>
+        pairs.map((word, i) => (i % 2 === 1 && pairs[i - 1] === bound ? normalizeBound(word) : word)),
+      value,
+      timestampMs,
+      exemplars,
+    };
+  }
+
+  /** Gives the histogram whose lines are through; one that cannot be is left out, as its lines were. */
+  private *close(): Generator<ScrapedSeries> {
+    const { open } = this;
+    this.open = null;
+    if (!open) return;
+    try {
+      const value = open.buckets.histogram();
+      yield {
+        key: `${open.metric}\n${open.groupKey}`,
+        pairs: () => [METRIC_NAME, open.metric, ...open.labels],
+        value,
+        timestampMs: open.timestampMs,
+        exemplars: open.exemplars
+          .filter(({ timestampMs }) => timestampMs !== null)
+          .sort((a, b) => a.timestampMs! - b.timestampMs!),
+      };
+    } catch (error) {
+      if (!(error instanceof ExpositionError)) throw error;
+    }
+  }
+}
+
+type HistogramPart =
+  | { readonly kind: "count" }
+  | { readonly kind: "sum" }
+  | { readonly kind: "bucket"; readonly bound: number }
+  | null;
+
+/** Which line of the histogram `metric` this is, if it is one. */
+function partOf(pairs: readonly string[], metric: string): HistogramPart {
+  const name = valueOf(pairs, METRIC_NAME);
+  if (name === `${metric}_count`) return { kind: "count" };
+  if (name === `${metric}_sum`) return { kind: "sum" };
+  if (name !== `${metric}_bucket`) return null;
+  try {
+    return { kind: "bucket", bound: parseGoFloat(valueOf(pairs, "le")) };
+  } catch {
+    return null;
+  }
+}
+
+function valueOf(pairs: readonly string[], name: string): string {
+  for (let i = 0; i < pairs.length; i += 2) if (pairs[i] === name) return pairs[i + 1]!;
+  return "";
+}
+
+function labelsWithoutBound(pairs: readonly string[]): string[] {
+  const kept: string[] = [];
+  for (let i = 0; i < pairs.length; i += 2) {
+    if (pairs[i] !== METRIC_NAME && pairs[i] !== "le") kept.push(pairs[i]!, pairs[i + 1]!);
+  }
+  return kept;
+}
+
+function groupKeyOf(labels: readonly string[]): string {
+  const parts: string[] = [];
+  for (let i = 0; i < labels.length; i += 2)
+    parts.push(`${labels[i]!.length}:${labels[i]}${labels[i + 1]!.length}:${labels[i + 1]}`);
+  return parts.sort().join("");
+}

@@ -1,0 +1,224 @@
+import type { ScrapeMemory } from "../kernels/index.ts";
+import type { FloatHistogram } from "../model/histogram.ts";
+import { histogramFault } from "../model/histogram-validity.ts";
+import type { Labels } from "../model/labels.ts";
+import type { Metadata } from "../model/metadata.ts";
+import { NORMAL_NAN_HIGH_WORD, NORMAL_NAN_LOW_WORD } from "../model/sample.ts";
+import { NO_SERIES, SampleOutcome, type Appender, type SeriesRef } from "../model/storage.ts";
+import { finestSchemaFor, limitBuckets } from "./bucket-limits.ts";
+import type { ScrapedPage, ScrapedSeries } from "./exposition/scraped-series.ts";
+import { SampleError } from "./series-labels.ts";
+import {
+  appendExemplar,
+  countOutcome,
+  MAX_AHEAD_MS,
+  SampleLimitError,
+  type AppendOptions,
+  type PageCounts,
+} from "./series-sequence.ts";
+
+export interface HistogramLimits {
+  /** 0 for none. */
+  readonly bucketLimit: number;
+  /** Buckets grow by at least this; at most 1 for no such limit. */
+  readonly minBucketFactor: number;
+}
+
+/** One series as the target names it; null labels for one that relabelling drops. */
+interface CachedSeries {
+  readonly labels: Labels | null;
+  ref: SeriesRef;
+  /** The page that had it last. */
+  page: number;
+  isTracked: boolean;
+}
+
+/**
+ * What one target said last time, by series, for pages that are read family by family: protobuf, and text whose
+ * histograms are converted. The counterpart of SeriesSequence, and used like it.
+ */
+export class SeriesCache {
+  private readonly series = new Map<string, CachedSeries>();
+  private epoch = -1;
+  private page = 0;
+  private isLive = false;
+  private said: ReadonlyMap<string, Metadata> = new Map();
+
+  constructor(private readonly memory: ScrapeMemory) {}
+
+  get size(): number {
+    return this.series.size;
+  }
+
+  /**
+   * Appends a page between the appender's `begin` and `commit`. When it throws, the caller rolls back.
+   *
+   * @throws ExpositionError, SampleError
+   */
+  append(page: ScrapedPage, options: AppendOptions, limits: HistogramLimits, counts: PageCounts): void {
+    const epoch = options.appender.epochAt(options.timeMs);
+    if (epoch === null) throw new SampleError(`cannot append scrape at ${options.timeMs}: out of bounds`);
+    this.carryTo(options.appender, epoch);
+    const lastPage = this.page++;
+    const created: string[] = [];
+    try {
+      this.appendAll(page, options, limits, counts, epoch, created);
+    } catch (error) {
+      for (const key of created) this.series.delete(key);
+      for (const series of this.series.values()) if (series.page === this.page) series.page = lastPage;
+      throw error;
+    }
+    this.endVanished(options.appender, epoch, options.timeMs);
+    this.isLive = true;
+    this.said = page.metadata;
+  }
+
+  markStale(appender: Appender, timeMs: number): void {
+    if (!this.isLive) return;
+    this.isLive = false;
+    const epoch = appender.epochAt(timeMs);
+    if (epoch === null) return;
+    this.carryTo(appender, epoch);
+    for (const { ref, isTracked } of this.series.values()) {
+      if (isTracked && ref !== NO_SERIES) appender.appendStale(epoch, ref, timeMs);
+    }
+  }
+
+  metadata(): ReadonlyMap<string, Metadata> {
+    return this.said;
+  }
+
+  release(): void {
+    this.series.clear();
+    this.said = new Map();
+    this.isLive = false;
+  }
+
+  private appendAll(
+    page: ScrapedPage,
+    options: AppendOptions,
+    limits: HistogramLimits,
+    counts: PageCounts,
+    epoch: number,
+    created: string[],
+  ): void {
+    const { appender, timeMs } = options;
+    const { memory } = this;
+    const finestSchema = finestSchemaFor(limits.minBucketFactor);
+    const newSamples: number[] = [];
+    let floats = 0;
+    let limited = 0;
+    let bucketError: unknown = null;
+
+    for (const scraped of page.series) {
+      counts.scraped++;
+      let series = this.series.get(scraped.key);
+      const isNew = series === undefined;
+      if (series === undefined) {
+        const labels = options.labels.of(scraped.pairs());
+        const ref = labels ? appender.resolve(epoch, labels).ref : NO_SERIES;
+        series = { labels, ref, page: 0, isTracked: true };
+        this.series.set(scraped.key, series);
+        created.push(scraped.key);
+      }
+      const isRepeated = series.page === this.page;
+      series.page = this.page;
+      if (series.labels === null) continue;
+      counts.postRelabel++;
+      const ownTime = options.honorTimestamps ? scraped.timestampMs : null;
+      series.isTracked = ownTime === null || options.trackTimestampsStaleness;
+      if (ownTime === null && isRepeated) {
+        counts.duplicateTimestamp++;
+        continue;
+      }
+      limited++;
+      if (ownTime !== null && ownTime > timeMs + MAX_AHEAD_MS) {
+        counts.outOfBounds++;
+        continue;
+      }
+      const at = ownTime ?? timeMs;
+      if (typeof scraped.value === "number") {
+        if (floats >= memory.maxLines)
+          throw new SampleError(`cannot append page: more than ${memory.maxLines} samples`);
+        writeValue(memory, floats, scraped.value);
+        if (ownTime === null) {
+          memory.sampleRefs[floats] = series.ref;
+          if (isNew) newSamples.push(floats);
+          floats++;
+        } else {
+          const words = memory.sampleValueWords;
+          const outcome = appender.appendFloat(series.labels, at, words[2 * floats + 1]!, words[2 * floats]!);
+          countOutcome(outcome, counts);
+          if (isNew && series.isTracked && outcome <= SampleOutcome.repeated) counts.seriesAdded++;
+        }
+      } else {
+        try {
+          const histogram = limitBuckets(scraped.value, finestSchema, limits.bucketLimit);
+          const outcome = this.appendHistogram(appender, series.labels, at, histogram);
+          countOutcome(outcome, counts);
+          if (isNew && series.isTracked && outcome <= SampleOutcome.repeated) counts.seriesAdded++;
+        } catch (error) {
+          // A histogram over its limit fails the scrape once all samples are counted.
+          if ((error as Error).name !== "BucketLimitError") throw error;
+          bucketError = error;
+        }
+      }
+      this.appendExemplars(appender, scraped, series.labels, at);
+    }
+    if (options.sampleLimit > 0 && limited > options.sampleLimit) throw new SampleLimitError();
+    if (bucketError) throw bucketError;
+
+    const refs = memory.sampleRefs.subarray(0, floats);
+    const outcomes = memory.outcomes.subarray(0, floats);
+    const refused = appender.appendFloats(epoch, refs, memory.sampleValues, floats, timeMs, outcomes);
+    if (refused > 0) for (let i = 0; i < floats; i++) countOutcome(outcomes[i]!, counts);
+    for (const i of newSamples) if (outcomes[i]! <= SampleOutcome.repeated) counts.seriesAdded++;
+  }
+
+  private appendHistogram(
+    appender: Appender,
+    labels: Labels,
+    timeMs: number,
+    histogram: FloatHistogram,
+  ): SampleOutcome {
+    const fault = histogramFault(histogram);
+    if (fault !== null) throw new SampleError(fault);
+    return appender.appendHistogram(labels, timeMs, histogram);
+  }
+
+  private appendExemplars(appender: Appender, scraped: ScrapedSeries, labels: Labels, timeMs: number): void {
+    for (const exemplar of scraped.exemplars) appendExemplar(appender, labels, exemplar, timeMs);
+  }
+
+  private carryTo(appender: Appender, epoch: number): void {
+    if (this.epoch === epoch) return;
+    const all = [...this.series.values()];
+    const refs = Uint32Array.from(all, ({ ref }) => ref);
+    if (this.epoch >= 0) appender.carryOver(refs, refs.length, this.epoch, epoch);
+    else refs.fill(NO_SERIES);
+    for (const [i, series] of all.entries()) {
+      series.ref = refs[i]!;
+      if (series.ref === NO_SERIES && series.labels) series.ref = appender.resolve(epoch, series.labels).ref;
+    }
+    this.epoch = epoch;
+  }
+
+  private endVanished(appender: Appender, epoch: number, timeMs: number): void {
+    const vanished = new Set<SeriesRef>();
+    for (const [key, series] of this.series) {
+      if (series.page === this.page) continue;
+      if (this.isLive && series.isTracked && series.ref !== NO_SERIES) vanished.add(series.ref);
+      this.series.delete(key);
+    }
+    if (vanished.size === 0) return;
+    for (const { ref } of this.series.values()) vanished.delete(ref);
+    for (const ref of vanished) appender.appendStale(epoch, ref, timeMs);
+  }
+}
+
+function writeValue(memory: ScrapeMemory, index: number, value: number): void {
+  if (Number.isNaN(value)) {
+    memory.sampleValueWords[2 * index] = NORMAL_NAN_LOW_WORD;
+    memory.sampleValueWords[2 * index + 1] = NORMAL_NAN_HIGH_WORD;
+  } else memory.sampleValues[index] = value;
+}

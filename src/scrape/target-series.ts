@@ -1,0 +1,105 @@
+import type { ScrapeMemory } from "../kernels/index.ts";
+import type { Metadata } from "../model/metadata.ts";
+import type { Appender } from "../model/storage.ts";
+import { parseConvertedText } from "./exposition/converted-text.ts";
+import type { ExpositionFormat } from "./exposition/negotiate.ts";
+import { openMetricsSyntax } from "./exposition/openmetrics.ts";
+import { parseProtobuf } from "./exposition/protobuf.ts";
+import type { HistogramOptions } from "./exposition/scraped-series.ts";
+import { textSyntax } from "./exposition/text.ts";
+import { SeriesCache, type HistogramLimits } from "./series-cache.ts";
+import { SeriesSequence, type AppendOptions, type PageCounts } from "./series-sequence.ts";
+
+/** A page as it came, decompressed. */
+export interface TargetPage {
+  readonly chunks: readonly Uint8Array[];
+  readonly sizeBytes: number;
+  readonly format: ExpositionFormat;
+}
+
+export interface MetadataSize {
+  readonly entries: number;
+  /** Lengths of help, unit and type texts. */
+  readonly bytes: number;
+}
+
+/**
+ * The series of one target, whatever format it speaks: text goes line by line through the kernel; protobuf, and text
+ * whose histograms are converted, family by family through a cache. A target may change its mind at any scrape.
+ */
+export class TargetSeries {
+  private readonly sequence: SeriesSequence;
+  /** Made by the first page that needs it; few targets ever do. */
+  private cache: SeriesCache | null = null;
+  private usesCache = false;
+  private metadataSizeCache: MetadataSize | null = null;
+
+  constructor(private readonly memory: ScrapeMemory) {
+    this.sequence = new SeriesSequence(memory);
+  }
+
+  /** Appends a page, and staleness markers for what it no longer holds; see the two ways for what it throws. */
+  append(
+    page: TargetPage,
+    options: AppendOptions,
+    histograms: HistogramOptions,
+    limits: HistogramLimits,
+    counts: PageCounts,
+  ): void {
+    const isEmpty = page.sizeBytes === 0;
+    const usesCache = isEmpty ? this.usesCache : page.format === "protobuf" || histograms.convertClassic;
+    const hasChanged = usesCache !== this.usesCache;
+    if (usesCache) {
+      this.cache ??= new SeriesCache(this.memory);
+      const body = Buffer.concat(page.chunks, page.sizeBytes);
+      const isOpenMetrics = page.format === "openmetrics";
+      const scraped =
+        page.format === "protobuf"
+          ? parseProtobuf(body, histograms)
+          : parseConvertedText(
+              body.toString("latin1"),
+              isOpenMetrics ? openMetricsSyntax : textSyntax,
+              isOpenMetrics,
+              histograms,
+            );
+      this.cache.append(scraped, options, limits, counts);
+      this.metadataSizeCache = null;
+      if (hasChanged) this.sequence.markStale(options.appender, options.timeMs);
+    } else {
+      const isOpenMetrics = page.format === "openmetrics";
+      const haveCommentsChanged = this.sequence.append({ ...page, isOpenMetrics }, options, counts);
+      if (haveCommentsChanged) this.metadataSizeCache = null;
+      // Where the same series goes on in the other format, its marker comes second at the same time and is refused.
+      if (hasChanged) this.cache?.markStale(options.appender, options.timeMs);
+    }
+    this.usesCache = usesCache;
+  }
+
+  /** Ends every series that has not ended yet. */
+  markStale(appender: Appender, timeMs: number): void {
+    this.sequence.markStale(appender, timeMs);
+    this.cache?.markStale(appender, timeMs);
+  }
+
+  /** What the last good page says of its metrics. Read anew at every call. */
+  metadata(): ReadonlyMap<string, Metadata> {
+    return this.usesCache && this.cache ? this.cache.metadata() : this.sequence.metadata();
+  }
+
+  /** Cheap while comments stay the same. */
+  metadataSize(): MetadataSize {
+    this.metadataSizeCache ??= sizeOf(this.metadata());
+    return this.metadataSizeCache;
+  }
+
+  release(): void {
+    this.sequence.release();
+    this.cache?.release();
+  }
+}
+
+function sizeOf(metadata: ReadonlyMap<string, Metadata>): MetadataSize {
+  let bytes = 0;
+  for (const { help, unit, type } of metadata.values()) bytes += help.length + unit.length + type.length;
+  return { entries: metadata.size, bytes };
+}
