@@ -62,6 +62,16 @@ function RuleRow({ rule }: { rule: RuleBody }) {
   );
 }
 
+function NextRun({ group }: { group: RuleGroupBody }) {
+  const evaluatedMs = apiTime(group.lastEvaluation);
+  if (evaluatedMs === null) return null;
+  return (
+    <Text size="sm" c="dimmed">
+      next in {formatAge(evaluatedMs + group.interval * 1000 - Date.now())}
+    </Text>
+  );
+}
+
 function RuleGroup({ group, rules }: { group: RuleGroupBody; rules: readonly RuleBody[] }) {
   return (
     <Paper className="card" component="section" aria-label={`Group ${group.name}`}>
@@ -79,6 +89,7 @@ function RuleGroup({ group, rules }: { group: RuleGroupBody; rules: readonly Rul
           <Text size="sm" c="dimmed">
             last run <LastEvaluation time={group.lastEvaluation} />
           </Text>
+          <NextRun group={group} />
           <Text size="sm" c="dimmed">
             took {formatElapsed(group.evaluationTime)}
           </Text>

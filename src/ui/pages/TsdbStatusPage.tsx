@@ -11,6 +11,7 @@ import { formatDuration } from "../text/duration.ts";
 import { formatBytes, formatCount } from "../text/number.ts";
 import { labelNameText, quote } from "../text/selector.ts";
 import { useApi } from "../use-api.ts";
+import { TsdbAdminCard } from "./TsdbAdminCard.tsx";
 
 /** Times beyond this, in milliseconds, stand for an empty head. */
 const LARGEST_TIME_MS = 8.64e15;
@@ -194,6 +195,7 @@ export default function TsdbStatusPage() {
               />
             </div>
             <BlockTable />
+            <TsdbAdminCard />
           </Stack>
         )}
       </ReadState>

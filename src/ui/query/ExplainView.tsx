@@ -1,9 +1,10 @@
 import { Loader, Text, Tooltip } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
-import type { LabelsBody, QueryData, SuccessBody, SyntaxNode } from "../../api/types.ts";
+import type { LabelsBody, MetadataData, QueryData, SuccessBody, SyntaxNode } from "../../api/types.ts";
 import { apiPost, type ApiError } from "../api-client.ts";
 import { ErrorNotice, LoadingRows } from "../components/PageState.tsx";
+import { useApi } from "../use-api.ts";
 import { formatElapsed } from "../text/duration.ts";
 import { formatCount } from "../text/number.ts";
 import { aggregationText, operatorText, syntaxText } from "../text/syntax-text.ts";
@@ -137,6 +138,26 @@ async function probe(expression: string, endMs: number | null, signal: AbortSign
   };
 }
 
+/** The name of the metric a selector asks for; empty for other nodes and for selectors without one. */
+function metricOf(node: SyntaxNode): string {
+  if (node.type !== "vectorSelector" && node.type !== "matrixSelector") return "";
+  const named = node.matchers.find(({ name, type }) => name === "__name__" && type === "=");
+  return node.name || named?.value || "";
+}
+
+/** What the targets say about a metric. */
+function MetricMeaning({ metric }: { metric: string }) {
+  const metadata = useApi<MetadataData>("metadata", { metric });
+  const found = metadata.data?.data[metric]?.[0];
+  if (!found) return null;
+  return (
+    <span className="explain-meaning">
+      {found.type}
+      {found.help && `: ${found.help}`}
+    </span>
+  );
+}
+
 function NodeRow({
   node,
   endMs,
@@ -188,6 +209,7 @@ function NodeRow({
         </span>
       </span>
       <span className="explain-meaning">{nodeMeaning(node)}</span>
+      {metricOf(node) !== "" && <MetricMeaning metric={metricOf(node)} />}
     </button>
   );
 }

@@ -4,16 +4,18 @@ import { Icon } from "../components/Icon.tsx";
 import { useSettings } from "../settings.tsx";
 import { formatTime, parseTime } from "../text/time.ts";
 
-/** A moment, or now when it is empty. The arrows move it by `stepMs`. */
+/** A moment, or when it is empty what `emptyMeans` says: now. The arrows move it by `stepMs`. */
 export function TimeField({
   valueMs,
   stepMs,
   label,
+  emptyMeans = "now",
   onChange,
 }: {
   valueMs: number | null;
   stepMs: number;
   label: string;
+  emptyMeans?: string;
   onChange: (valueMs: number | null) => void;
 }) {
   const { timeZone } = useSettings().settings;
@@ -41,14 +43,18 @@ export function TimeField({
         size="xs"
         w={204}
         value={text}
-        placeholder={`${label}: now`}
-        aria-label={`${label} (${timeZone === "utc" ? "UTC" : "local time"}), empty for now`}
+        placeholder={`${label}: ${emptyMeans}`}
+        aria-label={`${label} (${timeZone === "utc" ? "UTC" : "local time"}), empty for ${emptyMeans}`}
         title={isWrong ? "A time looks like 2026-01-31 18:30:00" : undefined}
         error={isWrong}
         leftSection={<Icon name="clock" size={15} />}
         rightSection={
           valueMs !== null && (
-            <CloseButton size="xs" aria-label={`${label}: back to now`} onClick={() => onChange(null)} />
+            <CloseButton
+              size="xs"
+              aria-label={`${label}: back to ${emptyMeans}`}
+              onClick={() => onChange(null)}
+            />
           )
         }
         onChange={(event) => setText(event.currentTarget.value)}
