@@ -106,7 +106,9 @@ const queries: readonly (readonly [text: string, stepMs: number])[] = [
   ["cpu_seconds_total", 0],
 ];
 
-for (const [text, stepMs] of queries) {
+const only = process.argv[3];
+
+for (const [text, stepMs] of queries.filter(([text]) => only === undefined || text.includes(only))) {
   const once = () =>
     stepMs > 0 ? engine.range(text, 300_000, END_MS, stepMs) : engine.instant(text, END_MS);
   once();

@@ -270,6 +270,13 @@ export function sumOverTime(values: usize, n: i32, lo: usize, hi: usize, count: 
       putKind(kinds, k, 0);
       continue;
     }
+    // Four windows at a time where they are long enough to be worth it.
+    if (!whole && k + 4 <= count && h - l >= 8 && sumFour(values, lo, hi, k, mean, out)) {
+      store<u32>(kinds + <usize>k, 0x01010101);
+      hits += 4;
+      k += 3;
+      continue;
+    }
     let v: f64;
     if (whole) {
       v = at(prefix, h) - at(prefix, l);
@@ -283,6 +290,64 @@ export function sumOverTime(values: usize, n: i32, lo: usize, hi: usize, count: 
   }
   return hits;
 }
+
+@inline function pair(a: usize, b: usize): v128 { return v128.load_lane<f64>(b, v128.load_splat<f64>(a), 1); }
+
+/** One compensation step: what the sum t = s + x lost. */
+@inline function lost(s: v128, x: v128, t: v128): v128 {
+  const sIsLarger = f64x2.ge(f64x2.abs(s), f64x2.abs(x));
+  const larger = v128.bitselect(s, x, sIsLarger);
+  const smaller = v128.bitselect(x, s, sIsLarger);
+  return f64x2.add(f64x2.sub(larger, t), smaller);
+}
+
+/**
+ * Sums or averages windows k … k + 3, each in its own order, the four chains side by side. Gives 0, and nothing
+ * written, where one is short or its sum leaves the range of floats: those go one by one.
+ */
+function sumFour(values: usize, lo: usize, hi: usize, k: i32, mean: i32, out: usize): i32 {
+  const l0 = int(lo, k), l1 = int(lo, k + 1), l2 = int(lo, k + 2), l3 = int(lo, k + 3);
+  const n0 = int(hi, k) - l0, n1 = int(hi, k + 1) - l1, n2 = int(hi, k + 2) - l2, n3 = int(hi, k + 3) - l3;
+  const n = min(min(n0, n1), min(n2, n3));
+  if (n < 8) return 0;
+  let p0 = values + (<usize>l0 << 3), p1 = values + (<usize>l1 << 3);
+  let p2 = values + (<usize>l2 << 3), p3 = values + (<usize>l3 << 3);
+  const end = p0 + (<usize>n << 3);
+  let sA = f64x2.splat(0), sB = f64x2.splat(0), cA = f64x2.splat(0), cB = f64x2.splat(0);
+  while (p0 < end) {
+    const xA = pair(p0, p1), xB = pair(p2, p3);
+    const tA = f64x2.add(sA, xA), tB = f64x2.add(sB, xB);
+    cA = f64x2.add(cA, lost(sA, xA, tA));
+    cB = f64x2.add(cB, lost(sB, xB, tB));
+    sA = tA;
+    sB = tB;
+    p0 += 8; p1 += 8; p2 += 8; p3 += 8;
+  }
+  // An infinite sum stays infinite or becomes NaN, and takes the compensation along: all that is finite was so throughout.
+  const ok = f64x2.le(f64x2.abs(f64x2.add(f64x2.add(sA, cA), f64x2.add(sB, cB))), f64x2.splat(MAX_FLOAT));
+  if (!v128.any_true(ok) || !i64x2.all_true(ok)) return 0;
+  store<f64>(tail, f64x2.extract_lane(sA, 0)); store<f64>(tail, f64x2.extract_lane(cA, 0), 8);
+  store<f64>(tail, f64x2.extract_lane(sA, 1), 16); store<f64>(tail, f64x2.extract_lane(cA, 1), 24);
+  store<f64>(tail, f64x2.extract_lane(sB, 0), 32); store<f64>(tail, f64x2.extract_lane(cB, 0), 40);
+  store<f64>(tail, f64x2.extract_lane(sB, 1), 48); store<f64>(tail, f64x2.extract_lane(cB, 1), 56);
+  for (let w = 0; w < 4; w++) {
+    const length = int(hi, k + w) - int(lo, k + w);
+    let s = load<f64>(tail + (<usize>w << 4)), c = load<f64>(tail + (<usize>w << 4), 8);
+    for (let i = int(lo, k + w) + n; i < int(hi, k + w); i++) {
+      const x = at(values, i);
+      const t = s + x;
+      if (Math.abs(s) >= Math.abs(x)) c += (s - t) + x;
+      else c += (x - t) + s;
+      s = t;
+    }
+    if (!(Math.abs(s) <= MAX_FLOAT)) return 0;
+    put(out, k + w, mean ? s / <f64>length + c / <f64>length : s + c);
+  }
+  return 1;
+}
+
+/** Room for the four sums and compensations between the two halves of `sumFour`. */
+const tail: usize = memory.data(64, 16);
 
 function sumOf(values: usize, l: i32, h: i32): f64 {
   let s: f64 = 0, c: f64 = 0;
