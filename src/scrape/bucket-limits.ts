@@ -17,7 +17,8 @@ export class BucketLimitError extends SampleError {
 /** The finest schema whose buckets grow by at least `factor`; null when the factor asks for nothing. */
 export function finestSchemaFor(factor: number): number | null {
   if (factor <= 1) return null;
-  const schema = Math.floor(-Math.log2(Math.log2(factor)));
+  // Adding 0 turns -0 into 0.
+  const schema = Math.floor(-Math.log2(Math.log2(factor))) + 0;
   return Math.min(FINEST_SCHEMA, Math.max(COARSEST_SCHEMA, schema));
 }
 

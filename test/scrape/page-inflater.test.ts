@@ -1,7 +1,12 @@
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { announcedBytes, PageInflater, SCRATCH_BYTES, ScratchOverflowError } from "../../src/scrape/page-inflater.ts";
+import {
+  announcedBytes,
+  PageInflater,
+  SCRATCH_BYTES,
+  ScratchOverflowError,
+} from "../../src/scrape/page-inflater.ts";
 
 describe("a page's inflater", () => {
   const inflater = new PageInflater();
@@ -30,7 +35,11 @@ describe("a page's inflater", () => {
     const whole = gzipSync("work_total 1\n".repeat(1000));
     const damaged = Buffer.from(whole);
     damaged[20]! ^= 0xff;
-    for (const bad of [whole.subarray(0, whole.length - 9), damaged, Buffer.from("no gzip at all, but long enough")]) {
+    for (const bad of [
+      whole.subarray(0, whole.length - 9),
+      damaged,
+      Buffer.from("no gzip at all, but long enough"),
+    ]) {
       expect(() => inflater.inflate(bad)).toThrow("cannot decompress page");
     }
     expect(Buffer.from(inflater.inflate(gzipSync("up 1\n"))).toString()).toBe("up 1\n");
