@@ -23,7 +23,8 @@ export const SeriesField = {
   labels: 12,
   hash: 13,
   outOfOrder: 14,
-  spare: 15,
+  /** The commit before `lastCommit` that appended to the series: `samplesBefore` holds for views since then. */
+  previousCommit: 15,
 } as const;
 
 /** Chunk pages: the first of a chunk has a header of four words, the others of one. */

@@ -3,6 +3,7 @@ import type { Queryable, Querier } from "../model/storage.ts";
 import { Generation } from "./head/generation.ts";
 import { GenerationSource } from "./head/generation-source.ts";
 import { HeadControl } from "./head/head-control.ts";
+import { HeadView } from "./head/head-view.ts";
 import { readExemplars } from "./head/exemplars.ts";
 import { SourceQuerier } from "./querier.ts";
 import type { SeriesSource } from "./series-source.ts";
@@ -57,7 +58,7 @@ export class TsdbReader implements Queryable {
   }
 
   querier(minTime: number, maxTime: number): Querier {
-    const commit = this.control.commit;
+    const view = new HeadView(this.control);
     const sources: SeriesSource[] = [];
     for (const block of this.blocks) {
       if (block.minTime <= maxTime && block.maxTime >= minTime) sources.push(block.source());
@@ -67,7 +68,7 @@ export class TsdbReader implements Queryable {
       if (generation.minTime > maxTime || generation.maxTime < minTime) continue;
       attached.queries++;
       sources.push(
-        new GenerationSource(generation, this.memory, commit, () => {
+        new GenerationSource(generation, this.memory, view, () => {
           attached.queries--;
         }),
       );

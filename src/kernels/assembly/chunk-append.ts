@@ -6,7 +6,7 @@
 //   24 trailing u8         25 encoding u8          26 (unused by kernels)
 //   28 first chunk u32     32 tail chunk u32       36 samples u32
 //   40 samples before the commit below u32         44 last commit u32
-//   48… labels, hash, out-of-order: not ours
+//   48… labels, hash, out-of-order: not ours        60 commit before the last u32
 //
 // Page, 64 bytes, known by its number (address / 64). The first page of a chunk spends 16 bytes on a header,
 // the others 4; the rest is the chunk's bit stream.
@@ -149,7 +149,11 @@ export function appendFloats(
     const total = load<u32>(record, 36);
     if (time <= lastTime && total != 0) continue;
 
-    if (load<u32>(record, 44) != commit) store<u64>(record, ((<u64>commit) << 32) | total, 40);
+    const lastCommit = load<u32>(record, 44);
+    if (lastCommit != commit) {
+      store<u32>(record, lastCommit, 60);
+      store<u64>(record, ((<u64>commit) << 32) | total, 40);
+    }
     page = load<u32>(record, 16);
     bit = load<u16>(record, 20);
     let inChunk = <u32>load<u8>(record, 22);

@@ -1,4 +1,5 @@
 import { CHUNK_LIST_WORDS, CHUNK_PADDING_BYTES, decodeXorChunks } from "../../kernels/decode-kernel.ts";
+import { SeriesField } from "../../kernels/append-kernel.ts";
 import type { QueryMemory } from "../../kernels/index.ts";
 import type { Labels } from "../../model/labels.ts";
 import type { Matcher } from "../../model/matcher.ts";
@@ -11,6 +12,7 @@ import type { Interval } from "../block/tombstones.ts";
 import { RunMerger } from "../merge-runs.ts";
 import { dropDeleted, readDeletions } from "./deletions.ts";
 import { hasOutOfOrder, outOfOrderView, readOutOfOrder, type OutOfOrderView } from "./out-of-order.ts";
+import type { HeadView, ViewMember } from "./head-view.ts";
 import type { Generation } from "./generation.ts";
 import { labelNamesOf, labelValuesOf, selectSeries } from "./select-series.ts";
 
@@ -22,50 +24,70 @@ const GATHER_BYTES = 65536;
  * A generation as one query sees it: everything up to a commit. How many samples of a series that is, is fixed when
  * the series is selected, so that whatever is appended during the query stays out of it.
  */
-export class GenerationSource implements SeriesSource {
+export class GenerationSource implements SeriesSource, ViewMember {
   readonly minTime: number;
   readonly maxTime: number;
-  /** By series: how many samples the query sees, once selected. */
+  /** By series: 1 + how many samples the query sees, 0 until that is fixed. */
   private readonly visible: Uint32Array;
+  /** Ascending by number, as they were selected. */
+  private readonly selected: Uint32Array[] = [];
   private readonly outOfOrder = new Map<number, OutOfOrderView>();
   private readonly deletions: ReadonlyMap<number, readonly Interval[]> | null;
   private readonly merger = new RunMerger();
 
-  /** @param commit the last commit the query sees, read before anything else of the generation; null for all */
+  /** @param view made before anything of the generation was looked at */
   constructor(
     private readonly generation: Generation,
     private readonly memory: QueryMemory,
-    private readonly commit: number | null,
+    private readonly view: HeadView,
     private readonly onClose: () => void = () => {},
   ) {
     this.minTime = generation.minTime;
     this.maxTime = generation.maxTime;
     this.visible = new Uint32Array(generation.series.count + 1);
     this.deletions = readDeletions(generation);
+    view.add(this);
   }
 
   select(matchers: readonly Matcher[]): Uint32Array {
     const { generation, visible } = this;
     const ids = selectSeries(generation, matchers);
+    this.selected.push(ids);
+    if (!this.look(ids, false)) this.view.moveOn();
     let count = 0;
     const kept = new Uint32Array(ids.length);
-    for (const id of ids) {
-      // A series that came after this view was made has nothing to show.
-      if (id >= visible.length) continue;
-      if (visible[id] === 0) visible[id] = generation.visibleSamples(id, this.commit);
-      const seesOutOfOrder = this.seesOutOfOrder(id);
-      if (visible[id] !== 0 || seesOutOfOrder) kept[count++] = id;
-    }
+    // A series that came after this view was made has nothing to show.
+    for (const id of ids) if (visible[id]! > 1 || this.outOfOrder.has(id)) kept[count++] = id;
     return generation.order.sort(kept.subarray(0, count));
   }
 
-  private seesOutOfOrder(id: number): boolean {
-    if (!hasOutOfOrder(this.generation, id)) return false;
-    if (this.outOfOrder.has(id)) return true;
-    const view = outOfOrderView(this.generation, id, this.commit);
-    if (view === null) return false;
-    this.outOfOrder.set(id, view);
-    return true;
+  /**
+   * Fixes what the query sees of series.
+   * @param again whether also of those for which that has been done
+   * @returns false if it is not known of all any more
+   */
+  private look(ids: Uint32Array, again: boolean): boolean {
+    const { generation, visible, view } = this;
+    let isKnown = true;
+    for (const id of ids) {
+      if (id >= visible.length) break;
+      if (visible[id] !== 0 && !again) continue;
+      let samples = generation.visibleSamples(id, view.commit);
+      if (samples < 0) {
+        isKnown = false;
+        // What may have to do, if the view cannot move: the first of the commits since.
+        samples = generation.series.field(id, SeriesField.samplesBefore);
+      }
+      visible[id] = 1 + samples;
+      if (!hasOutOfOrder(generation, id)) continue;
+      const late = outOfOrderView(generation, id, view.commit);
+      if (late) this.outOfOrder.set(id, late);
+    }
+    return isKnown;
+  }
+
+  refresh(): boolean {
+    return this.selected.every((ids) => this.look(ids, true));
   }
 
   labels(id: number): Labels {
@@ -78,11 +100,12 @@ export class GenerationSource implements SeriesSource {
     if (from > to) return 0;
     const share = this.maxTime === this.minTime ? 1 : (to - from) / (this.maxTime - this.minTime);
     const late = this.outOfOrder.get(id);
-    const samples = this.visible[id]! + (late ? late.floats + late.histograms : 0);
+    const samples = this.visible[id]! - 1 + (late ? late.floats + late.histograms : 0);
     return Math.ceil(samples * share);
   }
 
   read(id: number, minTime: number, maxTime: number, columns: SampleColumns): void {
+    this.view.fix();
     const first = columns.count;
     this.readInOrder(id, minTime, maxTime, columns);
     const late = this.outOfOrder.size > 0 ? this.outOfOrder.get(id) : undefined;
@@ -97,7 +120,7 @@ export class GenerationSource implements SeriesSource {
 
   private readInOrder(id: number, minTime: number, maxTime: number, columns: SampleColumns): void {
     const { generation, memory } = this;
-    const visible = this.visible[id]!;
+    const visible = this.visible[id]! - 1;
     // Columns grow in the same stack of regions as the scratch below: first they, then it.
     columns.reserve(columns.count + visible + 1);
     const mark = memory.mark();

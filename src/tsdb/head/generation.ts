@@ -85,19 +85,21 @@ export class Generation {
   }
 
   /**
-   * How many samples of a series a view made at `commit` (null: now) sees. A commit under way, or later than that, is left out;
-   * only where two commits have passed since are the first one's samples seen.
+   * How many samples of a series a view made at `commit` (null: now) sees. A commit under way, or later than that,
+   * is left out; where two have passed since, it is not known any more, which gives -1.
    */
   visibleSamples(series: number, commit: number | null): number {
     const at = this.arena.records / 4 + 16 * series;
     const { atomic } = this.arena;
     if (commit === null) return Atomics.load(atomic, at + SeriesField.samples);
-    const last = Atomics.load(atomic, at + SeriesField.lastCommit);
-    if (((last - commit) | 0) <= 0) {
-      const samples = Atomics.load(atomic, at + SeriesField.samples);
-      if (Atomics.load(atomic, at + SeriesField.lastCommit) === last) return samples;
+    for (;;) {
+      const last = Atomics.load(atomic, at + SeriesField.lastCommit);
+      const isSeen = ((last - commit) | 0) <= 0;
+      const samples = Atomics.load(atomic, at + (isSeen ? SeriesField.samples : SeriesField.samplesBefore));
+      const previous = Atomics.load(atomic, at + SeriesField.previousCommit);
+      if (Atomics.load(atomic, at + SeriesField.lastCommit) !== last) continue;
+      return !isSeen && ((previous - commit) | 0) > 0 ? -1 : samples;
     }
-    return Atomics.load(atomic, at + SeriesField.samplesBefore);
   }
 
   /** The time of the series' newest in-order sample; meaningless while it has none. */

@@ -184,8 +184,9 @@ export class Head {
   /** A reference is handed out: the log has to know it before it sees samples of it. */
   private willLog(writer: GenerationWriter, ref: SeriesRef, labels: Labels | null): void {
     const { series, refBase } = writer.generation;
-    if (series.field(ref, SeriesField.spare) === LOGGED) return;
-    series.setField(ref, SeriesField.spare, LOGGED);
+    const state = series.field(ref, SeriesField.state);
+    if ((state & LOGGED) !== 0) return;
+    series.setField(ref, SeriesField.state, state | LOGGED);
     this.unlogged.push({ logRef: refBase + ref, labels: labels ?? series.labels(ref) });
   }
 
@@ -264,7 +265,8 @@ export class Head {
   }
 }
 
-const LOGGED = 1;
+/** In the part of a series' state that is for the owner of the record. */
+const LOGGED = 1 << 16;
 
 /** Out-of-order samples are few, and may lie in many ranges: each of these gets less address space. */
 const LATE_GENERATION_BYTES = 2 ** 30;

@@ -83,7 +83,9 @@ export class HistogramChunks {
     const { arena } = generation;
     if (this.judge(series, timeMs, histogram) !== SampleOutcome.appended) return false;
     const total = table.field(series, SeriesField.samples);
-    if (table.field(series, SeriesField.lastCommit) !== commit >>> 0 || total === 0) {
+    const lastCommit = table.field(series, SeriesField.lastCommit);
+    if (lastCommit !== commit >>> 0) {
+      table.setField(series, SeriesField.previousCommit, lastCommit);
       table.setField(series, SeriesField.samplesBefore, total);
       Atomics.store(arena.atomic, arena.records / 4 + 16 * series + SeriesField.lastCommit, commit);
     }
@@ -219,7 +221,8 @@ export class HistogramChunks {
         ? 4 * FIRST_PAGE_DATA_WORD + length
         : 4 * PAGE_DATA_WORD + (((length - FIRST_PAGE_DATA_BYTES - 1) % PAGE_DATA_BYTES) + 1);
     table.setField(series, SeriesField.position, (8 * inLastPage) | (builder.count << 16));
-    table.setField(series, SeriesField.state, builder.encoding << 8);
+    const owned = table.field(series, SeriesField.state) & 0xffff0000;
+    table.setField(series, SeriesField.state, owned | (builder.encoding << 8));
     table.setField(series, SeriesField.tailChunk, firstPage);
   }
 }

@@ -9,6 +9,7 @@ import { PlainColumns } from "../chunk/plain-columns.ts";
 import { chunkBytes, chunkCapacityBytes, chunkSizeBytes, forEachChunk } from "./chunk-pages.ts";
 import { readDeletions } from "./deletions.ts";
 import { GenerationSource } from "./generation-source.ts";
+import { HeadView } from "./head-view.ts";
 import { hasOutOfOrder } from "./out-of-order.ts";
 import type { Generation } from "./generation.ts";
 
@@ -24,7 +25,7 @@ export function* sealedSeries(generation: Generation): Generator<ChunkSeries> {
   const ids = new Uint32Array(count);
   for (let i = 0; i < count; i++) ids[i] = i + 1;
   const deletions = readDeletions(generation);
-  const source = new GenerationSource(generation, memory, null);
+  const source = new GenerationSource(generation, memory, new HeadView(null));
   source.select([]);
   for (const id of generation.order.sort(ids)) {
     if (deletions?.has(id) || hasOutOfOrder(generation, id)) {
