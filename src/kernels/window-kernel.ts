@@ -302,7 +302,7 @@ export class SlidingWindows {
   private extrapolation(timesPointer: number, rangeSeconds: number): number {
     const wanted = rangeSeconds > 0 ? "per-second" : "plain";
     const { firstMs, stepMs, count, rangeMs } = this.grid;
-    if (this.tablePointer === 0) this.tablePointer = this.memory.allocate(32 * count);
+    if (this.tablePointer === 0) this.tablePointer = this.memory.allocate(40 * count);
     if (this.tableFor !== wanted) {
       this.exports.extrapolation(
         timesPointer,

@@ -99,8 +99,12 @@ export function dropStale(times: usize, values: usize, n: i32): i32 {
 // ── rate, increase, delta ──
 
 /**
- * What the extrapolation of each window takes from the timestamps alone, four numbers a step: sampled interval, way to
- * the window's start and to its end as extended, and the factor they make. `rangeSeconds` 0 leaves out the division.
+ * What the extrapolation of each window takes from the timestamps alone. `rangeSeconds` 0 leaves out the division.
+ *
+ *   factors: count × f64 │ reaches: count × f64 │ count × (sampled interval, way to the start, way to the end)
+ *
+ * The factor extends a change to the whole window. A reach is the way to the window's start over the sampled interval: by
+ * it the common case is told, with what lies behind it at hand for the other.
  */
 export function extrapolation(times: usize, lo: usize, hi: usize, first: f64, step: f64, count: i32, range: f64, rangeSeconds: f64, table: usize): void {
   for (let k = 0; k < count; k++) {
@@ -118,11 +122,12 @@ export function extrapolation(times: usize, lo: usize, hi: usize, first: f64, st
     if (toEnd >= threshold) toEnd = average / 2;
     let factor = sampled != 0 ? (sampled + toStart + toEnd) / sampled : 1;
     if (rangeSeconds > 0) factor /= rangeSeconds;
-    const row = table + (<usize>k << 5);
+    put(table, k, factor);
+    put(table, count + k, toStart / sampled);
+    const row = table + (<usize>count << 4) + <usize>k * 24;
     store<f64>(row, sampled);
     store<f64>(row, toStart, 8);
     store<f64>(row, toEnd, 16);
-    store<f64>(row, factor, 24);
   }
 }
 
@@ -130,8 +135,16 @@ export function extrapolation(times: usize, lo: usize, hi: usize, first: f64, st
 function findDrops(values: usize, n: i32, drops: usize): i32 {
   let found = 0;
   if (n == 0) return 0;
-  let previous = at(values, 0);
-  for (let i = 1; i < n; i++) {
+  // Most stretches have none: look at four pairs at a time until the first.
+  let i = 1;
+  for (; i + 4 <= n; i += 4) {
+    const o = values + (<usize>i << 3);
+    const a = f64x2.lt(v128.load(o), v128.load(o - 8));
+    const b = f64x2.lt(v128.load(o, 16), v128.load(o - 8, 16));
+    if (v128.any_true(v128.or(a, b))) break;
+  }
+  let previous = at(values, i - 1);
+  for (; i < n; i++) {
     const v = at(values, i);
     if (v < previous) putInt(drops, found++, i);
     previous = v;
@@ -157,19 +170,16 @@ export function counterIncrease(values: usize, n: i32, lo: usize, hi: usize, cou
       while (to < dropCount && int(drops, to) < h) to++;
       for (let d = from; d < to; d++) v += at(values, int(drops, d) - 1);
     }
-    const row = table + (<usize>k << 5);
-    const sampled = load<f64>(row), toStart = load<f64>(row, 8);
-    let factor = load<f64>(row, 24);
-    // A counter cannot have been below zero: the window is not extended past the point where it would be. The
-    // product decides without dividing; what is near, or beyond what products can tell, goes the exact way.
-    if (v > 0 && initial >= 0) {
-      const product = sampled * initial;
-      if (!(product > toStart * v * 1.000001 && product > 1e-290 && product <= MAX_FLOAT)) {
-        const toZero = sampled * (initial / v);
-        if (toZero < toStart) {
-          factor = sampled != 0 ? (sampled + toZero + load<f64>(row, 16)) / sampled : 1;
-          if (rangeSeconds > 0) factor /= rangeSeconds;
-        }
+    let factor = at(table, k);
+    // A counter cannot have been below zero: the window is not extended past the point where it would be. The reach
+    // decides without dividing; what is near, or too small to tell, goes the exact way.
+    if (v > 0 && initial >= 0 && !(initial > at(table, count + k) * v * 1.000001 && initial > 1e-290)) {
+      const row = table + (<usize>count << 4) + <usize>k * 24;
+      const sampled = load<f64>(row);
+      const toZero = sampled * (initial / v);
+      if (toZero < load<f64>(row, 8)) {
+        factor = sampled != 0 ? (sampled + toZero + load<f64>(row, 16)) / sampled : 1;
+        if (rangeSeconds > 0) factor /= rangeSeconds;
       }
     }
     put(out, k, v * factor);
@@ -187,7 +197,7 @@ export function gaugeDelta(values: usize, lo: usize, hi: usize, count: i32, tabl
       putKind(kinds, k, 0);
       continue;
     }
-    put(out, k, (at(values, h - 1) - at(values, l)) * load<f64>(table + (<usize>k << 5), 24));
+    put(out, k, (at(values, h - 1) - at(values, l)) * at(table, k));
     putKind(kinds, k, 1);
     hits++;
   }
