@@ -118,12 +118,9 @@ export class AlertingRule extends Rule {
     return [...this.active.values()].filter(({ state }) => state !== "inactive");
   }
 
-  /** Takes over the alerts of the same rule before a reload. */
+  /** Takes over the alerts of a rule with the same name and labels that runs no more. */
   copyStateFrom(earlier: AlertingRule): void {
-    for (const [key, alert] of earlier.active) {
-      // The series carry the new rule's labels.
-      this.active.set(key, { ...alert, series: { pending: null, firing: null, forState: null } });
-    }
+    for (const [key, alert] of earlier.active) this.active.set(key, alert);
   }
 
   /** @returns samples of `ALERTS` and `ALERTS_FOR_STATE` */

@@ -249,9 +249,8 @@ export class RuleGroup {
         } else await evaluateOne(rule);
       }
       await Promise.all(besides);
-      if (this.isStopped) return sampleCount;
     }
-    await this.markAbandonedSeriesStale(slotMs);
+    if (!this.isStopped) await this.markAbandonedSeriesStale(slotMs);
     return sampleCount;
   }
 

@@ -262,6 +262,21 @@ describe("the queue of an Alertmanager", () => {
     ]);
   });
 
+  test("keeps the newest alerts in their order", async () => {
+    const slow = await recorder();
+    const { notifier } = createNotifier({ queueCapacity: 3, batchSize: 3 });
+    notifier.applyConfig({ alertRelabelRules: [], alertmanagers: [set()] }, Labels.empty);
+    notifier.setTargets(0, targets(slow));
+    slow.isHolding = true;
+    notifier.send([alert("0")]);
+    await until(() => slow.batches.length === 1);
+    notifier.send([alert("1"), alert("2")]);
+    notifier.send([alert("3"), alert("4")]);
+    slow.release();
+    await until(() => slow.batches.length === 2);
+    expect(slow.names()).toEqual([["0"], ["2", "3", "4"]]);
+  });
+
   test("holds up no other Alertmanager", async () => {
     const [slow, quick] = [await recorder(), await recorder()];
     const { notifier } = createNotifier({ batchSize: 1 });
@@ -342,6 +357,22 @@ describe("discovery and reload", () => {
     expect(notifier.activeUrls).toEqual([one.url]);
     notifier.applyConfig({ alertRelabelRules: [], alertmanagers: [set({ pathPrefix: "/x" })] }, Labels.empty);
     expect(notifier.activeUrls).toEqual([]);
+  });
+
+  test("an Alertmanager that a changed set finds again goes on being counted", async () => {
+    const one = await recorder();
+    const { notifier, metric } = createNotifier();
+    notifier.applyConfig({ alertRelabelRules: [], alertmanagers: [set()] }, Labels.empty);
+    notifier.setTargets(0, targets(one));
+    one.isHolding = true;
+    notifier.send([alert("1")]);
+    await until(() => one.batches.length === 1);
+    notifier.applyConfig({ alertRelabelRules: [], alertmanagers: [set({ timeoutMs: 9_000 })] }, Labels.empty);
+    notifier.setTargets(0, targets(one));
+    one.release();
+    await until(async () => (await metric("sent_total"))[one.url] === 1);
+    notifier.send([alert("2")]);
+    await until(async () => (await metric("sent_total"))[one.url] === 2);
   });
 
   test("a group with a bad address is left out, others are not", async () => {

@@ -131,19 +131,23 @@ describe("a group", () => {
     await manager.stop();
   });
 
-  test("never runs a slot twice, though its timer calls early", async () => {
+  test("never runs a slot early or twice, though its timer calls early", async () => {
     const clock = new SettlingClock(START);
     const early = {
       now: clock.now,
       setTimer: (callback: () => void, delayMs: number) => clock.setTimer(callback, delayMs * 0.9),
     };
     const setup = createManager({ clock: early });
+    const earlyByMs: number[] = [];
+    setup.storage.answer("x", (timeMs) => {
+      earlyByMs.push(Math.max(0, timeMs - clock.now()));
+      return vector();
+    });
     await setup.manager.update([ruleGroup([recording("a", "x")])], context);
     setup.manager.start();
     await clock.advance(5 * MINUTE);
-    const times = setup.storage.asked.map(({ timeMs }) => timeMs);
-    expect(times).toHaveLength(5);
-    expect(new Set(times).size).toBe(5);
+    expect(earlyByMs).toEqual([0, 0, 0, 0, 0]);
+    expect(new Set(setup.storage.asked.map(({ timeMs }) => timeMs)).size).toBe(5);
     await setup.manager.stop();
   });
 
@@ -224,6 +228,19 @@ describe("what a rule writes", () => {
       lastError: { message: "out of order sample" },
     });
     expect(await metric("rule_evaluation_failures_total")).toEqual({ "rules.yml;group": 0 });
+    await manager.stop();
+  });
+
+  test("that the storage refused needs no staleness marker", async () => {
+    const setup = createManager();
+    const { manager, clock, storage } = setup;
+    storage.answer("x", vector([{ i: "1" }, 1]));
+    storage.outcome = () => SampleOutcome.tooOld;
+    await startAtFirstSlot(setup, ruleGroup([recording("a", "x")]));
+    storage.outcome = () => SampleOutcome.appended;
+    storage.answer("x", vector());
+    await clock.advance(MINUTE);
+    expect(storage.written).toEqual([]);
     await manager.stop();
   });
 
@@ -430,6 +447,34 @@ describe("a reload", () => {
     await clock.advance(MINUTE);
     expect(storage.lines("r")).toEqual([`${slot}: 1`, `${slot + MINUTE}: stale`]);
     expect(storage.lines("s")).toEqual([`${slot}: 1`, `${slot + MINUTE}: 1`]);
+    await manager.stop();
+  });
+
+  test("ends such series though the next reload comes before that run", async () => {
+    const setup = createManager();
+    const { manager, clock, storage } = setup;
+    storage.answer("x", vector([{}, 1]));
+    const slot = await startAtFirstSlot(setup, ruleGroup([recording("r", "x"), recording("s", "x")]));
+    await manager.update([ruleGroup([recording("s", "x")])], context);
+    await manager.update([ruleGroup([recording("s", "x"), recording("t", "x")])], context);
+    await clock.advance(MINUTE);
+    expect(storage.lines("r")).toEqual([`${slot}: 1`, `${slot + MINUTE}: stale`]);
+    await manager.stop();
+  });
+
+  test("waits for the rule under way, and begins no other of the old group", async () => {
+    const setup = createManager();
+    const { manager, clock, storage } = setup;
+    let finish = () => {};
+    storage.answer("x", () => new Promise((resolve) => (finish = () => resolve(vector([{}, 1])))));
+    const slot = await startAtFirstSlot(setup, ruleGroup([recording("r", "x"), recording("s", "y")]));
+    const update = manager.update([ruleGroup([recording("r", "z")])], context);
+    await settle();
+    finish();
+    await update;
+    expect(storage.asked.map(({ text }) => text)).toEqual(["x"]);
+    await clock.advance(MINUTE);
+    expect(storage.lines("r")).toEqual([`${slot}: 1`, `${slot + MINUTE}: stale`]);
     await manager.stop();
   });
 

@@ -9,6 +9,8 @@ export class SettlingClock {
   readonly now = (): number => this.nowMs;
 
   readonly setTimer = (callback: () => void, delayMs: number): (() => void) => {
+    // The timers of Node would call at once.
+    if (delayMs > 2 ** 31 - 1) throw new Error(`cannot set timer: ${delayMs} ms take more than 31 bits`);
     const timer = { dueMs: this.nowMs + Math.max(0, delayMs), callback };
     this.timers.push(timer);
     return () => {
