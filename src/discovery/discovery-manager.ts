@@ -109,6 +109,7 @@ export class DiscoveryManager {
     const provider = new Provider(jobs);
     this.providers.set(identity, provider);
     const receive = (groups: readonly TargetGroup[]) => {
+      if (provider.signal.aborted) return;
       for (const job of provider.jobs) {
         surroundings.counters.add("received_updates_total", { name: this.options.name });
         this.changedJobs.add(job);
@@ -198,7 +199,6 @@ class Provider {
   }
 
   receive(groups: readonly TargetGroup[]): void {
-    if (this.signal.aborted) return;
     for (const group of groups) {
       if (group.targets.length === 0) this.bySource.delete(group.source);
       else this.bySource.set(group.source, group);
