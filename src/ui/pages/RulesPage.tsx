@@ -96,7 +96,7 @@ function RuleGroup({ group, rules }: { group: RuleGroupBody; rules: readonly Rul
         </Group>
       </Group>
       <Table.ScrollContainer type="native" minWidth={760}>
-        <Table verticalSpacing="sm" className="plain-table">
+        <Table verticalSpacing="sm" className="plain-table fixed">
           <Table.Thead>
             <Table.Tr>
               <Table.Th>Rule</Table.Th>

@@ -30,7 +30,6 @@ function DeleteForm({ busy, onDelete }: { busy: boolean; onDelete: (parameters: 
           w={340}
           label="Series to delete"
           placeholder='up{job="gone"}'
-          ff="monospace"
           value={selector}
           onChange={(event) => setSelector(event.currentTarget.value)}
         />

@@ -73,7 +73,7 @@ export function basicPlotOptions({
       y: verticalScale,
     },
     axes: [
-      { ...axis, space: 90, size: 34, values: (_, splits) => timeTicks(splits, timeZone) },
+      { ...axis, space: 72, size: 34, values: (_, splits) => timeTicks(splits, timeZone) },
       {
         ...axis,
         gap: 6,
