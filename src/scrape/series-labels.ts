@@ -1,6 +1,5 @@
 import { isValidLabelName, isValidMetricName, type NameValidationScheme } from "../model/label-name.ts";
-import type { Labels } from "../model/labels.ts";
-import { LabelsBuilder, METRIC_NAME } from "../model/labels.ts";
+import { compareUtf8, Labels, LabelsBuilder, METRIC_NAME } from "../model/labels.ts";
 import { quote } from "../model/quote.ts";
 import { relabelInPlace, type CompiledRelabelRules } from "../model/relabel.ts";
 import { normalizeBound } from "./exposition/go-float.ts";
@@ -39,48 +38,57 @@ export class SeriesLabels {
   }
 
   /**
-   * @param pairs names and values in turn as exposed; not changed
+   * @param pairs names and values in turn as exposed; becomes ours
    * @returns null where metric relabelling drops the series
    * @throws SampleError for labels that are missing, invalid or beyond a limit
    */
-  of(pairs: readonly string[], bound: BoundLabel = null): Labels | null {
-    const { builder, options } = this;
-    const exposed = new Map<string, string>();
-    for (let i = 0; i < pairs.length; i += 2) {
-      const name = pairs[i]!;
-      if (exposed.has(name)) throw new SampleError(`label name ${quote(name)} is not unique: invalid sample`);
-      exposed.set(name, name === bound ? normalizeBound(pairs[i + 1]!) : pairs[i + 1]!);
+  of(pairs: string[], bound: BoundLabel = null): Labels | null {
+    const { options } = this;
+    refuseRepeatedNames(pairs);
+    const boundIndex = bound === null ? -1 : indexOfName(pairs, bound);
+    if (boundIndex >= 0) pairs[boundIndex + 1] = normalizeBound(pairs[boundIndex + 1]!);
+    if (options.honorLabels) this.fillGaps(pairs);
+    else this.overrule(pairs);
+    let labels = sortedLabels(pairs);
+    if (options.metricRelabelRules.length > 0) {
+      const builder = this.builder.reset(labels);
+      if (!relabelInPlace(builder, options.metricRelabelRules)) return null;
+      labels = builder.labels();
     }
-    builder.reset();
-    for (const [name, value] of exposed) builder.set(name, value);
-    if (options.honorLabels) this.fillGaps(exposed);
-    else this.overrule(exposed);
-    if (!relabelInPlace(builder, options.metricRelabelRules)) return null;
-    const labels = builder.labels();
     this.check(labels);
     return labels;
   }
 
   /** An exposed label wins, even an empty one, which leaves the series without the label. */
-  private fillGaps(exposed: ReadonlyMap<string, string>): void {
-    for (let i = 0; i < this.target.length; i += 2) {
-      if (!exposed.has(this.target[i]!)) this.builder.set(this.target[i]!, this.target[i + 1]!);
+  private fillGaps(pairs: string[]): void {
+    const { target } = this;
+    for (let i = 0; i < target.length; i += 2) {
+      if (indexOfName(pairs, target[i]!) < 0) pairs.push(target[i]!, target[i + 1]!);
     }
   }
 
   /** The target's label wins; the exposed one moves to the first free `exported_` name, shorter names first. */
-  private overrule(exposed: ReadonlyMap<string, string>): void {
-    const displaced: string[] = [];
-    for (let i = 0; i < this.target.length; i += 2) {
-      const name = this.target[i]!;
-      if (exposed.get(name)) displaced.push(name);
-      this.builder.set(name, this.target[i + 1]!);
+  private overrule(pairs: string[]): void {
+    const { target } = this;
+    let displaced: [name: string, value: string][] | null = null;
+    for (let i = 0; i < target.length; i += 2) {
+      const exposed = indexOfName(pairs, target[i]!);
+      if (exposed < 0) {
+        pairs.push(target[i]!, target[i + 1]!);
+        continue;
+      }
+      if (pairs[exposed + 1] !== "") (displaced ??= []).push([target[i]!, pairs[exposed + 1]!]);
+      pairs[exposed + 1] = target[i + 1]!;
     }
-    displaced.sort((a, b) => a.length - b.length);
-    for (const name of displaced) {
+    if (displaced === null) return;
+    displaced.sort(([a], [b]) => a.length - b.length);
+    for (const [name, value] of displaced) {
       let free = `exported_${name}`;
-      while (this.builder.get(free) !== "") free = `exported_${free}`;
-      this.builder.set(free, exposed.get(name)!);
+      for (let taken = indexOfName(pairs, free); taken >= 0; taken = indexOfName(pairs, free)) {
+        if (pairs[taken + 1] === "") pairs.splice(taken, 2);
+        else free = `exported_${free}`;
+      }
+      pairs.push(free, value);
     }
   }
 
@@ -118,6 +126,49 @@ export class SeriesLabels {
       }
     }
   }
+}
+
+function indexOfName(pairs: readonly string[], name: string): number {
+  for (let i = 0; i < pairs.length; i += 2) if (pairs[i] === name) return i;
+  return -1;
+}
+
+function refuseRepeatedNames(pairs: readonly string[]): void {
+  const met = pairs.length > MANY_WORDS ? new Set<string>() : null;
+  for (let i = 0; i < pairs.length; i += 2) {
+    const name = pairs[i]!;
+    const isRepeated = met ? met.size === met.add(name).size : indexOfName(pairs, name) !== i;
+    if (isRepeated) throw new SampleError(`label name ${quote(name)} is not unique: invalid sample`);
+  }
+}
+
+/** Beyond this, what is quick for a few labels would take a hostile target's many for ever. */
+const MANY_WORDS = 128;
+
+/** Sorts in place, by insertion: there are few labels and most come sorted. Empty values are left out. */
+function sortedLabels(pairs: string[]): Labels {
+  if (pairs.length > MANY_WORDS) {
+    const builder = new LabelsBuilder();
+    for (let i = 0; i < pairs.length; i += 2) builder.set(pairs[i]!, pairs[i + 1]!);
+    return builder.labels();
+  }
+  let count = 0;
+  for (let i = 0; i < pairs.length; i += 2) {
+    const name = pairs[i]!;
+    const value = pairs[i + 1]!;
+    if (value === "") continue;
+    let place = count;
+    while (place > 0 && compareUtf8(pairs[place - 2]!, name) > 0) {
+      pairs[place] = pairs[place - 2]!;
+      pairs[place + 1] = pairs[place - 1]!;
+      place -= 2;
+    }
+    pairs[place] = name;
+    pairs[place + 1] = value;
+    count += 2;
+  }
+  pairs.length = count;
+  return Labels.fromSortedPairs(pairs);
 }
 
 /** `{a="b", c="d"}` */

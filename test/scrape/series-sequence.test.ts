@@ -364,6 +364,53 @@ describe("a limit", () => {
   });
 });
 
+describe("a line with very many labels", () => {
+  const labels = (count: number): string[] => Array.from({ length: count }, (_, i) => `l${i}="v${i}"`);
+
+  test("becomes a series like any other", () => {
+    const target = new FakeTarget();
+    target.says(`a{${labels(20_000).reverse().join(",")}} 1\n`);
+    const [series] = Object.keys(target.stored);
+    expect(series!.startsWith('a{l0="v0",l1="v1",l10="v10",l100="v100",')).toBe(true);
+    expect(target.appender.series(series!)).toEqual(["1000 1"]);
+  });
+
+  test("is refused for the one that comes twice", () => {
+    const target = new FakeTarget();
+    expect(() => target.says(`a{${labels(20_000).join(",")},l7="x"} 1\n`)).toThrow(
+      'label name "l7" is not unique: invalid sample',
+    );
+  });
+});
+
+describe("honor_labels", () => {
+  const targetLabels = Labels.fromRecord({ job: "t", instance: "i", exported_job: "e" });
+
+  test("off moves exposed labels aside to the first free name", () => {
+    const target = new FakeTarget({ targetLabels });
+    target.says('a{job="x",instance="y",exported_instance="z"} 1\na{job="",instance="i2"} 2\n');
+    expect(Object.keys(target.stored)).toEqual([
+      'a{exported_exported_instance="y",exported_exported_job="x",exported_instance="z",exported_job="e",instance="i",job="t"}',
+      'a{exported_instance="i2",exported_job="e",instance="i",job="t"}',
+    ]);
+  });
+
+  test("on leaves exposed labels, even empty ones", () => {
+    const target = new FakeTarget({ targetLabels, honorLabels: true });
+    target.says('a{job="x"} 1\na{job=""} 2\n');
+    expect(Object.keys(target.stored)).toEqual([
+      'a{exported_job="e",instance="i",job="x"}',
+      'a{exported_job="e",instance="i"}',
+    ]);
+  });
+});
+
+test("legacy names are checked where they are asked for", () => {
+  expect(() => new FakeTarget({ nameValidation: "legacy" }).says('{"my.metric"} 1\n')).toThrow(
+    'invalid metric name or label names: {__name__="my.metric"}',
+  );
+});
+
 describe("the storage's next epoch", () => {
   test("is entered with every series, whether it can carry references over or not", () => {
     for (const isForgotten of [false, true]) {
