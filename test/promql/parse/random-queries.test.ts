@@ -1,0 +1,139 @@
+import { parser as lezerParser } from "@prometheus-io/lezer-promql";
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import {
+  type Expr,
+  exprToJson,
+  parseExpr,
+  ParseError,
+  type ParserOptions,
+  prettyExpr,
+  printExpr,
+} from "../../../src/promql/parse/index.ts";
+import { awkwardNames, promqlQueries } from "../../support/promql-generator.ts";
+
+const everything: ParserOptions = {
+  experimentalFunctions: true,
+  durationExpressions: true,
+  extendedRangeSelectors: true,
+  fillModifiers: true,
+};
+
+/** Whether the grammar of the editor, made independently, reads the text without an error. */
+function lezerAccepts(query: string): boolean {
+  let accepts = true;
+  lezerParser.parse(query).iterate({
+    enter: (node) => {
+      if (node.type.isError) accepts = false;
+    },
+  });
+  return accepts;
+}
+
+/** Without what the editor's grammar cannot read though Prometheus can: keywords as metric names, "2." */
+const tameQueries = promqlQueries({
+  ...awkwardNames,
+  metrics: ["up", "http_requests_total", "job:errors:rate5m"],
+  labels: { job: ["api", "web"], instance: ["a", "b.c"] },
+  classic: true,
+}).filter((query) => !hasTrailingPoint(query));
+
+function hasTrailingPoint(query: string): boolean {
+  return /[0-9]\.(?![0-9])/.test(query);
+}
+
+/** Infinity is printed with a sign, which is an operator when it is read again and binds less than `^`. */
+const queries = promqlQueries(awkwardNames).filter((query) => !query.includes("Inf"));
+
+/** The tree with the matchers of each selector in one order: printing sorts them. */
+function canonical(expr: Expr): unknown {
+  return JSON.parse(JSON.stringify(exprToJson(expr)), (key, value: unknown) =>
+    key === "matchers" ? (value as object[]).map((matcher) => JSON.stringify(matcher)).sort() : value,
+  );
+}
+
+describe("any valid query", () => {
+  test("is accepted, and printing it gives the same tree again", () => {
+    fc.assert(
+      fc.property(queries, (query) => {
+        const expr = parseExpr(query, everything);
+        const printed = printExpr(expr);
+        expect(canonical(parseExpr(printed, everything))).toEqual(canonical(expr));
+        expect(printExpr(parseExpr(printed, everything))).toBe(printed);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("means the same when it is printed over several lines, none of them much too long", () => {
+    fc.assert(
+      fc.property(queries, (query) => {
+        const expr = parseExpr(query, everything);
+        expect(printExpr(parseExpr(prettyExpr(expr), everything))).toBe(printExpr(expr));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("is accepted by the editor's grammar too", () => {
+    fc.assert(
+      fc.property(tameQueries, (query) => {
+        parseExpr(query, everything);
+        expect(lezerAccepts(query), query).toBe(true);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe("any text at all", () => {
+  const isReadable = (text: string): boolean => {
+    try {
+      parseExpr(text, everything);
+      return true;
+    } catch (error) {
+      if (!(error instanceof ParseError)) throw error;
+      expect(error.message).toMatch(/^(?:[0-9]+:[0-9]+|unknown position): parse error: ./);
+      expect(error.offset).toBeLessThanOrEqual(Buffer.byteLength(text));
+      return false;
+    }
+  };
+
+  test("is a query or fails with a place and a reason", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary", maxLength: 60 }), (text) => void isReadable(text)),
+      { numRuns: 2_000 },
+    );
+  });
+
+  test("made of PromQL's own words is a query or fails with a place and a reason", () => {
+    const words =
+      "sum by ( ) { } [ ] , : @ = == =~ != offset 5m 1h 3 -1 + - * / ^ and on group_left bool foo rate a:b \"x\" 'y' start step range # anchored fill inf </".split(
+        " ",
+      );
+    fc.assert(
+      fc.property(
+        fc.array(fc.constantFrom(...words), { maxLength: 14 }).map((list) => list.join(" ")),
+        (text) => void isReadable(text),
+      ),
+      { numRuns: 3_000 },
+    );
+  });
+
+  test("that is a valid query with one character gone or doubled is judged as the editor's grammar does, types aside", () => {
+    const mutated = tameQueries.chain((query) =>
+      fc
+        .tuple(fc.nat(query.length - 1), fc.constantFrom("drop", "double"))
+        .map(
+          ([i, how]) => query.slice(0, i) + (how === "drop" ? "" : query[i]!.repeat(2)) + query.slice(i + 1),
+        ),
+    );
+    fc.assert(
+      fc.property(mutated, (text) => {
+        // What we accept the editor accepts; it knows no types, so the reverse doesn't hold.
+        if (isReadable(text) && !hasTrailingPoint(text)) expect(lezerAccepts(text), text).toBe(true);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+});
