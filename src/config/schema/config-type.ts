@@ -310,7 +310,8 @@ export function section<F extends Fields>(
   finish?: (value: SectionValue<F>, report: Report) => SectionValue<F> | void,
 ): ConfigType<SectionValue<F>> {
   const names = Object.keys(fields);
-  const keyOf = (name: string) => fields[name]!.key ?? snakeCase(name);
+  const keys = new Map(names.map((name) => [name, fields[name]!.key ?? snakeCase(name)]));
+  const keyOf = (name: string) => keys.get(name)!;
   const shape: Record<string, z.ZodType> = {};
   for (const name of names) {
     const { type, nullText } = fields[name]!;
