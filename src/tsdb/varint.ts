@@ -20,6 +20,9 @@ export class ByteReader {
   offset = 0;
   end = 0;
   private view!: DataView;
+  // The two halves of the number `readLongVarint` read; fields, so that nothing is allocated.
+  private low = 0;
+  private high = 0;
 
   constructor(bytes: Uint8Array = new Uint8Array(0), offset = 0, end = bytes.length) {
     this.reset(bytes, offset, end);
@@ -116,10 +119,6 @@ export class ByteReader {
     const zigzagHigh = (this.high >>> 1) ^ sign;
     return zigzagHigh * TWO_32 + zigzagLow;
   }
-
-  // The two halves of the number `readLongVarint` read; fields, so that nothing is allocated.
-  private low = 0;
-  private high = 0;
 
   private readLongVarint(at: number, first28Bits: number): void {
     let low = first28Bits;

@@ -41,7 +41,7 @@ const TABLE_READ_BYTES = 4096;
 const MAX_TABLE_READ_BYTES = 1 << 16;
 const CACHED_SYMBOLS = 1 << 12;
 
-/** The pairs of one label name in the postings offset table, one in 32 of them remembered, and the last. */
+/** The pairs of one label name in the postings offset table, one in 32 of them remembered, the first included. */
 interface NamePairs {
   readonly values: string[];
   /** Where their entries begin in the table. */
@@ -50,7 +50,6 @@ interface NamePairs {
 }
 
 export class IndexReader {
-  /** All ids, as the index lists them, are below this. */
   readonly sizeBytes: number;
   private readonly version: number;
   private readonly symbolsOffset: number;
@@ -547,6 +546,7 @@ export class IndexWriter {
   private readonly body = new ByteWriter();
   private last: Labels | null = null;
   private index: FileWriter | null = null;
+  private tableOffset = 0;
 
   constructor(private readonly path: string) {
     this.seriesPath = `${path}_tmp_series`;
@@ -709,8 +709,6 @@ export class IndexWriter {
     return { starts, ids, all };
   }
 
-  private tableOffset = 0;
-
   private writePostings(index: FileWriter, ordinals: Uint32Array, { starts, ids, all }: PostingLists): void {
     const order = Uint32Array.from(this.pairNames.keys());
     order.sort(
@@ -798,6 +796,7 @@ class BackReader {
   private filled = 0;
   private at = 0;
   private position = 0;
+  private isAtEnd = false;
 
   constructor(private readonly file: FileWriter) {}
 
@@ -822,8 +821,6 @@ class BackReader {
       this.refill(20);
     }
   }
-
-  private isAtEnd = false;
 
   private refill(needed: number): void {
     const rest = this.buffer.slice(this.at, this.filled);

@@ -1,7 +1,7 @@
 import * as fs from "node:fs";
 
 const PAGE_BYTES = 32768;
-const DEFAULT_LIMIT_BYTES = 64 * 1024 * 1024;
+const DEFAULT_LIMIT_BYTES = 32 * 1024 * 1024;
 
 /**
  * Pieces of index files in memory, those used last, within one limit for all the blocks of a thread. Nothing of an

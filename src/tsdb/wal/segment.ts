@@ -145,6 +145,8 @@ export class WalWriter {
   private lastSyncMs: number;
   private syncing: number | null = null;
   private syncError: Error | null = null;
+  /** Segments to close once the sync that runs on them has ended. */
+  private readonly closeAfterSync = new Set<number>();
 
   /** Opens a log for writing, always in a new segment: what an earlier run left is never written to again. */
   constructor(
@@ -370,8 +372,6 @@ export class WalWriter {
       if (this.closeAfterSync.delete(descriptor)) this.files.closeSync(descriptor);
     });
   }
-
-  private readonly closeAfterSync = new Set<number>();
 
   /** A finished segment is synced in the background: its last bytes must not hold up a scrape. */
   private syncAndCloseLater(descriptor: number): void {
