@@ -154,8 +154,8 @@ describe("role pod", () => {
       .map(({ labels, value }) => [labels["event"], value]);
     expect(events).toEqual([
       ["add", 3],
-      ["update", 1],
       ["delete", 1],
+      ["update", 1],
     ]);
     expect(surroundings.counters.read("kubernetes_events_total")).toHaveLength(18);
   });

@@ -45,11 +45,6 @@ const SOURCE_PREFIX: Readonly<Record<KubernetesRole, string>> = {
  */
 export function kubernetesDiscovery(config: Config, surroundings: DiscoverySurroundings): Mechanism {
   const access = clusterAccess(config, surroundings);
-  const { counters } = surroundings;
-  for (const role of Object.keys(SOURCE_PREFIX)) {
-    for (const event of ["add", "update", "delete"])
-      counters.add("kubernetes_events_total", { role, event }, 0);
-  }
   return {
     run: async (emit, signal) => {
       const client = surroundings.createHttpClient(access.http);
