@@ -1,30 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { QueryMemory } from "../../src/kernels/index.ts";
-import { PromqlEngine } from "../../src/promql/engine.ts";
 import { labelsText } from "../../src/promql/exec/labels-text.ts";
 import { QueryCancelledError, QueryTimeoutError, TooManySamplesError } from "../../src/promql/limits.ts";
 import type { QueryResult } from "../../src/promql/value.ts";
 import { MemoryQueryable, type TestSample } from "../support/memory-queryable.ts";
+import { testEngine } from "../support/test-engine.ts";
 
-const memory = new QueryMemory(2 ** 28);
-
-function engineOver(queryable: MemoryQueryable, maxSamples = 50_000_000): PromqlEngine {
-  return new PromqlEngine({
-    queryable,
-    memory,
-    parserOptions: {
-      experimentalFunctions: true,
-      durationExpressions: true,
-      extendedRangeSelectors: true,
-      fillModifiers: true,
-    },
-    lookbackMs: 300_000,
-    defaultSubqueryStepMs: 60_000,
-    maxSamples,
-    features: { delayedNameRemoval: false, useStartTimestamps: false, typeAndUnitLabels: false },
-    now: () => 1_000_000,
-  });
-}
+const { engineOver, memory } = testEngine();
 
 /** One sample every 10 s from time 0, values from the function. */
 function every10s(count: number, value: (i: number) => number): TestSample[] {
@@ -125,9 +106,9 @@ describe("a range query", () => {
 
 describe("limits", () => {
   test("end a query that would hold too many samples", () => {
-    expect(() => engineOver(requests, 10).range("requests_total", 0, 600_000, 10_000)).toThrow(
-      TooManySamplesError,
-    );
+    expect(() =>
+      engineOver(requests, { maxSamples: 10 }).range("requests_total", 0, 600_000, 10_000),
+    ).toThrow(TooManySamplesError);
   });
 
   test("end a query whose deadline has passed or whose asker has gone", () => {

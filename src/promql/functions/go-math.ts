@@ -39,7 +39,7 @@ export function log2(x: number): number {
 }
 
 export function log10(x: number): number {
-  return log2(x) * (Math.LN2 / Math.LN10);
+  return Math.log(x) * 0.4342944819032518;
 }
 
 export function pow(x: number, y: number): number {
