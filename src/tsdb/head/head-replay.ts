@@ -47,6 +47,7 @@ export class HeadReplay implements ReplaySink {
       refBase: 0,
       sizeBytes: registryBytes,
     });
+    this.registry.generation.series.isIndexed = false;
   }
 
   onSeries(ref: number, labels: Labels): void {

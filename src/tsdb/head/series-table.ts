@@ -16,6 +16,9 @@ export class SeriesTable {
   private readonly records: number;
   /** The label set being looked up, as lists. */
   private lists = new Uint32Array(64);
+  private readonly pairs = new PairCache();
+  /** Whether series can be selected by their labels; a table that is only looked up by whole sets may do without. */
+  isIndexed = true;
   private readonly hashOf = (series: number) => this.field(series, SeriesField.hash);
 
   constructor(
@@ -44,13 +47,17 @@ export class SeriesTable {
     const { pairs } = labels;
     const lists = this.roomFor(labels.size);
     for (let i = 0; i < pairs.length; i += 2) {
-      const name = this.symbols.find(pairs[i]!);
-      const value = name === 0 ? 0 : this.symbols.find(pairs[i + 1]!);
-      const list = value === 0 ? 0 : this.postings.find(name, value);
+      const list = this.pairs.get(pairs[i]!, pairs[i + 1]!) || this.findPair(pairs[i]!, pairs[i + 1]!);
       if (list === 0) return 0;
       lists[i / 2] = list;
     }
     return this.findLists(lists, labels.size);
+  }
+
+  private findPair(name: string, value: string): number {
+    const nameSymbol = this.symbols.find(name);
+    const valueSymbol = nameSymbol === 0 ? 0 : this.symbols.find(value);
+    return valueSymbol === 0 ? 0 : this.postings.find(nameSymbol, valueSymbol);
   }
 
   /** The series with these labels, new if need be. Writer only. */
@@ -58,10 +65,16 @@ export class SeriesTable {
     const { pairs } = labels;
     const lists = this.roomFor(labels.size);
     for (let i = 0; i < pairs.length; i += 2) {
-      const name = this.symbols.intern(pairs[i]!);
-      lists[i / 2] = this.postings.intern(name, this.symbols.intern(pairs[i + 1]!));
+      lists[i / 2] = this.pairs.get(pairs[i]!, pairs[i + 1]!) || this.internPair(pairs[i]!, pairs[i + 1]!);
     }
     return this.resolveLists(lists, labels.size);
+  }
+
+  private internPair(name: string, value: string): number {
+    const nameSymbol = this.symbols.intern(name);
+    const list = this.postings.intern(nameSymbol, this.symbols.intern(value));
+    this.pairs.set(name, value, list);
+    return list;
   }
 
   /** As `resolve`, for labels that are known as lists of this generation. Writer only. */
@@ -80,7 +93,7 @@ export class SeriesTable {
     this.setField(series, SeriesField.hash, hash);
     this.arena.setHeader(Header.seriesCount, series);
     this.table.add(hash, series, this.hashOf);
-    for (let i = 0; i < size; i++) this.postings.append(lists[i]!, series);
+    if (this.isIndexed) for (let i = 0; i < size; i++) this.postings.append(lists[i]!, series);
     return { ref: series, created: true };
   }
 
@@ -146,4 +159,28 @@ function hashLists(lists: Uint32Array, size: number): number {
   let hash = size;
   for (let i = 0; i < size; i++) hash = mixHash(hash, lists[i]!);
   return hash;
+}
+
+/** Label pairs that are remembered. */
+const MAX_CACHED_PAIRS = 2 ** 15;
+
+/** The lists of label pairs by their texts, for the pairs that turn up again and again. */
+class PairCache {
+  private byName = new Map<string, Map<string, number>>();
+  private count = 0;
+
+  /** @returns the list, or 0 if it is not remembered */
+  get(name: string, value: string): number {
+    return this.byName.get(name)?.get(value) ?? 0;
+  }
+
+  set(name: string, value: string, list: number): void {
+    if (++this.count > MAX_CACHED_PAIRS) {
+      this.byName = new Map();
+      this.count = 1;
+    }
+    let byValue = this.byName.get(name);
+    if (!byValue) this.byName.set(name, (byValue = new Map()));
+    byValue.set(value, list);
+  }
 }
