@@ -39,7 +39,7 @@ const SERIES_READ_BYTES = 512;
 const SYMBOLS_READ_BYTES = 2048;
 const TABLE_READ_BYTES = 4096;
 const MAX_TABLE_READ_BYTES = 1 << 16;
-const CACHED_SYMBOLS = 1 << 12;
+const CACHED_SYMBOLS = 1 << 10;
 
 /** The pairs of one label name in the postings offset table, one in 32 of them remembered, the first included. */
 interface NamePairs {
