@@ -264,6 +264,8 @@ export class ScrapeLoop {
         scrapeNative: target.scrapeNativeHistograms,
         alwaysClassic: target.alwaysScrapeClassicHistograms,
         convertClassic: target.convertClassicHistogramsToNhcb,
+        takesStartTimes: this.shared.takesStartTimes ?? false,
+        addsTypeAndUnit: this.shared.addsTypeAndUnit ?? false,
       },
       {
         bucketLimit: options.nativeHistogramBucketLimit,

@@ -31,6 +31,7 @@ interface CachedSeries {
   /** The page that had it last. */
   page: number;
   isTracked: boolean;
+  startMs: number | null;
 }
 
 /**
@@ -117,7 +118,7 @@ export class SeriesCache {
       if (series === undefined) {
         const labels = options.labels.of(scraped.pairs());
         const ref = labels ? appender.resolve(epoch, labels).ref : NO_SERIES;
-        series = { labels, ref, page: 0, isTracked: true };
+        series = { labels, ref, page: 0, isTracked: true, startMs: null };
         this.series.set(scraped.key, series);
         created.push(scraped.key);
       }
@@ -137,6 +138,7 @@ export class SeriesCache {
         continue;
       }
       const at = ownTime ?? timeMs;
+      if (scraped.startMs !== series.startMs) this.appendStart(appender, series, series.labels, scraped, at);
       if (typeof scraped.value === "number") {
         if (floats >= memory.maxLines)
           throw new SampleError(`cannot append page: more than ${memory.maxLines} samples`);
@@ -173,6 +175,21 @@ export class SeriesCache {
     const refused = appender.appendFloats(epoch, refs, memory.sampleValues, floats, timeMs, outcomes);
     if (refused > 0) for (let i = 0; i < floats; i++) countOutcome(outcomes[i]!, counts);
     for (const i of newSamples) if (outcomes[i]! <= SampleOutcome.repeated) counts.seriesAdded++;
+  }
+
+  /** A series that tells when it began has a sample of zero there, if that is before all others. */
+  private appendStart(
+    appender: Appender,
+    series: CachedSeries,
+    labels: Labels,
+    { startMs, value }: ScrapedSeries,
+    timeMs: number,
+  ): void {
+    series.startMs = startMs;
+    if (startMs === null || startMs <= 0 || startMs >= timeMs) return;
+    // Being late is no fault here: the series had begun before it told us.
+    if (typeof value === "number") appender.appendFloat(labels, startMs, 0, 0);
+    else appender.appendHistogram(labels, startMs, emptyLike(value));
   }
 
   private appendHistogram(
@@ -214,6 +231,20 @@ export class SeriesCache {
     for (const { ref } of this.series.values()) vanished.delete(ref);
     for (const ref of vanished) appender.appendStale(epoch, ref, timeMs);
   }
+}
+
+function emptyLike(histogram: FloatHistogram): FloatHistogram {
+  const nothing = new Float64Array(0);
+  return {
+    ...histogram,
+    zeroCount: 0,
+    count: 0,
+    sum: 0,
+    positiveSpans: [],
+    negativeSpans: [],
+    positiveBuckets: nothing,
+    negativeBuckets: nothing,
+  };
 }
 
 function writeValue(memory: ScrapeMemory, index: number, value: number): void {

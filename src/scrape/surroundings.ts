@@ -96,4 +96,8 @@ export interface ScrapeSurroundings {
   readonly userAgent: string;
   /** How far from its schedule a scrape may start and still be stamped with it. */
   readonly timestampToleranceMs: number;
+  /** Feature `created-timestamp-zero-ingestion`: a zero where a series says it began. */
+  readonly takesStartTimes?: boolean | undefined;
+  /** Feature `type-and-unit-labels`. */
+  readonly addsTypeAndUnit?: boolean | undefined;
 }

@@ -1,11 +1,11 @@
 import type { ScrapeMemory } from "../kernels/index.ts";
 import type { Metadata } from "../model/metadata.ts";
 import type { Appender } from "../model/storage.ts";
-import { parseConvertedText } from "./exposition/converted-text.ts";
+import { parseFamilyText } from "./exposition/family-text.ts";
 import type { ExpositionFormat } from "./exposition/negotiate.ts";
 import { openMetricsSyntax } from "./exposition/openmetrics.ts";
 import { parseProtobuf } from "./exposition/protobuf.ts";
-import type { HistogramOptions } from "./exposition/scraped-series.ts";
+import type { FamilyOptions } from "./exposition/scraped-series.ts";
 import { textSyntax } from "./exposition/text.ts";
 import { SeriesCache, type HistogramLimits } from "./series-cache.ts";
 import { SeriesSequence, type AppendOptions, type PageCounts } from "./series-sequence.ts";
@@ -25,7 +25,7 @@ export interface MetadataSize {
 
 /**
  * The series of one target, whatever format it speaks: text goes line by line through the kernel; protobuf, and text
- * whose histograms are converted, family by family through a cache. A target may change its mind at any scrape.
+ * whose families are converted, family by family through a cache. A target may change its mind at any scrape.
  */
 export class TargetSeries {
   private readonly sequence: SeriesSequence;
@@ -42,12 +42,12 @@ export class TargetSeries {
   append(
     page: TargetPage,
     options: AppendOptions,
-    histograms: HistogramOptions,
+    families: FamilyOptions,
     limits: HistogramLimits,
     counts: PageCounts,
   ): void {
     const isEmpty = page.sizeBytes === 0;
-    const usesCache = isEmpty ? this.usesCache : page.format === "protobuf" || histograms.convertClassic;
+    const usesCache = isEmpty ? this.usesCache : page.format === "protobuf" || needsFamilies(families);
     const hasChanged = usesCache !== this.usesCache;
     if (usesCache) {
       this.cache ??= new SeriesCache(this.memory);
@@ -55,12 +55,12 @@ export class TargetSeries {
       const isOpenMetrics = page.format === "openmetrics";
       const scraped =
         page.format === "protobuf"
-          ? parseProtobuf(body, histograms)
-          : parseConvertedText(
+          ? parseProtobuf(body, families)
+          : parseFamilyText(
               body.toString("latin1"),
               isOpenMetrics ? openMetricsSyntax : textSyntax,
               isOpenMetrics,
-              histograms,
+              families,
             );
       this.cache.append(scraped, options, limits, counts);
       this.metadataSizeCache = null;
@@ -96,6 +96,10 @@ export class TargetSeries {
     this.sequence.release();
     this.cache?.release();
   }
+}
+
+function needsFamilies({ convertClassic, takesStartTimes, addsTypeAndUnit }: FamilyOptions): boolean {
+  return convertClassic || takesStartTimes || addsTypeAndUnit;
 }
 
 function sizeOf(metadata: ReadonlyMap<string, Metadata>): MetadataSize {

@@ -5,7 +5,7 @@ import type { FloatHistogram } from "../../src/model/histogram.ts";
 import { Labels } from "../../src/model/labels.ts";
 import { compileRules, DEFAULT_RELABEL_RULE } from "../../src/model/relabel.ts";
 import type { ExpositionFormat } from "../../src/scrape/exposition/negotiate.ts";
-import type { HistogramOptions } from "../../src/scrape/exposition/scraped-series.ts";
+import type { FamilyOptions } from "../../src/scrape/exposition/scraped-series.ts";
 import type { HistogramLimits } from "../../src/scrape/series-cache.ts";
 import { SeriesLabels } from "../../src/scrape/series-labels.ts";
 import { emptyCounts, type AppendOptions, type PageCounts } from "../../src/scrape/series-sequence.ts";
@@ -18,7 +18,7 @@ beforeAll(() => {
   memory = new ScrapeMemory(2 ** 28, 7);
 });
 
-type Options = Partial<HistogramOptions & HistogramLimits & Omit<AppendOptions, "appender" | "labels">> & {
+type Options = Partial<FamilyOptions & HistogramLimits & Omit<AppendOptions, "appender" | "labels">> & {
   dropped?: string;
   epochMs?: number;
 };
@@ -73,7 +73,14 @@ class FakeTarget {
             labelValueLengthLimit: 0,
           }),
         },
-        { scrapeNative: true, alwaysClassic: false, convertClassic: false, ...options },
+        {
+          scrapeNative: true,
+          alwaysClassic: false,
+          convertClassic: false,
+          takesStartTimes: false,
+          addsTypeAndUnit: false,
+          ...options,
+        },
         { bucketLimit: 0, minBucketFactor: 0, ...options },
         counts,
       );
@@ -456,6 +463,65 @@ describe("classic histograms converted to custom buckets", () => {
     target.says("other 1\n", "text");
     expect(target.appender.series('h{l="x"}')).toEqual(["1000 histogram", "2000 stale"]);
   });
+});
+
+describe("start times, when they are taken", () => {
+  const taken = { takesStartTimes: true };
+
+  test("put a zero where a series of OpenMetrics began, in place of its own line", () => {
+    const target = new FakeTarget(taken);
+    const body = (created: string): string =>
+      `# TYPE c counter\nc_total{l="x"} 5\nc_created{l="x"} ${created}\n# TYPE h histogram\nh_bucket{le="+Inf"} 1\nh_count 1\nh_created 0.25\n# TYPE g gauge\ng_created 7\n# EOF\n`;
+    target.says(body("0.5"), "openmetrics");
+    target.says(body("0.5"), "openmetrics");
+    target.says(body("2.5"), "openmetrics");
+    expect(target.appender.stored).toEqual({
+      'c_total{l="x"}': ["500 0", "1000 5", "2000 5", "2500 0", "3000 5"],
+      'h_bucket{le="+Inf"}': ["250 0", "1000 1", "2000 1", "3000 1"],
+      h_count: ["250 0", "1000 1", "2000 1", "3000 1"],
+      g_created: ["1000 7", "2000 7", "3000 7"],
+    });
+  });
+
+  test("come out of protobuf too", () => {
+    const target = new FakeTarget(taken);
+    const start: Buffer = message([1, "int64", 0], [2, "varint", 400_999_999]);
+    target.says(
+      page(
+        family(
+          "c",
+          FamilyType.counter,
+          message([3, "bytes", message([1, "double", 2], [3, "bytes", start])]),
+        ),
+        family("h", FamilyType.histogram, histogramMetric(...NATIVE, [15, "bytes", start])),
+      ),
+    );
+    expect(target.appender.stored).toEqual({
+      c: ["400 0", "1000 2"],
+      h: ["400 histogram", "1000 histogram"],
+    });
+    expect(target.appender.histograms("h")[0]!.count).toBe(0);
+  });
+
+  test("are lines like any other when they are not", () => {
+    const target = new FakeTarget();
+    target.says("# TYPE c counter\nc_total 5\nc_created 0.5\n# EOF\n", "openmetrics");
+    expect(target.appender.stored).toEqual({ c_total: ["1000 5"], c_created: ["1000 0.5"] });
+  });
+});
+
+test("types and units become labels when asked to, in place of exposed ones", () => {
+  const target = new FakeTarget({ addsTypeAndUnit: true });
+  target.says(
+    '# TYPE a_seconds counter\n# UNIT a_seconds seconds\na_seconds_total{__type__="x",l="y"} 1\n# TYPE b unknown\nb 1\n# EOF\n',
+    "openmetrics",
+  );
+  target.says(page(family("g", FamilyType.gauge, gauge(1))));
+  expect(Object.keys(target.appender.stored)).toEqual([
+    'a_seconds_total{__type__="counter",__unit__="seconds",l="y"}',
+    "b",
+    'g{__type__="gauge"}',
+  ]);
 });
 
 test("a target that changes its format keeps the series it has in both, and ends the others", () => {

@@ -7,7 +7,12 @@ import { ExpositionError } from "./exposition-error.ts";
 import { formatBound } from "./go-float.ts";
 import { decodeUtf8, type ParsedExemplar } from "./line-syntax.ts";
 import { ProtobufReader } from "./protobuf-reader.ts";
-import type { HistogramOptions, ScrapedPage, ScrapedSeries } from "./scraped-series.ts";
+import {
+  withTypeAndUnit,
+  type FamilyOptions,
+  type ScrapedPage,
+  type ScrapedSeries,
+} from "./scraped-series.ts";
 
 const TYPES: readonly MetricType[] = [
   "counter",
@@ -19,14 +24,14 @@ const TYPES: readonly MetricType[] = [
 ];
 
 /** A page of length-delimited MetricFamily messages. Bad bytes are found while its series are walked over. */
-export function parseProtobuf(body: Buffer, options: HistogramOptions): ScrapedPage {
+export function parseProtobuf(body: Buffer, options: FamilyOptions): ScrapedPage {
   const metadata = new Map<string, Metadata>();
   return { series: walkFamilies(body, options, metadata), metadata };
 }
 
 function* walkFamilies(
   body: Buffer,
-  options: HistogramOptions,
+  options: FamilyOptions,
   metadata: Map<string, Metadata>,
 ): Generator<ScrapedSeries> {
   const page = new ProtobufReader(body);
@@ -46,7 +51,7 @@ class Family {
 
   constructor(
     reader: ProtobufReader,
-    private readonly options: HistogramOptions,
+    private readonly options: FamilyOptions,
   ) {
     while (reader.next()) {
       switch (reader.field) {
@@ -119,14 +124,19 @@ class Family {
       value: number | FloatHistogram,
       bound: readonly [string, number] | null = null,
       exemplars: readonly ParsedExemplar[] = [],
+      startMs: number | null = null,
     ): ScrapedSeries => {
       const boundText = bound ? formatBound(bound[1]) : "";
       return {
         key: `${this.name}${suffix}\n${boundText}\n${labelKey}`,
-        pairs: () => [METRIC_NAME, this.name + suffix, ...labels, ...(bound ? [bound[0], boundText] : [])],
+        pairs: () => {
+          const pairs = [METRIC_NAME, this.name + suffix, ...labels, ...(bound ? [bound[0], boundText] : [])];
+          return this.options.addsTypeAndUnit ? withTypeAndUnit(pairs, this.type, this.unit) : pairs;
+        },
         value,
         timestampMs,
         exemplars,
+        startMs: this.options.takesStartTimes ? startMs : null,
       };
     };
     switch (this.type) {
@@ -135,15 +145,15 @@ class Family {
         yield* this.histogramSeries(readHistogram(histogram), emit);
         return;
       case "summary": {
-        const { count, sum, quantiles } = readSummary(summary);
-        yield emit("_count", count);
-        yield emit("_sum", sum);
-        for (const [quantile, value] of quantiles) yield emit("", value, ["quantile", quantile]);
+        const { count, sum, quantiles, startMs } = readSummary(summary);
+        yield emit("_count", count, null, [], startMs);
+        yield emit("_sum", sum, null, [], startMs);
+        for (const [quantile, value] of quantiles) yield emit("", value, ["quantile", quantile], [], startMs);
         return;
       }
       default: {
-        const { value, exemplars } = readSimple(simple);
-        yield emit("", value, null, exemplars);
+        const { value, exemplars, startMs } = readSimple(simple);
+        yield emit("", value, null, exemplars, startMs);
       }
     }
   }
@@ -153,8 +163,9 @@ class Family {
     emit: (
       suffix: string,
       value: number | FloatHistogram,
-      bound?: readonly [string, number] | null,
-      exemplars?: readonly ParsedExemplar[],
+      bound: readonly [string, number] | null,
+      exemplars: readonly ParsedExemplar[],
+      startMs: number | null,
     ) => ScrapedSeries,
   ): Generator<ScrapedSeries> {
     const { options } = this;
@@ -166,22 +177,20 @@ class Family {
       const exemplars = own
         .filter(({ timestampMs }) => timestampMs !== null)
         .sort((a, b) => a.timestampMs! - b.timestampMs!);
-      yield emit(
-        "",
-        isNative ? nativeHistogram(h, isGauge) : convertedHistogram(h, isGauge),
-        null,
-        exemplars,
-      );
+      const histogram = isNative ? nativeHistogram(h, isGauge) : convertedHistogram(h, isGauge);
+      yield emit("", histogram, null, exemplars, h.startMs);
       if (!options.alwaysClassic) return;
     }
-    yield emit("_count", h.isFloat ? h.countFloat : h.count);
-    yield emit("_sum", h.sum);
+    const count = h.isFloat ? h.countFloat : h.count;
+    yield emit("_count", count, null, [], h.startMs);
+    yield emit("_sum", h.sum, null, [], h.startMs);
     let hasInfinity = false;
-    for (const { bound, count, countFloat, exemplars } of h.buckets) {
-      hasInfinity ||= bound === Infinity;
-      yield emit("_bucket", h.isFloat ? countFloat : count, ["le", bound], exemplars);
+    for (const bucket of h.buckets) {
+      hasInfinity ||= bucket.bound === Infinity;
+      const cumulative = h.isFloat ? bucket.countFloat : bucket.count;
+      yield emit("_bucket", cumulative, ["le", bucket.bound], bucket.exemplars, h.startMs);
     }
-    if (!hasInfinity) yield emit("_bucket", h.isFloat ? h.countFloat : h.count, ["le", Infinity]);
+    if (!hasInfinity) yield emit("_bucket", count, ["le", Infinity], [], h.startMs);
   }
 }
 
@@ -205,6 +214,7 @@ interface HistogramMessage {
   readonly positive: Side;
   readonly negative: Side;
   readonly exemplars: readonly ParsedExemplar[];
+  readonly startMs: number | null;
 }
 
 interface Side {
@@ -226,6 +236,7 @@ function readHistogram(reader: ProtobufReader | null): HistogramMessage {
   let zeroThreshold = 0;
   let zeroCount = 0;
   let zeroCountFloat = 0;
+  let startMs: number | null = null;
   while (reader?.next()) {
     switch (reader.field) {
       case 1:
@@ -270,6 +281,9 @@ function readHistogram(reader: ProtobufReader | null): HistogramMessage {
       case 14:
         reader.repeated(positive.counts, (r) => r.double());
         break;
+      case 15:
+        startMs = readTimestamp(reader.message());
+        break;
       case 16:
         exemplars.push(readExemplar(reader.message()));
         break;
@@ -296,6 +310,7 @@ function readHistogram(reader: ProtobufReader | null): HistogramMessage {
     positive,
     negative,
     exemplars,
+    startMs,
   };
 }
 
@@ -368,10 +383,12 @@ function readSummary(reader: ProtobufReader | null): {
   count: number;
   sum: number;
   quantiles: [quantile: number, value: number][];
+  startMs: number | null;
 } {
   let count = 0;
   let sum = 0;
   const quantiles: [number, number][] = [];
+  let startMs: number | null = null;
   while (reader?.next()) {
     if (reader.field === 1) count = reader.varint();
     else if (reader.field === 2) sum = reader.double();
@@ -384,21 +401,28 @@ function readSummary(reader: ProtobufReader | null): {
         else message.skip();
       }
       quantiles.push(pair);
-    } else reader.skip();
+    } else if (reader.field === 4) startMs = readTimestamp(reader.message());
+    else reader.skip();
   }
-  return { count, sum, quantiles };
+  return { count, sum, quantiles, startMs };
 }
 
 /** Gauges, counters and untyped values alike. */
-function readSimple(reader: ProtobufReader | null): { value: number; exemplars: ParsedExemplar[] } {
+function readSimple(reader: ProtobufReader | null): {
+  value: number;
+  exemplars: ParsedExemplar[];
+  startMs: number | null;
+} {
   let value = 0;
+  let startMs: number | null = null;
   const exemplars: ParsedExemplar[] = [];
   while (reader?.next()) {
     if (reader.field === 1) value = reader.double();
     else if (reader.field === 2) exemplars.push(readExemplar(reader.message()));
+    else if (reader.field === 3) startMs = readTimestamp(reader.message());
     else reader.skip();
   }
-  return { value, exemplars };
+  return { value, exemplars, startMs };
 }
 
 function readExemplar(reader: ProtobufReader): ParsedExemplar {

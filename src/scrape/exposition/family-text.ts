@@ -4,16 +4,24 @@ import { CustomBuckets } from "./custom-buckets.ts";
 import { ExpositionError } from "./exposition-error.ts";
 import { normalizeBound, parseGoFloat } from "./go-float.ts";
 import { linesOf, seriesTextLength, type LineSyntax, type ParsedExemplar } from "./line-syntax.ts";
-import type { HistogramOptions, ScrapedPage, ScrapedSeries } from "./scraped-series.ts";
+import {
+  withTypeAndUnit,
+  type FamilyOptions,
+  type ScrapedPage,
+  type ScrapedSeries,
+} from "./scraped-series.ts";
 
-/** A text page whose classic histograms become native ones with custom buckets. `body` has one character a byte. */
-export function parseConvertedText(
+/**
+ * A text page read family by family, for what needs more than one line at a time: histograms to convert, start times,
+ * types and units as labels. `body` has one character a byte.
+ */
+export function parseFamilyText(
   body: string,
   syntax: LineSyntax,
   isOpenMetrics: boolean,
-  options: HistogramOptions,
+  options: FamilyOptions,
 ): ScrapedPage {
-  const reader = new ConvertingReader(syntax, isOpenMetrics, options);
+  const reader = new FamilyReader(syntax, isOpenMetrics, options);
   return { series: reader.walk(body), metadata: reader.metadata };
 }
 
@@ -26,21 +34,26 @@ interface OpenHistogram {
   readonly buckets: CustomBuckets;
   readonly exemplars: ParsedExemplar[];
   timestampMs: number | null;
+  startMs: number | null;
 }
 
-class ConvertingReader {
+class FamilyReader {
   readonly metadata = new Map<string, { type: MetricType; unit: string; help: string }>();
   private type: MetricType | null = null;
   private typedMetric = "";
   private open: OpenHistogram | null = null;
+  /** Of the page's `_created` lines, by family and labels. */
+  private readonly startTimes = new Map<string, number>();
 
   constructor(
     private readonly syntax: LineSyntax,
     private readonly isOpenMetrics: boolean,
-    private readonly options: HistogramOptions,
+    private readonly options: FamilyOptions,
   ) {}
 
   *walk(body: string): Generator<ScrapedSeries> {
+    // The line with the start time may come after those it speaks of.
+    if (this.options.takesStartTimes && this.isOpenMetrics) this.collectStartTimes(body);
     let hasEnded = !this.isOpenMetrics || body === "";
     for (const line of linesOf(body)) {
       if (hasEnded && this.isOpenMetrics) throw new ExpositionError("unexpected data after # EOF");
@@ -53,6 +66,42 @@ class ConvertingReader {
     }
     yield* this.close();
     if (!hasEnded) throw new ExpositionError("data does not end with # EOF");
+  }
+
+  private collectStartTimes(body: string): void {
+    for (const line of linesOf(body)) {
+      if (line.startsWith("#")) {
+        this.readComment(line);
+        continue;
+      }
+      const length = seriesTextLength(line);
+      const pairs = this.syntax.parseSeries(length === 0 ? line : line.slice(0, length));
+      if (!this.isStartTime(pairs)) continue;
+      const startMs = Math.trunc(this.syntax.parseRest(line.slice(length)).value * 1000);
+      this.startTimes.set(this.familyKey(pairs), startMs);
+    }
+    this.type = null;
+    this.typedMetric = "";
+    this.metadata.clear();
+  }
+
+  private isStartTime(pairs: readonly string[]): boolean {
+    const hasStart = this.type === "counter" || this.type === "summary" || this.type === "histogram";
+    return hasStart && valueOf(pairs, METRIC_NAME) === `${this.typedMetric}_created`;
+  }
+
+  private familyKey(pairs: readonly string[]): string {
+    return `${this.typedMetric}\n${groupKeyOf(labelsWithoutBound(pairs))}`;
+  }
+
+  /** Whether a name belongs to the family of the last TYPE line. */
+  private isOfFamily(name: string): boolean {
+    const { typedMetric } = this;
+    return (
+      this.type !== null &&
+      name.startsWith(typedMetric) &&
+      FAMILY_SUFFIXES.has(name.slice(typedMetric.length))
+    );
   }
 
   /** @returns whether it was the end of the page */
@@ -76,8 +125,13 @@ class ConvertingReader {
     const pairs = this.syntax.parseSeries(length === 0 ? line : text);
     const rest = this.syntax.parseRest(line.slice(length));
     const { value, timestampMs, exemplar } = rest;
+    if (this.startTimes.size > 0 && this.isStartTime(pairs)) return;
+    const isOfFamily = this.isOfFamily(valueOf(pairs, METRIC_NAME));
+    const startMs =
+      isOfFamily && this.startTimes.size > 0 ? (this.startTimes.get(this.familyKey(pairs)) ?? null) : null;
     const exemplars = exemplar ? [exemplar] : [];
-    const part = this.type === "histogram" ? partOf(pairs, this.typedMetric) : null;
+    const part =
+      this.options.convertClassic && this.type === "histogram" ? partOf(pairs, this.typedMetric) : null;
     if (part === null) {
       yield* this.close();
     } else {
@@ -92,6 +146,7 @@ class ConvertingReader {
         buckets: new CustomBuckets(),
         exemplars: [],
         timestampMs: null,
+        startMs,
       };
       const { buckets } = this.open;
       if (part.kind === "count") buckets.setCount(value);
@@ -102,14 +157,25 @@ class ConvertingReader {
       if (!this.options.alwaysClassic) return;
     }
     const bound = this.type === "histogram" ? "le" : this.type === "summary" ? "quantile" : null;
+    const described = isOfFamily ? this.described() : null;
     yield {
-      key: text,
-      pairs: () =>
-        pairs.map((word, i) => (i % 2 === 1 && pairs[i - 1] === bound ? normalizeBound(word) : word)),
+      key: described ? `${text}\n${described.type}\n${described.unit}` : text,
+      pairs: () => {
+        const labels = pairs.map((word, i) =>
+          i % 2 === 1 && pairs[i - 1] === bound ? normalizeBound(word) : word,
+        );
+        return described ? withTypeAndUnit(labels, described.type, described.unit) : labels;
+      },
       value,
       timestampMs,
       exemplars,
+      startMs,
     };
+  }
+
+  /** Type and unit of the family at hand, where they are to be labels. */
+  private described(): { readonly type: MetricType; readonly unit: string } | null {
+    return this.options.addsTypeAndUnit ? (this.metadata.get(this.typedMetric) ?? null) : null;
   }
 
   /** Gives the histogram whose lines are through; one that cannot be is left out, as its lines were. */
@@ -119,20 +185,35 @@ class ConvertingReader {
     if (!open) return;
     try {
       const value = open.buckets.histogram();
+      const unit = this.metadata.get(open.metric)?.unit ?? "";
+      const pairs = [METRIC_NAME, open.metric, ...open.labels];
       yield {
         key: `${open.metric}\n${open.groupKey}`,
-        pairs: () => [METRIC_NAME, open.metric, ...open.labels],
+        pairs: () => (this.options.addsTypeAndUnit ? withTypeAndUnit(pairs, "histogram", unit) : pairs),
         value,
         timestampMs: open.timestampMs,
         exemplars: open.exemplars
           .filter(({ timestampMs }) => timestampMs !== null)
           .sort((a, b) => a.timestampMs! - b.timestampMs!),
+        startMs: open.startMs,
       };
     } catch (error) {
       if (!(error instanceof ExpositionError)) throw error;
     }
   }
 }
+
+const FAMILY_SUFFIXES = new Set([
+  "",
+  "_total",
+  "_count",
+  "_sum",
+  "_bucket",
+  "_created",
+  "_info",
+  "_gcount",
+  "_gsum",
+]);
 
 type HistogramPart =
   | { readonly kind: "count" }
@@ -158,10 +239,12 @@ function valueOf(pairs: readonly string[], name: string): string {
   return "";
 }
 
+/** What the lines of one histogram or summary have in common. */
 function labelsWithoutBound(pairs: readonly string[]): string[] {
   const kept: string[] = [];
   for (let i = 0; i < pairs.length; i += 2) {
-    if (pairs[i] !== METRIC_NAME && pairs[i] !== "le") kept.push(pairs[i]!, pairs[i + 1]!);
+    if (pairs[i] !== METRIC_NAME && pairs[i] !== "le" && pairs[i] !== "quantile")
+      kept.push(pairs[i]!, pairs[i + 1]!);
   }
   return kept;
 }
