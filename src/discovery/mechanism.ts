@@ -38,6 +38,13 @@ export class DiscoveryCounters {
     { name: string; labels: Record<string, string>; value: number }
   >();
 
+  /** What can happen to Kubernetes's objects is counted from 0, so that its absence shows too. */
+  constructor() {
+    for (const role of ["endpointslice", "endpoints", "node", "pod", "service", "ingress"]) {
+      for (const event of ["add", "delete", "update"]) this.add("kubernetes_events_total", { role, event }, 0);
+    }
+  }
+
   /** Adds to the counter of this name and these labels. */
   add(name: CounterName, labels: Readonly<Record<string, string>> = {}, by = 1): void {
     this.entry(name, labels).value += by;
