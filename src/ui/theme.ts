@@ -8,7 +8,7 @@ const fennel: MantineColorsTuple = [
   "#82cca2",
   "#5cbb86",
   "#3fa870",
-  "#2f8f5d",
+  "#2a8455",
   "#23744b",
   "#1b5e3c",
   "#12482d",

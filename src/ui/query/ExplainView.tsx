@@ -5,6 +5,7 @@ import type { LabelsBody, MetadataData, QueryData, SuccessBody, SyntaxNode } fro
 import { apiPost, type ApiError } from "../api-client.ts";
 import { ErrorNotice, LoadingRows } from "../components/PageState.tsx";
 import { useApi } from "../use-api.ts";
+import { MatchGroups } from "./MatchGroups.tsx";
 import { formatElapsed } from "../text/duration.ts";
 import { formatCount } from "../text/number.ts";
 import { aggregationText, operatorText, syntaxText } from "../text/syntax-text.ts";
@@ -282,13 +283,18 @@ export function ExplainView({
   run: number;
   onPick: (expression: string) => void;
 }) {
-  const [selected, setSelected] = useState("root");
+  const [selected, setSelected] = useState<{ path: string; node: SyntaxNode | null }>({
+    path: "root",
+    node: null,
+  });
   const tree = useQuery<SuccessBody<SyntaxNode>, ApiError>({
     queryKey: ["parse_query", expression],
     queryFn: ({ signal }) => apiPost<SyntaxNode>("parse_query", { query: expression }, signal),
   });
   const root = tree.data?.data;
   const indexes = useMemo(() => (root ? inReadingOrder(root) : new Map<SyntaxNode, number>()), [root]);
+  // Until one is chosen, the matching of the outermost operator is shown.
+  const shown = selected.node ?? [...indexes.keys()].find(({ type }) => type === "binaryExpr");
   if (tree.error) return <ErrorNotice error={tree.error} />;
   if (!root) return <LoadingRows count={4} />;
   return (
@@ -300,9 +306,9 @@ export function ExplainView({
         <SubTree
           node={root}
           path="root"
-          selected={selected}
+          selected={selected.path}
           onSelect={(path, node) => {
-            setSelected(path);
+            setSelected({ path, node });
             onPick(syntaxText(node));
           }}
           indexes={indexes}
@@ -310,6 +316,7 @@ export function ExplainView({
           run={run}
         />
       </ul>
+      {shown?.type === "binaryExpr" && <MatchGroups node={shown} endMs={endMs} run={run} />}
     </>
   );
 }

@@ -116,6 +116,8 @@ export default function ExpressionEditor({ value, onChange, onExecute, ref }: Ex
       }),
     });
     view.current = editor;
+    // Who opens an empty panel is about to type.
+    if (firstValue.current === "") editor.focus();
     return () => {
       view.current = null;
       firstValue.current = editor.state.doc.toString();

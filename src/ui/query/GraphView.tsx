@@ -77,6 +77,13 @@ function AnswerGraph({
     );
     return shown.length > 0 ? histogramCells(shown, answer.grid) : null;
   }, [series, hidden, answer.grid]);
+  const isBlank = useMemo(
+    () =>
+      series.some(({ values = [] }) => values.length > 0) &&
+      columns.values.every((column) => column.every((value) => value === null)) &&
+      hidden.size === 0,
+    [series, columns, hidden],
+  );
   const hasFloats = series.some(({ values }) => values !== undefined && values.length > 0);
 
   if (answer.series.length === 0) {
@@ -94,6 +101,11 @@ function AnswerGraph({
             onZoom={(startMs, endMs) => onChange(zoomedTo(startMs, endMs))}
           />
         </Suspense>
+      )}
+      {isBlank && (
+        <Text size="sm" c="dimmed" ta="center" mt="xs">
+          All values are NaN or infinite: there is nothing to draw. The table shows them.
+        </Text>
       )}
       {hasFloats && (
         <Suspense fallback={<Skeleton height={GRAPH_HEIGHT} />}>

@@ -22,6 +22,8 @@ interface Row {
   readonly histograms: readonly HistogramBody[];
 }
 
+const SINGLE_TYPES: readonly string[] = ["scalar", "string"];
+
 /** Of the samples of a range selector so many are written out per series. */
 const MAX_SAMPLES_SHOWN = 50;
 
@@ -160,7 +162,7 @@ export function TableView({
         {answer.data && !answer.isError && (
           <AnswerSummary
             count={rows.length}
-            noun={answer.data.data.resultType === "scalar" ? "scalar" : "series"}
+            noun={SINGLE_TYPES.includes(answer.data.data.resultType) ? answer.data.data.resultType : "series"}
             elapsedMs={answer.data.elapsedMs}
             stats={answer.data.stats}
             loading={answer.isFetching}
