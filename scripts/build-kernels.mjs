@@ -27,7 +27,7 @@ const wasmPath = `dist/kernels.${process.pid}.wasm`;
 const { error, stderr } = await asc.main(
   [
     "src/kernels/assembly/index.ts",
-    ...["-o", wasmPath, "-O3", "--noAssert", "--runtime", "stub"],
+    ...["-o", wasmPath, "-O3", "--shrinkLevel", "1", "--noAssert", "--runtime", "stub"],
     ...["--enable", "simd", "--enable", "threads", "--importMemory", "--sharedMemory"],
     // The module is given memories of many sizes: it asks for the least and accepts up to 4 GiB.
     ...["--initialMemory", "1", "--maximumMemory", "65536", "--memoryBase", "1024"],

@@ -1,5 +1,5 @@
 /** The server: `node dist/server.js --config prometheus.yml`. */
-import "./runtime/small-nursery.ts";
+import "./runtime/heap-settings.ts";
 import { FlagError, flagsAsMarkdown, helpText, parseFlags } from "./config/flags.ts";
 import { ConfigError } from "./config/config-error.ts";
 import { createLogger } from "./telemetry/logger.ts";

@@ -4,12 +4,15 @@ import type { ActiveTargetBody, DroppedTargetBody, RelabelStepsData } from "../a
 import { allScrapeConfigs } from "../config/effective-config.ts";
 import { flagsAsText } from "../config/flags.ts";
 import { configToYaml, scrapeConfigToYaml } from "../config/load.ts";
-import { formatDuration, formatSize } from "../model/duration.ts";
+import { formatDuration } from "../model/duration.ts";
 import { Labels } from "../model/labels.ts";
 import { compileRules, relabelSteps } from "../model/relabel.ts";
 import type { TargetStatus } from "../scrape/index.ts";
 import { mergeFamilies } from "../telemetry/merge.ts";
 import { globalUrlOf } from "./global-url.ts";
+import { ApiError } from "../api/api-error.ts";
+import type { PlainMatcher } from "./compaction-messages.ts";
+import { retentionLimits, retentionText } from "./retention-settings.ts";
 import { timeText } from "./rule-bodies.ts";
 import type { Server } from "./server.ts";
 import { featureList } from "./feature-list.ts";
@@ -98,11 +101,11 @@ export function createPorts(server: Server): Ports {
           GOMEMLIMIT: 0,
           GOGC: "",
           GODEBUG: "",
-          storageRetention: retentionText(server),
+          storageRetention: retentionText(retentionLimits(server.config, flags)),
         };
       },
       tsdb: (limit) => server.ingest.call("tsdbStatus", limit),
-      blocks: async () => [],
+      blocks: async () => server.storage.blocks.map(({ meta }) => meta),
       walReplay: () => ({ min: 0, max: 0, current: 0 }),
       features: () => featureList(commandLine),
     },
@@ -120,9 +123,22 @@ export function createPorts(server: Server): Ports {
 
     admin: {
       isEnabled: flags["web.enable-admin-api"],
-      deleteSeries: () => Promise.reject(new Error("deleting series is not supported yet")),
-      cleanTombstones: () => Promise.reject(new Error("cleaning tombstones is not supported yet")),
-      snapshot: () => Promise.reject(new Error("snapshots are not supported yet")),
+      async deleteSeries(matches, startMs, endMs) {
+        const { parseMetricSelector } = await import("../promql/parse/index.ts");
+        let selectors: (readonly PlainMatcher[])[];
+        try {
+          selectors = matches.map((text) =>
+            parseMetricSelector(text).map(({ type, name, value }) => [type, name, value] as const),
+          );
+        } catch (cause) {
+          throw ApiError.invalidParameter("match[]", (cause as Error).message);
+        }
+        await server.ingest.call("deleteSeries", selectors, startMs, endMs);
+        await server.storage.deleteSeries(selectors, startMs, endMs);
+      },
+      cleanTombstones: () => server.storage.cleanTombstones(),
+      snapshot: async (skipHead) =>
+        server.storage.snapshot(skipHead ? [] : await server.ingest.call("openGenerations")),
     },
 
     notifications: server.notifications,
@@ -165,18 +181,3 @@ function activeTarget(target: TargetStatus, { externalUrl, listenPort }: Server)
     scrapeTimeout: formatDuration(target.timeoutMs),
   };
 }
-
-function retentionText({ commandLine, config }: Server): string {
-  const configured = config.storage.tsdb?.retention;
-  const { values } = commandLine;
-  const time = configured?.time ?? values["storage.tsdb.retention.time"];
-  const size = configured?.size ?? values["storage.tsdb.retention.size"];
-  const limits: string[] = [];
-  if (time > 0 || (size === 0 && configured === undefined))
-    limits.push(formatDuration(time || DEFAULT_RETENTION_MS));
-  if (size > 0) limits.push(formatSize(size));
-  if (configured?.percentage) limits.push(`${configured.percentage}%`);
-  return limits.join(" or ");
-}
-
-const DEFAULT_RETENTION_MS = 15 * 24 * 3_600_000;

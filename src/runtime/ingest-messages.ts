@@ -8,6 +8,7 @@ import type {
   TargetMetadataSnapshot,
 } from "../scrape/index.ts";
 import type { MetricFamilies } from "../telemetry/merge.ts";
+import type { PlainMatcher } from "./compaction-messages.ts";
 import type { GenerationAnnouncement } from "../tsdb/tsdb.ts";
 
 export interface IngestThreadOptions {
@@ -17,6 +18,8 @@ export interface IngestThreadOptions {
   readonly walSegmentBytes: number;
   readonly walCompression: "none" | "snappy" | "zstd";
   readonly outOfOrderWindowMs: number;
+  readonly maxExemplars: number;
+  readonly logsMetadata: boolean;
   readonly timestampToleranceMs: number;
   /** Spreads the targets of different servers differently over the interval. */
   readonly offsetSeed: string;
@@ -36,6 +39,13 @@ export interface IngestCalls {
   metadata(): readonly TargetMetadataSnapshot[];
   tsdbStatus(limit: number): TsdbStatusData;
   metrics(): Promise<MetricFamilies>;
+  /** What of the storage can be changed while it runs. */
+  applyStorage(settings: { readonly outOfOrderWindowMs: number; readonly maxExemplars: number }): void;
+  /** Hides samples of the head. */
+  deleteSeries(selectors: readonly (readonly PlainMatcher[])[], minTime: number, maxTime: number): void;
+  /** Generations that still take samples. */
+  openGenerations(): readonly GenerationAnnouncement[];
+  walBytes(): number;
   /** A generation is in a block now, or held nothing. */
   generationStored(epoch: number): void;
   stop(): Promise<void>;
@@ -56,6 +66,7 @@ export interface RuleSamplesMessage {
 export type FromIngestThread =
   | { readonly type: "opened"; readonly control: SharedArrayBuffer; readonly replaySeconds: number }
   | { readonly type: "failed"; readonly error: string }
+  | { readonly type: "exemplarBuffer"; readonly buffer: SharedArrayBuffer | null }
   | { readonly type: "generationBorn"; readonly announcement: GenerationAnnouncement }
   /** These take no more samples: time to write them to blocks. */
   | { readonly type: "generationsSealed"; readonly announcements: readonly GenerationAnnouncement[] };

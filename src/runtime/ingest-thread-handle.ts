@@ -4,6 +4,7 @@ import { ThreadCaller } from "./thread-calls.ts";
 import type { GenerationAnnouncement } from "../tsdb/tsdb.ts";
 
 export interface IngestEvents {
+  onExemplarBuffer(buffer: SharedArrayBuffer | null): void;
   onGenerationBorn(announcement: GenerationAnnouncement): void;
   onGenerationsSealed(announcements: readonly GenerationAnnouncement[]): void;
   /** The thread is gone though nobody stopped it: the server cannot go on. */
@@ -42,6 +43,9 @@ export class IngestThread {
             return;
           case "failed":
             reject(new Error(message.error));
+            return;
+          case "exemplarBuffer":
+            events.onExemplarBuffer(message.buffer);
             return;
           case "generationBorn":
             events.onGenerationBorn(message.announcement);

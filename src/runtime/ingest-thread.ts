@@ -7,12 +7,15 @@ import { parentPort, workerData } from "node:worker_threads";
 import { Registry } from "prom-client";
 import { ScrapeMemory } from "../kernels/index.ts";
 import { Labels } from "../model/labels.ts";
+import { Matcher } from "../model/matcher.ts";
 import type { Appender } from "../model/storage.ts";
 import { ScrapeManager, systemClock, zeroCounters, type ScrapeFailure } from "../scrape/index.ts";
 import { createLogger } from "../telemetry/logger.ts";
 import type { MetricFamilies } from "../telemetry/merge.ts";
+import { minValidTime, removeTemporaryFolders, takeInventory } from "../tsdb/compaction/block-directory.ts";
 import { Tsdb } from "../tsdb/tsdb.ts";
 import { headStatus } from "../tsdb/head/head-status.ts";
+import { collectGarbage } from "./collect-garbage.ts";
 import { exportIngestMetrics, observeScrapes } from "./ingest-metrics.ts";
 import type {
   FromIngestThread,
@@ -24,6 +27,9 @@ import { answerCalls } from "./thread-calls.ts";
 
 /** How often it is looked for generations that take no more samples. */
 const SEAL_INTERVAL_MS = 60_000;
+/** So many new series leave enough garbage behind to be worth collecting, once this much time has passed. */
+const SERIES_BURST = 10_000;
+const TIDY_INTERVAL_MS = 10_000;
 
 const options = workerData as IngestThreadOptions;
 const port = parentPort!;
@@ -36,7 +42,13 @@ try {
 }
 
 function run(): void {
+  // Before the lock, as Prometheus does it: what is half made or half deleted is nobody's.
+  removeTemporaryFolders(options.dataDirectory);
   const tsdb = Tsdb.open({
+    minValidTime: minValidTime(takeInventory(options.dataDirectory).blocks),
+    maxExemplars: options.maxExemplars,
+    logsMetadata: options.logsMetadata,
+    onExemplarBuffer: (buffer) => send({ type: "exemplarBuffer", buffer }),
     directory: options.dataDirectory,
     noLock: options.noLockfile,
     blockRangeMs: options.blockRangeMs,
@@ -72,6 +84,14 @@ function run(): void {
     }
   }, SEAL_INTERVAL_MS);
 
+  let tidiedAtSeries = 0;
+  const tidying = setInterval(() => {
+    const { seriesCreated } = tsdb.statistics;
+    if (seriesCreated - tidiedAtSeries < SERIES_BURST) return;
+    tidiedAtSeries = seriesCreated;
+    collectGarbage();
+  }, TIDY_INTERVAL_MS);
+
   const calls: IngestCalls = {
     applyJobs: (jobs) => scraping.apply(jobs),
     updateTargets: (groups) => scraping.updateTargets(groups),
@@ -81,8 +101,22 @@ function run(): void {
     tsdbStatus: (limit) => headStatus(tsdb.head, limit),
     metrics: async () => (await registry.getMetricsAsJSON()) as unknown as MetricFamilies,
     generationStored: (epoch) => tsdb.generationStored(epoch),
+    applyStorage({ outOfOrderWindowMs, maxExemplars }) {
+      tsdb.head.outOfOrderWindowMs = outOfOrderWindowMs;
+      tsdb.exemplars.resize(maxExemplars);
+    },
+    deleteSeries(selectors, minTime, maxTime) {
+      for (const selector of selectors) {
+        const matchers = selector.map(([type, name, value]) => new Matcher(type, name, value));
+        tsdb.deleteSeries(matchers, minTime, maxTime);
+      }
+    },
+    openGenerations: () =>
+      tsdb.head.generations.map(({ generation: { epoch, memory } }) => ({ epoch, memory })),
+    walBytes: () => tsdb.walStatistics.sizeBytes,
     async stop() {
       clearInterval(sealing);
+      clearInterval(tidying);
       await scraping.stop();
       tsdb.close();
     },

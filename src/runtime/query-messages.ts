@@ -53,6 +53,20 @@ export interface StorageChanged {
   readonly type: "storageChanged";
   readonly droppedGenerations: readonly number[];
   readonly blocks: readonly string[];
+  /** Blocks whose tombstones changed. */
+  readonly changed: readonly string[];
+}
+
+/** Where exemplars are to be read from now on; null where none are kept. */
+export interface ExemplarBuffer {
+  readonly type: "exemplars";
+  readonly buffer: SharedArrayBuffer | null;
+}
+
+/** Answered once everything said before was taken in. */
+export interface Sync {
+  readonly type: "sync";
+  readonly id: number;
 }
 
 /** What a reload of the configuration changes for queries. */
@@ -61,10 +75,11 @@ export interface QuerySettings {
   readonly defaultSubqueryStepMs: number;
 }
 
-export type ToQueryThread = RunTask | GenerationBorn | StorageChanged | QuerySettings;
+export type ToQueryThread = RunTask | GenerationBorn | StorageChanged | QuerySettings | ExemplarBuffer | Sync;
 
 export type FromQueryThread =
   | { readonly type: "ready" }
+  | { readonly type: "synced"; readonly id: number }
   | { readonly type: "answer"; readonly id: number; readonly answer: QueryAnswer }
   /** Too much to read for the light lane: nothing was run. */
   | { readonly type: "heavy"; readonly id: number; readonly estimatedSamples: number };

@@ -88,6 +88,11 @@ export class QueryPool {
     for (const lane of Object.values(this.lanes)) lane.tellAll(message);
   }
 
+  /** Resolves when every thread has taken in what it was told so far; threads that die meanwhile need not. */
+  async synced(): Promise<void> {
+    await Promise.all(Object.values(this.lanes).map((lane) => lane.synced(this.nextId++)));
+  }
+
   /** Never rejects. */
   run(task: QueryTask, signal: AbortSignal): Promise<QueryAnswer> {
     const now = Date.now();
@@ -196,6 +201,27 @@ class LaneThreads {
     for (const thread of this.threads) thread.worker.postMessage(message);
   }
 
+  async synced(id: number): Promise<void> {
+    await Promise.all(
+      this.threads.map(
+        ({ worker }) =>
+          new Promise<void>((resolve) => {
+            const receive = (message: FromQueryThread) => {
+              if (message.type === "synced" && message.id === id) done();
+            };
+            const done = () => {
+              worker.off("message", receive);
+              worker.off("exit", done);
+              resolve();
+            };
+            worker.on("message", receive);
+            worker.on("exit", done);
+            worker.postMessage({ type: "sync", id } satisfies ToQueryThread);
+          }),
+      ),
+    );
+  }
+
   submit(request: Request): void {
     this.queue.push(request);
     this.assign();
@@ -230,6 +256,7 @@ class LaneThreads {
       this.assign();
       return;
     }
+    if (message.type === "synced") return;
     const request = this.release(thread);
     if (request && request.id === message.id) {
       if (message.type === "heavy") this.on.onHeavy(request);

@@ -11,8 +11,9 @@ import { QueryMemory } from "../kernels/index.ts";
 import { PromqlEngine } from "../promql/engine.ts";
 import { warmUpParser } from "../promql/parse/index.ts";
 import { createLogger } from "../telemetry/logger.ts";
+import { OpenBlocks } from "../tsdb/compaction/block-directory.ts";
 import { TsdbReader } from "../tsdb/tsdb-reader.ts";
-import type { FromQueryThread, QueryThreadOptions, ToQueryThread } from "./query-messages.ts";
+import type { FromQueryThread, QueryThreadOptions, StorageChanged, ToQueryThread } from "./query-messages.ts";
 
 /** After a query that used more than this, the memory is given back. */
 const KEPT_MEMORY_BYTES = 64 * 1024 * 1024;
@@ -23,6 +24,7 @@ const log = createLogger({ level: options.logLevel, format: options.logFormat })
 const cancelFlags = new Int32Array(options.cancelFlags);
 const memory = new QueryMemory(options.engine.memoryBytes);
 const reader = new TsdbReader(options.control, memory);
+const openBlocks = new OpenBlocks();
 const { parserOptions, features } = options.engine;
 let engine = createEngine(options.engine.defaultSubqueryStepMs);
 
@@ -41,12 +43,27 @@ function receive(message: ToQueryThread): void {
       reader.attach(message.announcement.memory);
       return;
     case "storageChanged":
-      for (const epoch of message.droppedGenerations) reader.detach(epoch);
+      useBlocks(message);
+      return;
+    case "exemplars":
+      reader.setExemplars(message.buffer);
+      return;
+    case "sync":
+      send({ type: "synced", id: message.id });
       return;
     case "settings":
       engine = createEngine(message.defaultSubqueryStepMs);
       return;
   }
+}
+
+/** The new blocks first, then the generations they replace: no moment without either. */
+function useBlocks({ blocks, changed, droppedGenerations }: StorageChanged): void {
+  for (const { directory, reason } of openBlocks.update(blocks, changed)) {
+    log.error({ block: directory, reason }, "cannot open a block for queries");
+  }
+  reader.setBlocks(openBlocks.readable(memory));
+  for (const epoch of droppedGenerations) reader.detach(epoch);
 }
 
 function createEngine(defaultSubqueryStepMs: number): PromqlEngine {

@@ -32,8 +32,11 @@ import { QueryPool } from "./query-pool.ts";
 import { RuleService } from "./rule-service.ts";
 import { createRuleStorage } from "./rule-storage.ts";
 import { scrapePoolOptions } from "./scrape-options.ts";
+import { maxBlockMs, retentionLimits, storageSettings } from "./retention-settings.ts";
+import { StorageKeeper } from "./storage-keeper.ts";
+import { blockRanges } from "../tsdb/compaction/plan.ts";
 import { ServerMetrics } from "./server-metrics.ts";
-import { TargetDiscovery } from "./target-discovery.ts";
+import { configFingerprint, TargetDiscovery } from "./target-discovery.ts";
 import { version } from "./version.ts";
 
 /** From about this many samples on, some milliseconds of work, a query goes to the heavy lane. */
@@ -63,6 +66,7 @@ export class Server {
   ingest!: IngestThread;
   rules!: RuleService;
   notifier!: Notifier;
+  storage!: StorageKeeper;
   lastReload = { successful: true, timeMs: 0 };
 
   private pool!: QueryPool;
@@ -162,7 +166,8 @@ export class Server {
     const has = (feature: string) => features.includes(feature);
     const logging = { logLevel: values["log.level"], logFormat: values["log.format"] };
     // Generations of the replay are announced before there are threads to read them.
-    const early: Parameters<typeof this.announce>[0][] = [];
+    const early: (() => void)[] = [];
+    const whenPooled = (tell: () => void) => (this.pool ? tell() : early.push(tell));
     this.ingest = await IngestThread.open(
       new URL("./ingest-thread.js", import.meta.url),
       {
@@ -173,18 +178,18 @@ export class Server {
         walCompression: values["storage.tsdb.wal-compression"]
           ? values["storage.tsdb.wal-compression-type"]
           : "none",
-        outOfOrderWindowMs: this.config.storage.tsdb?.outOfOrderTimeWindow ?? 0,
+        ...storageSettings(this.config, features),
+        logsMetadata: has("metadata-wal-records"),
         timestampToleranceMs: values["scrape.adjust-timestamps"] ? values["scrape.timestamp-tolerance"] : 0,
         offsetSeed: offsetSeedOf(this.config),
         userAgent: USER_AGENT,
         ...logging,
       },
       {
-        onGenerationBorn: (announcement) => {
-          if (this.pool) this.announce(announcement);
-          else early.push(announcement);
-        },
-        onGenerationsSealed: () => undefined,
+        onGenerationBorn: (announcement) => void whenPooled(() => this.announce(announcement)),
+        onExemplarBuffer: (buffer) =>
+          void whenPooled(() => this.pool.tellAll("exemplars", { type: "exemplars", buffer })),
+        onGenerationsSealed: (announcements) => this.storage.generationsSealed(announcements),
         onLost: (cause) => {
           log.error({ cause }, "the ingest thread ended, and the server cannot go on without it");
           void this.stop().then(() => process.exit(1));
@@ -231,7 +236,7 @@ export class Server {
       maxConcurrency: values["query.max-concurrency"],
       activeQueries: () => this.pool.activeCount,
     });
-    for (const announcement of early) this.announce(announcement);
+    for (const tell of early) tell();
 
     this.notifier = createNotifier({
       registry: this.registry,
@@ -263,7 +268,27 @@ export class Server {
       onScrapeTargets: (groups) => void this.ingest.call("updateTargets", groups).catch(() => undefined),
       onAlertmanagers: (index, groups) => this.notifier.setTargets(index, groups),
     });
-    await this.pool.ready();
+    this.storage = new StorageKeeper({
+      threadFile: new URL("./compaction-thread.js", import.meta.url),
+      thread: {
+        dataDirectory: resolve(values["storage.tsdb.path"]),
+        ranges: blockRanges(values["storage.tsdb.min-block-duration"], maxBlockMs(this.config, values)),
+        withOverlaps: values["storage.tsdb.allow-overlapping-compaction"],
+        floats: this.config.storage.tsdb?.chunkEncoding?.floats === "xor2" ? "xor2" : "xor",
+      },
+      intervalMs: values["storage.tsdb.block-reload-interval"],
+      limits: () => retentionLimits(this.config, values),
+      headBytes: () => this.ingest.call("walBytes"),
+      tellReaders: async (news) => {
+        for (const epoch of news.droppedGenerations) this.pool.tellAll(`generation ${epoch}`, null);
+        this.pool.tellAll("storage", { type: "storageChanged", ...news });
+        await this.pool.synced();
+      },
+      generationStored: (epoch) => this.ingest.call("generationStored", epoch),
+      registry: this.registry,
+      log,
+    });
+    await Promise.all([this.pool.ready(), this.storage.start()]);
   }
 
   private announce(announcement: { readonly epoch: number; readonly memory: WebAssembly.Memory }): void {
@@ -347,6 +372,9 @@ export class Server {
         defaultSubqueryStepMs: config.global.evaluationInterval,
       });
     });
+    await step("storage", () =>
+      this.ingest.call("applyStorage", storageSettings(config, this.commandLine.features)),
+    );
     await step("scraping", () =>
       this.ingest.call(
         "applyJobs",
@@ -367,14 +395,14 @@ export class Server {
   /** Loads the configuration anew when it changed on disk. */
   private watchConfig(): void {
     const { values } = this.commandLine;
-    const check = async () => {
-      if (await this.discovery.configFilesChanged(this.config, values["config.file"])) {
-        await this.reload().catch(() => undefined);
-      }
-      this.reloadTimer = setTimeout(() => void check(), values["config.auto-reload-interval"]);
-      this.reloadTimer.unref();
-    };
-    void check();
+    const fileName = values["config.file"];
+    let loaded = configFingerprint(this.config, fileName);
+    this.reloadTimer = setInterval(() => {
+      const found = configFingerprint(this.config, fileName);
+      if (found === loaded) return;
+      loaded = found;
+      this.reload().catch(() => undefined);
+    }, values["config.auto-reload-interval"]);
   }
 
   // ─────────────────────────────────────────── the end ───────────────────────────────────────────
@@ -398,10 +426,11 @@ export class Server {
     this.state = "stopping";
     this.notifications.add(notice.stopping);
     this.metrics?.ready.set(0);
-    if (this.reloadTimer) clearTimeout(this.reloadTimer);
+    if (this.reloadTimer) clearInterval(this.reloadTimer);
     await this.discovery?.stop();
     await this.rules?.stop();
     await this.notifier?.stop();
+    await this.storage?.stop();
     await this.ingest?.stop();
     await this.pool?.close();
     for (const listener of this.listeners) {

@@ -1,0 +1,99 @@
+/**
+ * The compaction thread: writes sealed generations as blocks, merges blocks, deletes what is to go. It lives while
+ * there is such work and shares nothing with queries but the files, which never change once they are there.
+ */
+import { randomBytes } from "node:crypto";
+import { parentPort, workerData } from "node:worker_threads";
+import { ulid } from "ulid";
+import { Matcher } from "../model/matcher.ts";
+import { deleteBlock, takeInventory } from "../tsdb/compaction/block-directory.ts";
+import { cleanBlock, writeHeadBlock, type CompactionOptions } from "../tsdb/compaction/compact.ts";
+import { compactNext, diskSizeBytes, retireBlocks } from "../tsdb/compaction/compactor.ts";
+import { deleteFromBlock } from "../tsdb/compaction/delete-series.ts";
+import { createSnapshot } from "../tsdb/compaction/snapshot.ts";
+import { Generation } from "../tsdb/head/generation.ts";
+import { sealedSeries } from "../tsdb/head/sealed-series.ts";
+import type { CompactionCalls, CompactionThreadOptions } from "./compaction-messages.ts";
+import { answerCalls } from "./thread-calls.ts";
+
+const { dataDirectory, ranges, withOverlaps, floats } = workerData as CompactionThreadOptions;
+const options: CompactionOptions = { newUlid: () => ulid(), floats };
+
+const calls: CompactionCalls = {
+  writeGeneration({ memory }) {
+    const generation = Generation.attach(memory);
+    if (!generation.hasSamples) return false;
+    const { startTime: minTime, endTime: maxTime } = generation;
+    // Where the range has a block already, these samples came late.
+    const isOutOfOrder = takeInventory(dataDirectory).blocks.some(
+      ({ meta }) => meta.minTime < maxTime && meta.maxTime > minTime,
+    );
+    const range = { minTime, maxTime, isOutOfOrder };
+    return writeHeadBlock(dataDirectory, sealedSeries(generation), range, options) !== null;
+  },
+
+  compactNext() {
+    const result = compactNext(dataDirectory, ranges, { ...options, withOverlaps });
+    return result && { isVertical: result.isVertical };
+  },
+
+  list() {
+    const { blocks, problems } = takeInventory(dataDirectory);
+    return { blocks, problems };
+  },
+
+  retire(limits, headBytes) {
+    const inventory = takeInventory(dataDirectory);
+    const retired = retireBlocks(inventory, limits, headBytes, () => diskSizeBytes(dataDirectory));
+    const doomed = [...retired.superseded, ...retired.byTime, ...retired.bySize];
+    return {
+      kept: retired.kept,
+      doomed: doomed.map(({ directory }) => directory),
+      byTime: retired.byTime.length,
+      bySize: retired.bySize.length,
+      problems: inventory.problems,
+    };
+  },
+
+  deleteBlocks(directories) {
+    for (const directory of directories) deleteBlock(directory);
+  },
+
+  deleteSeries(selectors, minTime, maxTime) {
+    const changed = new Set<string>();
+    for (const { directory, meta } of takeInventory(dataDirectory).blocks) {
+      if (meta.minTime > maxTime || meta.maxTime <= minTime) continue;
+      for (const selector of selectors) {
+        const matchers = selector.map(([type, name, value]) => new Matcher(type, name, value));
+        if (deleteFromBlock(directory, matchers, minTime, maxTime)) changed.add(directory);
+      }
+    }
+    return [...changed];
+  },
+
+  cleanTombstones() {
+    const cleaned: string[] = [];
+    for (const { directory } of takeInventory(dataDirectory).blocks) {
+      if (cleanBlock(dataDirectory, directory, options) !== undefined) cleaned.push(directory);
+    }
+    return cleaned;
+  },
+
+  snapshot(announcements) {
+    const head = announcements
+      .map(({ memory }) => Generation.attach(memory))
+      .filter((generation) => generation.hasSamples)
+      .map((generation) => ({
+        series: sealedSeries(generation),
+        minTime: generation.startTime,
+        maxTime: generation.endTime,
+      }));
+    const { blocks } = takeInventory(dataDirectory);
+    return createSnapshot(dataDirectory, blocks, head, {
+      ...options,
+      nowMs: Date.now(),
+      random: randomBytes(8),
+    });
+  },
+};
+answerCalls(parentPort!, calls);

@@ -1,0 +1,373 @@
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { Worker } from "node:worker_threads";
+import type { Registry } from "prom-client";
+import type { Logger } from "../telemetry/logger.ts";
+import { exportNumbers } from "../telemetry/metrics.ts";
+import type { BlockInfo } from "../tsdb/compaction/block-directory.ts";
+import type { RetentionLimits } from "../tsdb/compaction/retention.ts";
+import type { GenerationAnnouncement } from "../tsdb/tsdb.ts";
+import type { CompactionCalls, CompactionThreadOptions, PlainMatcher } from "./compaction-messages.ts";
+import { ThreadCaller } from "./thread-calls.ts";
+
+export interface StorageKeeperOptions {
+  readonly threadFile: URL;
+  readonly thread: CompactionThreadOptions;
+  /** How often the data directory is looked at. */
+  readonly intervalMs: number;
+  readonly limits: () => RetentionLimits;
+  /** What the log takes of the disk. */
+  readonly headBytes: () => Promise<number>;
+  /** Has every reader use these blocks, and none of these generations, before it resolves. */
+  readonly tellReaders: (news: StorageNews) => Promise<void>;
+  /** A generation is in a block and no reader uses it any more. */
+  readonly generationStored: (epoch: number) => Promise<void>;
+  readonly registry: Registry;
+  readonly log: Logger;
+}
+
+export interface StorageNews {
+  readonly blocks: readonly string[];
+  /** Blocks whose tombstones changed. */
+  readonly changed: readonly string[];
+  readonly droppedGenerations: readonly number[];
+}
+
+type Compaction = ThreadCaller<CompactionCalls>;
+
+/**
+ * Keeps the data directory in order: generations become blocks, blocks are merged, old ones go, those that someone put
+ * there are noticed. One piece of work at a time, on a thread that is there only while there is work.
+ *
+ * The order is always: write what is new, have all readers use it, then remove what it replaces. So a crash at any
+ * point leaves too much behind, never too little.
+ */
+export class StorageKeeper {
+  /** Blocks in use, in order of time. */
+  blocks: readonly BlockInfo[] = [];
+  private readonly sealed: GenerationAnnouncement[] = [];
+  private readonly reported = new Set<string>();
+  private lastSeen = "";
+  private working: Promise<unknown> = Promise.resolve();
+  private timer: NodeJS.Timeout | null = null;
+  private isStopped = false;
+  private readonly counters = {
+    compactions: 0,
+    compactionsTriggered: 0,
+    compactionsFailed: 0,
+    verticalCompactions: 0,
+    reloads: 0,
+    reloadFailures: 0,
+    timeRetentions: 0,
+    sizeRetentions: 0,
+    truncations: 0,
+    truncationsFailed: 0,
+  };
+
+  constructor(private readonly options: StorageKeeperOptions) {
+    this.exportMetrics();
+  }
+
+  /** Looks at the directory now, and from now on every interval. */
+  async start(): Promise<void> {
+    await this.look();
+    this.timer = setInterval(() => void this.look(), this.options.intervalMs);
+  }
+
+  /** These take no more samples: they become blocks. */
+  generationsSealed(announcements: readonly GenerationAnnouncement[]): void {
+    this.sealed.push(...announcements);
+    void this.look();
+  }
+
+  /** One pass over everything that is due; does nothing where nothing changed. */
+  look(): Promise<void> {
+    return this.alone(async () => {
+      const seen = this.fingerprint();
+      const { sizeBytes, percentage } = this.options.limits();
+      if (this.sealed.length === 0 && seen === this.lastSeen && sizeBytes === 0 && percentage === 0) return;
+      try {
+        await this.withThread((compaction) => this.keep(compaction));
+      } catch (err) {
+        this.counters.compactionsFailed++;
+        this.options.log.error({ err }, "cannot keep the data directory in order; it is tried again");
+      }
+      this.lastSeen = this.fingerprint();
+    });
+  }
+
+  private async keep(compaction: Compaction): Promise<void> {
+    const { log } = this.options;
+    this.counters.compactionsTriggered++;
+    while (this.sealed.length > 0) {
+      const announcement = this.sealed[0]!;
+      const startedMs = performance.now();
+      try {
+        const hasBlock = await compaction.call("writeGeneration", [announcement]);
+        this.counters.compactions += Number(hasBlock);
+        await this.useBlocks(compaction, [announcement.epoch]);
+        await this.options.generationStored(announcement.epoch);
+        this.counters.truncations++;
+        log.info(
+          { epoch: announcement.epoch, ms: Math.round(performance.now() - startedMs), hasBlock },
+          "a generation of the head is in a block",
+        );
+      } catch (err) {
+        this.counters.truncationsFailed++;
+        throw err;
+      }
+      this.sealed.shift();
+    }
+    for (;;) {
+      const startedMs = performance.now();
+      const done = await compaction.call("compactNext", []);
+      if (done === null) break;
+      this.counters.compactions++;
+      this.counters.verticalCompactions += Number(done.isVertical);
+      log.info(
+        { ms: Math.round(performance.now() - startedMs), vertical: done.isVertical },
+        "blocks were compacted",
+      );
+      await this.removeRetired(compaction);
+    }
+    await this.removeRetired(compaction);
+  }
+
+  /** Has readers use the blocks that are to stay, then deletes the others. */
+  private async removeRetired(compaction: Compaction): Promise<void> {
+    const retired = await compaction.call("retire", [this.options.limits(), await this.options.headBytes()]);
+    this.report(retired.problems);
+    await this.tell(retired.kept, [], []);
+    if (retired.doomed.length === 0) return;
+    await compaction.call("deleteBlocks", [retired.doomed]);
+    this.counters.timeRetentions += Number(retired.byTime > 0);
+    this.counters.sizeRetentions += Number(retired.bySize > 0);
+    this.options.log.info(
+      { blocks: retired.doomed.length, by_time: retired.byTime, by_size: retired.bySize },
+      "blocks were deleted",
+    );
+  }
+
+  private async useBlocks(
+    compaction: Compaction,
+    droppedGenerations: readonly number[],
+    changed: readonly string[] = [],
+  ) {
+    const { blocks, problems } = await compaction.call("list", []);
+    this.report(problems);
+    await this.tell(blocks, droppedGenerations, changed);
+  }
+
+  private async tell(
+    blocks: readonly BlockInfo[],
+    droppedGenerations: readonly number[],
+    changed: readonly string[],
+  ) {
+    this.counters.reloads++;
+    await this.options.tellReaders({
+      blocks: blocks.map(({ directory }) => directory),
+      changed,
+      droppedGenerations,
+    });
+    this.blocks = blocks;
+  }
+
+  private report(problems: readonly { readonly directory: string; readonly reason: string }[]): void {
+    for (const { directory, reason } of problems) {
+      if (this.reported.has(directory)) continue;
+      this.reported.add(directory);
+      this.counters.reloadFailures++;
+      this.options.log.error(
+        { block: directory, reason },
+        "a block cannot be read and is left out; look at it, or delete it",
+      );
+    }
+  }
+
+  // ── what an administrator asks for ──
+
+  /** @throws Error when a block cannot be marked */
+  deleteSeries(
+    selectors: readonly (readonly PlainMatcher[])[],
+    minTime: number,
+    maxTime: number,
+  ): Promise<void> {
+    return this.alone(() =>
+      this.withThread(async (compaction) => {
+        const changed = await compaction.call("deleteSeries", [selectors, minTime, maxTime]);
+        await this.useBlocks(compaction, [], changed);
+      }),
+    );
+  }
+
+  cleanTombstones(): Promise<void> {
+    return this.alone(() =>
+      this.withThread(async (compaction) => {
+        const cleaned = new Set(await compaction.call("cleanTombstones", []));
+        const { blocks } = await compaction.call("list", []);
+        await this.tell(
+          blocks.filter(({ directory }) => !cleaned.has(directory)),
+          [],
+          [],
+        );
+        await compaction.call("deleteBlocks", [[...cleaned]]);
+      }),
+    );
+  }
+
+  /** @returns the snapshot's folder name */
+  snapshot(generations: readonly GenerationAnnouncement[]): Promise<string> {
+    return this.alone(() => this.withThread((compaction) => compaction.call("snapshot", [generations])));
+  }
+
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    if (this.timer) clearInterval(this.timer);
+    await this.working.catch(() => undefined);
+  }
+
+  /** One piece of work after the other. */
+  private alone<T>(work: () => Promise<T>): Promise<T> {
+    const next = this.working.then(() => {
+      if (this.isStopped) throw new Error("the server is stopping");
+      return work();
+    });
+    this.working = next.catch(() => undefined);
+    return next;
+  }
+
+  private async withThread<T>(work: (compaction: Compaction) => Promise<T>): Promise<T> {
+    const worker = new Worker(this.options.threadFile, {
+      workerData: this.options.thread,
+      name: "compaction",
+      resourceLimits: { maxYoungGenerationSizeMb: 4 },
+    });
+    const caller: Compaction = new ThreadCaller<CompactionCalls>(worker);
+    let cause = "it ended";
+    worker.on("error", (error) => (cause = error.message));
+    worker.on("exit", () => caller.abandon(`the compaction thread is gone: ${cause}`));
+    try {
+      return await work(caller);
+    } finally {
+      await worker.terminate();
+    }
+  }
+
+  /** Changes whenever a block comes, goes or gets tombstones, and with the retention limits. */
+  private fingerprint(): string {
+    const { dataDirectory } = this.options.thread;
+    let names: string[];
+    try {
+      names = readdirSync(dataDirectory)
+        .filter((name) => name.length === 26)
+        .sort();
+    } catch {
+      return "unreadable";
+    }
+    const times = names.map((name) => {
+      try {
+        return statSync(join(dataDirectory, name, "meta.json")).mtimeMs;
+      } catch {
+        return 0;
+      }
+    });
+    return JSON.stringify([names, times, this.options.limits()]);
+  }
+
+  private exportMetrics(): void {
+    const { counters } = this;
+    const metric = (type: "counter" | "gauge", name: string, help: string, read: () => number) => ({
+      name: `prometheus_tsdb_${name}`,
+      help,
+      type,
+      read,
+    });
+    exportNumbers(this.options.registry, [
+      metric(
+        "counter",
+        "compactions_total",
+        "Total number of compactions that were executed.",
+        () => counters.compactions,
+      ),
+      metric(
+        "counter",
+        "compactions_triggered_total",
+        "Total number of triggered compactions.",
+        () => counters.compactionsTriggered,
+      ),
+      metric(
+        "counter",
+        "compactions_failed_total",
+        "Total number of compactions that failed.",
+        () => counters.compactionsFailed,
+      ),
+      metric(
+        "counter",
+        "vertical_compactions_total",
+        "Total number of compactions done on overlapping blocks.",
+        () => counters.verticalCompactions,
+      ),
+      metric(
+        "counter",
+        "head_truncations_total",
+        "Total number of head truncations attempted.",
+        () => counters.truncations,
+      ),
+      metric(
+        "counter",
+        "head_truncations_failed_total",
+        "Total number of head truncations that failed.",
+        () => counters.truncationsFailed,
+      ),
+      metric(
+        "counter",
+        "reloads_total",
+        "Number of times the list of blocks was read again.",
+        () => counters.reloads,
+      ),
+      metric(
+        "counter",
+        "reloads_failures_total",
+        "Number of blocks that could not be read.",
+        () => counters.reloadFailures,
+      ),
+      metric(
+        "counter",
+        "time_retentions_total",
+        "The number of times that blocks were deleted because of their age.",
+        () => counters.timeRetentions,
+      ),
+      metric(
+        "counter",
+        "size_retentions_total",
+        "The number of times that blocks were deleted because of their size.",
+        () => counters.sizeRetentions,
+      ),
+      metric("gauge", "blocks_loaded", "Number of currently loaded data blocks.", () => this.blocks.length),
+      metric(
+        "gauge",
+        "storage_blocks_bytes",
+        "The number of bytes that are currently used for local storage by all blocks.",
+        () => this.blocks.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+      ),
+      metric(
+        "gauge",
+        "retention_limit_seconds",
+        "How long to retain samples in storage.",
+        () => this.options.limits().timeMs / 1000,
+      ),
+      metric(
+        "gauge",
+        "retention_limit_bytes",
+        "Max number of bytes to be retained in the tsdb blocks, configured 0 means disabled.",
+        () => this.options.limits().sizeBytes,
+      ),
+      metric(
+        "gauge",
+        "retention_limit_percentage",
+        "Max share of the disk to be retained, configured 0 means disabled.",
+        () => this.options.limits().percentage,
+      ),
+    ]);
+  }
+}
