@@ -188,11 +188,13 @@ export class PromqlEngine {
       const statistics = new StatisticsCollector(grid, perQuery.perStepStatistics === true);
       const context = this.context(querier, limits, statistics, perQuery);
       const prepared = options.now();
-      const operator = new PlanBuilder(context, options.defaultSubqueryStepMs, explainer).build(plan, grid);
+      const builder = new PlanBuilder(context, options.defaultSubqueryStepMs, explainer);
+      const operator = builder.build(plan, grid);
       const value =
         kind === "instant"
           ? instantValue(operator, context, plan, grid.startMs)
           : rangeValue(operator, context, plan);
+      builder.finish();
       const evaluated = options.now();
       const sorted = value.type === "matrix" ? sortedByLabels(value.series) : value;
       limits.check("query execution");

@@ -60,12 +60,23 @@ export class PlanBuilder implements OperatorBuilder {
   /** What the nodes above the one being built take of histograms. */
   private needs: HistogramNeeds = NO_NEEDS;
 
+  private readonly scalars: ScalarOperator[] = [];
+
+  /** Evaluates scalars that nobody needed in the end, since a query with a fault in one of them fails all the same. */
+  finish(): void {
+    for (const scalar of this.scalars) scalar.values();
+  }
+
   build(expr: Expr, grid: StepGrid): AnyOperator {
     const above = this.needs;
     this.needs = needsBelow(expr, above);
     try {
-      if (this.explainer === null || expr.kind === "paren") return this.make(expr, grid);
-      return this.explainer.build(expr, grid, () => this.make(expr, grid));
+      const built =
+        this.explainer === null || expr.kind === "paren"
+          ? this.make(expr, grid)
+          : this.explainer.build(expr, grid, () => this.make(expr, grid));
+      if (built.type === "scalar") this.scalars.push(built);
+      return built;
     } finally {
       this.needs = above;
     }
