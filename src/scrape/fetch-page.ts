@@ -7,7 +7,8 @@ const decompress = promisify(gunzip);
 
 /** Where no limit is configured, a page may still not be larger than this: a gzip bomb must not take the server down. */
 export const DEFAULT_BODY_LIMIT_BYTES = 256 * 2 ** 20;
-const SMALLEST_ESTIMATE_BYTES = 16 * 1024;
+/** Pages that are decompressed apart are large: small pieces of them would cost more than they save. */
+const SMALLEST_ESTIMATE_BYTES = 2 ** 20;
 
 /** The body is larger than the target may send. */
 export class BodySizeLimitError extends Error {
@@ -92,8 +93,9 @@ export async function fetchPage(
     isCompressed: false,
   };
   if (response.headers["content-encoding"] !== "gzip") return { chunks, sizeBytes, ...page };
-  const fitsScratch =
-    sizeBytes <= SCRATCH_BYTES && announcedBytes(chunks.at(-1) ?? new Uint8Array()) < SCRATCH_BYTES;
+  const announced = announcedBytes(chunks.at(-1) ?? new Uint8Array());
+  if (announced >= limit) throw new BodySizeLimitError();
+  const fitsScratch = sizeBytes <= SCRATCH_BYTES && announced < SCRATCH_BYTES;
   if (fitsScratch && !options.inflateApart) return { chunks, sizeBytes, ...page, isCompressed: true };
   const body = await inflate(Buffer.concat(chunks, sizeBytes), limit, options.expectedBytes);
   return { chunks: [body], sizeBytes: body.length, ...page };
