@@ -26,7 +26,7 @@ export class SourceQuerier implements Querier {
   select(matchers: readonly Matcher[], minTime: number, maxTime: number): SeriesSet {
     const selections: Selection[] = [];
     for (const source of this.overlapping(minTime, maxTime)) {
-      const ids = source.select(matchers);
+      const ids = withSamples(source, source.select(matchers), minTime, maxTime);
       if (ids.length > 0) selections.push({ source, ids });
     }
     return selections.length === 1 ? new OneSourceSet(selections[0]!) : mergeSelections(selections);
@@ -67,6 +67,12 @@ export class SourceQuerier implements Querier {
   private overlapping(minTime: number, maxTime: number): SeriesSource[] {
     return this.sources.filter((source) => source.minTime <= maxTime && source.maxTime >= minTime);
   }
+}
+
+/** Leaves out what a source can tell has nothing in this range. */
+function withSamples(source: SeriesSource, ids: Uint32Array, minTime: number, maxTime: number): Uint32Array {
+  if (!source.mayHaveSamples || (minTime <= source.minTime && maxTime >= source.maxTime)) return ids;
+  return ids.filter((id) => source.mayHaveSamples!(id, minTime, maxTime));
 }
 
 interface Selection {

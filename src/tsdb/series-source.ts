@@ -13,6 +13,8 @@ export interface SeriesSource {
   /** Series that satisfy every matcher, as ids of this source, ordered by label set. */
   select(matchers: readonly Matcher[]): Uint32Array;
   labels(id: number): Labels;
+  /** Whether a selected series can have samples from `minTime` to `maxTime`; true where it isn't cheap to tell. */
+  mayHaveSamples?(id: number, minTime: number, maxTime: number): boolean;
   /**
    * Appends the series' samples from `minTime` to `maxTime` to `columns`, after those already there, ascending and
    * with staleness markers. Deleted ranges (tombstones) are left out.

@@ -135,7 +135,7 @@ describe("a database", () => {
           rig.tsdb.close();
         },
       ),
-      { numRuns: 40 },
+      { numRuns: 20 },
     );
   }, 60_000);
 

@@ -94,6 +94,12 @@ export class GenerationSource implements SeriesSource, ViewMember {
     return this.generation.series.labels(id);
   }
 
+  mayHaveSamples(id: number, minTime: number, maxTime: number): boolean {
+    const { generation } = this;
+    if (this.outOfOrder.has(id)) return true;
+    return generation.firstTime(id) <= maxTime && generation.lastTime(id) >= minTime;
+  }
+
   estimateSamples(id: number, minTime: number, maxTime: number): number {
     const from = Math.max(minTime, this.minTime);
     const to = Math.min(maxTime, this.maxTime);

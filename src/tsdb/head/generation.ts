@@ -1,4 +1,4 @@
-import { SeriesField } from "../../kernels/append-kernel.ts";
+import { PAGE_WORDS, PageField, SeriesField } from "../../kernels/append-kernel.ts";
 import { Arena, Header, HeaderFloat } from "./arena.ts";
 import { Postings } from "./postings.ts";
 import { SeriesOrder } from "./series-order.ts";
@@ -100,6 +100,12 @@ export class Generation {
       if (Atomics.load(atomic, at + SeriesField.lastCommit) !== last) continue;
       return !isSeen && ((previous - commit) | 0) > 0 ? -1 : samples;
     }
+  }
+
+  /** The time of the series' first in-order sample; meaningless while it has none. */
+  firstTime(series: number): number {
+    const page = this.series.field(series, SeriesField.firstChunk);
+    return this.startTime + this.arena.words[page * PAGE_WORDS + PageField.firstTime]!;
   }
 
   /** The time of the series' newest in-order sample; meaningless while it has none. */

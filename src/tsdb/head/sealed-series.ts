@@ -7,28 +7,32 @@ import { encodeChunks } from "../chunk/encode-chunks.ts";
 import { ChunkEncoding } from "../chunk/encoding.ts";
 import { PlainColumns } from "../chunk/plain-columns.ts";
 import { chunkBytes, chunkCapacityBytes, chunkSizeBytes, forEachChunk } from "./chunk-pages.ts";
+import { Header } from "./arena.ts";
 import { readDeletions } from "./deletions.ts";
 import { GenerationSource } from "./generation-source.ts";
 import { HeadView } from "./head-view.ts";
 import { hasOutOfOrder } from "./out-of-order.ts";
 import type { Generation } from "./generation.ts";
 
-const MEMORY_BYTES = 16 * 1024 * 1024;
+/** Reserved, not used: one series at a time is in it. */
+const MEMORY_BYTES = 2 ** 30;
 
 /**
- * The series of a sealed generation with their chunks as they lie there, ordered by label set: what its block is
- * written from. Series without samples are left out. Nothing may be appended meanwhile.
+ * The series of a generation with their chunks, ordered by label set: what a block is written from. Series without
+ * samples are left out. Of a sealed generation chunks are given as they lie there; one that is still written to (for
+ * a snapshot) is read as a query reads it, and encoded anew.
  */
 export function* sealedSeries(generation: Generation): Generator<ChunkSeries> {
   const memory = new QueryMemory(MEMORY_BYTES);
   const count = generation.series.count;
   const ids = new Uint32Array(count);
   for (let i = 0; i < count; i++) ids[i] = i + 1;
+  const isSealed = generation.arena.header(Header.sealed) !== 0;
   const deletions = readDeletions(generation);
   const source = new GenerationSource(generation, memory, new HeadView(null));
   source.select([]);
   for (const id of generation.order.sort(ids)) {
-    if (deletions?.has(id) || hasOutOfOrder(generation, id)) {
+    if (!isSealed || deletions?.has(id) || hasOutOfOrder(generation, id)) {
       // What lies there is not what is to be read: that is encoded anew.
       const mark = memory.mark();
       const columns = memory.columns(1024);

@@ -122,7 +122,7 @@ describe("samples out of order", () => {
           tsdb.close();
         },
       ),
-      { numRuns: 25 },
+      { numRuns: 12 },
     );
   }, 60_000);
 
