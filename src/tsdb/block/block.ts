@@ -128,8 +128,24 @@ class BlockSource implements SeriesSource {
     this.chunks = new ChunkReader(block.chunkFiles);
   }
 
+  /** Without the series that are deleted whole. */
   select(matchers: readonly Matcher[]): Uint32Array {
-    return selectSeries(this.block.index, matchers);
+    const { index, tombstones } = this.block;
+    const ids = selectSeries(index, matchers);
+    if (tombstones.size === 0) return ids;
+    return ids.filter((id) => !tombstones.has(id) || this.mayHaveSamples(id, -Infinity, Infinity));
+  }
+
+  mayHaveSamples(id: number, minTime: number, maxTime: number): boolean {
+    const deleted = this.block.tombstones.get(id) ?? [];
+    return this.block.index
+      .chunks(id)
+      .some(
+        (chunk) =>
+          chunk.minTime <= maxTime &&
+          chunk.maxTime >= minTime &&
+          !deleted.some((each) => each.minTime <= chunk.minTime && each.maxTime >= chunk.maxTime),
+      );
   }
 
   labels(id: number): Labels {

@@ -263,6 +263,25 @@ describe("a block", () => {
     });
   });
 
+  test("leaves out series that are deleted whole, and tells which may have samples in a range", () => {
+    const samples: Samples = Array.from({ length: 250 }, (_, i) => [i, i]);
+    const path = write(["1", "2", "3"].map((a) => series({ a }, a === "3" ? [[600, 1]] : samples)));
+    const ids = opened(path, (source) => [...source.select([])]);
+    const tombstones = new Map();
+    addInterval(tombstones, ids[0]!, { minTime: 0, maxTime: 249 });
+    addInterval(tombstones, ids[1]!, { minTime: 0, maxTime: 130 });
+    writeTombstones(path, tombstones);
+    opened(path, (source) => {
+      expect([...source.select([])]).toEqual(ids.slice(1));
+      const having = (minTime: number, maxTime: number) =>
+        ids.map((id) => source.mayHaveSamples!(id, minTime, maxTime));
+      expect(having(0, 1000)).toEqual([false, true, true]);
+      expect(having(0, 119)).toEqual([false, false, false]);
+      expect(having(250, 600)).toEqual([false, false, true]);
+      expect(having(601, 700)).toEqual([false, false, false]);
+    });
+  });
+
   test("holds chunks of every kind side by side", () => {
     const columns = columnsOf(Array.from({ length: 130 }, (_, i) => [i, i] as const));
     const histogram = {

@@ -433,7 +433,7 @@ describe("a data directory", () => {
       { h: run(1000, 1100) },
     ]);
     expect(fs.statSync(join(path, "index")).nlink).toBe(2);
-    expect(contentOf(path)).toEqual({ m: [] });
+    expect(contentOf(path)).toEqual({});
   });
 });
 
