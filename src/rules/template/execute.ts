@@ -4,6 +4,7 @@
  */
 import { quote } from "../../model/quote.ts";
 import type {
+  ActionNode,
   BranchNode,
   ChainNode,
   CommandNode,
@@ -33,8 +34,26 @@ export interface Execution {
   readonly trees: ReadonlyMap<string, Tree>;
   readonly functions: ReadonlyMap<string, TemplateFunction>;
   readonly context: FunctionContext;
-  /** Makes text of what an action gives; by default as %v prints it. */
-  readonly print?: (value: Value, node: Node) => string;
+  /** Follows the output and makes what actions give fit into it; by default values stand as %v prints them. */
+  readonly escaper?: OutputEscaper;
+  /** Shared with executions within this one. */
+  readonly budget?: Budget;
+}
+
+export interface OutputEscaper {
+  text(text: string): string;
+  /** @param escapedBy the function by which the template has already escaped the value */
+  value(value: Value, escapedBy: "html" | "urlquery" | null): string;
+}
+
+/** What executions may still use up. */
+export interface Budget {
+  steps: number;
+  textLength: number;
+}
+
+export function newBudget(): Budget {
+  return { steps: MAX_STEPS, textLength: MAX_TEXT_LENGTH };
 }
 
 /**
@@ -61,15 +80,16 @@ class LoopExit extends Error {
 
 class Executor {
   private out: string[] = [];
-  private outLength = 0;
-  private steps = 0;
+  private readonly budget: Budget;
   private depth = 0;
   private tree!: Tree;
   /** The node at work, for messages. */
   private node: Node | null = null;
   private variables: { readonly name: string; value: Value }[] = [];
 
-  constructor(private readonly execution: Execution) {}
+  constructor(private readonly execution: Execution) {
+    this.budget = execution.budget ?? newBudget();
+  }
 
   run(tree: Tree, data: Value): string {
     this.tree = tree;
@@ -96,7 +116,7 @@ class Executor {
       case "list":
         return this.walkList(dot, node);
       case "text":
-        return this.write(node.text);
+        return this.write(this.execution.escaper?.text(node.text) ?? node.text);
       case "action": {
         const value = this.pipeline(dot, node.pipe);
         if (node.pipe.variables.length === 0) this.writeValue(value, node);
@@ -199,14 +219,16 @@ class Executor {
     this.variables = outerVariables;
   }
 
-  private writeValue(value: Value, node: Node): void {
+  private writeValue(value: Value, node: ActionNode): void {
     this.at(node);
-    this.write(this.execution.print?.(value, node) ?? sprint([printable(value)]));
+    const { escaper } = this.execution;
+    if (escaper === undefined) this.write(sprint([printable(value)]));
+    else this.write(escaper.value(value, escapedBy(node)));
   }
 
   private write(text: string): void {
-    this.outLength += text.length;
-    if (this.outLength > MAX_TEXT_LENGTH) this.fail(`output is longer than ${MAX_TEXT_LENGTH} characters`);
+    this.budget.textLength -= text.length;
+    if (this.budget.textLength < 0) this.fail(`output is longer than ${MAX_TEXT_LENGTH} characters`);
     this.out.push(text);
   }
 
@@ -516,7 +538,7 @@ class Executor {
   }
 
   private step(): void {
-    if (++this.steps > MAX_STEPS) this.fail(`more than ${MAX_STEPS} steps`);
+    if (--this.budget.steps < 0) this.fail(`more than ${MAX_STEPS} steps`);
   }
 
   private fail(message: string): never {
@@ -535,6 +557,12 @@ class Executor {
       `template: ${textName}:${line}:${column}: executing ${quote(name)} at <${context}>: ${message}`,
     );
   }
+}
+
+/** The escaping function that an action ends with. */
+function escapedBy({ pipe }: ActionNode): "html" | "urlquery" | null {
+  const last = pipe.commands.at(-1)!.args[0]!;
+  return last.kind === "identifier" && (last.name === "html" || last.name === "urlquery") ? last.name : null;
 }
 
 /** Whether Go's type of the field says nothing of what is in it, so that messages don't either. */

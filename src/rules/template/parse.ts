@@ -443,6 +443,10 @@ const STARTS_OPERAND: ReadonlySet<TokenKind> = new Set([
 ]);
 
 /** Whether executing it writes nothing but blanks. */
+export function isEmptyTree({ root }: Tree): boolean {
+  return isEmpty(root);
+}
+
 function isEmpty(list: ListNode): boolean {
   return list.nodes.every(
     (node) => (node.kind === "text" && node.text.trim() === "") || (node.kind === "list" && isEmpty(node)),

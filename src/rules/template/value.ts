@@ -20,7 +20,7 @@ export class MapValue {
 
   private constructor(
     readonly entries: ReadonlyMap<string, Value>,
-    readonly typeName: "map[string]string" | "map[string]interface {}",
+    readonly typeName: "map[string]string" | "map[string]interface {}" | "url.Values",
   ) {}
 
   static of(entries: readonly (readonly [string, Value])[], typeName: MapValue["typeName"]): MapValue {
@@ -35,7 +35,14 @@ export class MapValue {
 
   /** What a missing key gives. */
   get zero(): Value {
-    return this.typeName === "map[string]string" ? "" : undefined;
+    switch (this.typeName) {
+      case "map[string]string":
+        return "";
+      case "map[string]interface {}":
+        return undefined;
+      case "url.Values":
+        return new ListValue([], "[]string");
+    }
   }
 
   get(key: string): Value {
