@@ -3,9 +3,13 @@ import { consulDiscovery } from "./consul.ts";
 import { dnsDiscovery } from "./dns.ts";
 import { dockerDiscovery } from "./docker.ts";
 import { dockerSwarmDiscovery } from "./docker-swarm.ts";
+import { ec2Discovery } from "./ec2.ts";
 import { eurekaDiscovery } from "./eureka.ts";
 import { fileDiscovery } from "./file.ts";
 import { httpDiscovery } from "./http.ts";
+import { kumaDiscovery } from "./kuma.ts";
+import { lightsailDiscovery } from "./lightsail.ts";
+import { puppetDbDiscovery } from "./puppetdb.ts";
 import { kubernetesDiscovery } from "./kubernetes/kubernetes.ts";
 import { marathonDiscovery } from "./marathon.ts";
 import type { DiscoverySurroundings, Mechanism } from "./mechanism.ts";
@@ -51,7 +55,28 @@ export function createMechanism(
       return eurekaDiscovery(config as DiscoveryConfigOf<"eureka">, configName, surroundings);
     case "marathon":
       return marathonDiscovery(config as DiscoveryConfigOf<"marathon">, configName, surroundings);
+    case "ec2":
+      return ec2Discovery(config as DiscoveryConfigOf<"ec2">, configName, surroundings);
+    case "lightsail":
+      return lightsailDiscovery(config as DiscoveryConfigOf<"lightsail">, configName, surroundings);
+    case "aws":
+      return awsDiscovery(config as DiscoveryConfigOf<"aws">, configName, surroundings);
+    case "kuma":
+      return kumaDiscovery(config as DiscoveryConfigOf<"kuma">, configName, surroundings);
+    case "puppetdb":
+      return puppetDbDiscovery(config as DiscoveryConfigOf<"puppetdb">, configName, surroundings);
     default:
       throw new Error(`discovery by ${name} finds no targets yet`);
   }
+}
+
+/** Amazon's services under one name: the role says which. */
+function awsDiscovery(
+  config: DiscoveryConfigOf<"aws">,
+  configName: string,
+  surroundings: DiscoverySurroundings,
+): Mechanism {
+  if (config.role === "ec2") return ec2Discovery(config, configName, surroundings);
+  if (config.role === "lightsail") return lightsailDiscovery(config, configName, surroundings);
+  throw new Error(`discovery of ${config.role} finds no targets yet`);
 }

@@ -41,7 +41,8 @@ export class DiscoveryCounters {
   /** What can happen to Kubernetes's objects is counted from 0, so that its absence shows too. */
   constructor() {
     for (const role of ["endpointslice", "endpoints", "node", "pod", "service", "ingress"]) {
-      for (const event of ["add", "delete", "update"]) this.add("kubernetes_events_total", { role, event }, 0);
+      for (const event of ["add", "delete", "update"])
+        this.add("kubernetes_events_total", { role, event }, 0);
     }
   }
 

@@ -720,11 +720,11 @@ otlp:
 describe("what has no effect yet", () => {
   test("is named", () => {
     const config = load(`
-scrape_configs: [{job_name: j, ec2_sd_configs: [{region: x}], static_configs: [{targets: [a]}]}]
+scrape_configs: [{job_name: j, gce_sd_configs: [{project: x, zone: y}], static_configs: [{targets: [a]}]}]
 tracing: {endpoint: x}
 `);
     expect(unsupported(config)).toEqual([
-      "ec2_sd_configs of job j finds no targets yet",
+      "gce_sd_configs of job j finds no targets yet",
       "tracing exports no spans yet",
     ]);
     expect(unsupported(load(""))).toEqual([]);

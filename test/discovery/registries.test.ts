@@ -490,9 +490,123 @@ describe("docker swarm discovery", () => {
   });
 });
 
+describe("kuma discovery", () => {
+  test("posts its version, and keeps the targets when nothing has changed", async () => {
+    const bodies: string[] = [];
+    let answered = false;
+    const surroundings = await start(
+      "kuma",
+      (url) => `{server: '${url}', client_id: me}`,
+      (request, url, response) => {
+        let body = "";
+        request.on("data", (chunk: Buffer) => (body += chunk.toString()));
+        request.on("end", () => {
+          bodies.push(`${request.method} ${url.pathname}${url.search} ${body}`);
+          if (answered) return sendStatus(response, 304);
+          answered = true;
+          sendJson(response, {
+            version_info: "v1",
+            nonce: "n1",
+            resources: [
+              {
+                mesh: "m",
+                service: "s",
+                labels: { "k-a": "1" },
+                targets: [
+                  {
+                    name: "d1",
+                    scheme: "http",
+                    address: "10.0.0.1:80",
+                    metrics_path: "/m",
+                    labels: { b: "2" },
+                  },
+                ],
+              },
+            ],
+          });
+        });
+      },
+    );
+    await running.until((now) => now.targets().length === 1);
+    while (bodies.length < 3) await surroundings.sleep(5, new AbortController().signal);
+    expect(running.targets()).toEqual([
+      {
+        __address__: "10.0.0.1:80",
+        __scheme__: "http",
+        __metrics_path__: "/m",
+        instance: "d1",
+        __meta_kuma_mesh: "m",
+        __meta_kuma_service: "s",
+        __meta_kuma_dataplane: "d1",
+        __meta_kuma_label_k_a: "1",
+        __meta_kuma_label_b: "2",
+      },
+    ]);
+    const path = "POST /v3/discovery:monitoringassignments?fetch-timeout=2m";
+    const type = "type.googleapis.com/kuma.observability.v1.MonitoringAssignment";
+    expect(bodies[0]).toBe(
+      `${path} {"version_info":"","node":{"id":"me"},"type_url":"${type}","response_nonce":""}`,
+    );
+    expect(bodies[1]).toBe(
+      `${path} {"version_info":"v1","node":{"id":"me"},"type_url":"${type}","response_nonce":"n1"}`,
+    );
+    expect(surroundings.logged).toEqual([]);
+  });
+});
+
+describe("puppetdb discovery", () => {
+  const resource = {
+    certname: "h1.test",
+    resource: "49af",
+    type: "Class",
+    title: "Node_exporter",
+    exported: false,
+    tags: ["a", "b"],
+    file: "/x.pp",
+    environment: "prod",
+    parameters: { port: 9100, on: true, list: ["x", 1], deep: { "k-y": "v", none: null }, nothing: null },
+  };
+  const labels = {
+    __address__: "h1.test:9100",
+    __meta_puppetdb_query: "q",
+    __meta_puppetdb_certname: "h1.test",
+    __meta_puppetdb_resource: "49af",
+    __meta_puppetdb_type: "Class",
+    __meta_puppetdb_title: "Node_exporter",
+    __meta_puppetdb_exported: "false",
+    __meta_puppetdb_file: "/x.pp",
+    __meta_puppetdb_environment: "prod",
+    __meta_puppetdb_tags: ",a,b,",
+  };
+  const find = async (more: string) => {
+    await start(
+      "puppetdb",
+      (url) => `{url: '${url}', query: q, port: 9100, ${more}}`,
+      routes({ "/pdb/query/v4": [resource] }),
+    );
+    await running.until((now) => now.targets().length === 1);
+    return running.targets()[0];
+  };
+
+  test("finds the nodes of the resources of a query", async () => {
+    expect(await find("include_parameters: false")).toEqual(labels);
+    expect(server.requests[0]).toBe("POST /pdb/query/v4");
+  });
+
+  test("tells the parameters where that is wanted", async () => {
+    expect(await find("include_parameters: true")).toEqual({
+      ...labels,
+      __meta_puppetdb_parameter_port: "9100",
+      __meta_puppetdb_parameter_on: "true",
+      __meta_puppetdb_parameter_list: ",x,1,",
+      __meta_puppetdb_parameter_deep_k_y: "v",
+    });
+  });
+});
+
 test("a mechanism that finds nothing yet can't be made", async () => {
   await start("nomad", (url) => `{server: '${url}'}`, routes({ "/v1/services": [] }));
-  expect(() => createMechanism("ec2", {} as never, "j", realSurroundings())).toThrow(
-    "discovery by ec2 finds no targets yet",
+  expect(() => createMechanism("azure", {} as never, "j", realSurroundings())).toThrow(
+    "discovery by azure finds no targets yet",
   );
 });

@@ -433,6 +433,26 @@ export function discoveryIdentity<M extends DiscoveryMechanismName>(
 }
 
 /** Mechanisms that are read and checked, but find no targets yet. */
-export const IDLE_MECHANISMS: readonly DiscoveryMechanismName[] = Object.keys(
-  CLOUD_DISCOVERY,
-).sort() as readonly (keyof typeof CLOUD_DISCOVERY)[];
+export const IDLE_MECHANISMS: readonly DiscoveryMechanismName[] = [
+  "azure",
+  "digitalocean",
+  "ecs",
+  "elasticache",
+  "gce",
+  "hetzner",
+  "ionos",
+  "linode",
+  "msk",
+  "nerve",
+  "oci",
+  "openstack",
+  "outscale",
+  "ovhcloud",
+  "rds",
+  "scaleway",
+  "serverset",
+  "stackit",
+  "triton",
+  "uyuni",
+  "vultr",
+];
