@@ -10,9 +10,10 @@ export function absentLabels(expr: Expr): Labels {
   const seen = new Set<string>();
   for (const { name, type, value } of selector.matchers) {
     if (name === METRIC_NAME) continue;
-    if (type === "=" && !seen.has(name)) builder.set(name, value);
-    else builder.delete(name);
-    seen.add(name);
+    if (type === "=" && !seen.has(name)) {
+      builder.set(name, value);
+      seen.add(name);
+    } else builder.delete(name);
   }
   return builder.labels();
 }
