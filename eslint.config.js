@@ -2,7 +2,13 @@ import tseslint from "typescript-eslint";
 
 export default tseslint.config(
   {
-    ignores: ["dist/**", "node_modules/**", "data/**", "src/kernels/assembly/**", "src/kernels/kernels-wasm.ts"],
+    ignores: [
+      "dist/**",
+      "node_modules/**",
+      "data/**",
+      "src/kernels/assembly/**",
+      "src/kernels/kernels-wasm.ts",
+    ],
   },
   ...tseslint.configs.recommended,
   {

@@ -5,11 +5,13 @@ import { StorageError, type Queryable, type SampleColumns } from "../model/stora
 import type { PromqlEngine } from "../promql/engine.ts";
 import { QueryCancelledError, QueryTimeoutError, ExecutionError } from "../promql/limits.ts";
 import {
+  documentedType,
   exprToJson,
   ParseError,
   parseExpr,
   parseMetricSelector,
   prettyExpr,
+  typeOf,
   walk,
   type ParserOptions,
 } from "../promql/parse/index.ts";
@@ -133,6 +135,7 @@ function runQuery(
 }
 
 function answerQuery(task: InstantQueryTask | RangeQueryTask, services: QueryServices): QueryAnswer {
+  if (task.kind === "range") requireRangeType(task, services.parserOptions);
   const full = runQuery(task, services);
   const { result, isTruncated } = truncate(full, task.limit);
   const warnings = [...result.warnings];
@@ -200,6 +203,15 @@ function answerForState(task: ForStateTask, { queryable, columns }: QueryService
   } finally {
     querier.close();
   }
+}
+
+function requireRangeType({ query }: RangeQueryTask, parserOptions: ParserOptions): void {
+  const type = typeOf(parseExpr(query, parserOptions));
+  if (type === "vector" || type === "scalar") return;
+  throw ApiError.invalidParameter(
+    "query",
+    `invalid expression type ${JSON.stringify(documentedType(type))} for range query, must be Scalar or instant Vector`,
+  );
 }
 
 function truncate(result: QueryResult, limit: number): { result: QueryResult; isTruncated: boolean } {

@@ -144,8 +144,12 @@ async function webPage(scope: FastifyInstance, options: ApiOptions): Promise<voi
     prefix: "/",
     wildcard: false,
     index: false,
-    immutable: true,
-    maxAge: "1y",
+    // Names under assets/ carry a hash of their content; the few others may change behind theirs.
+    setHeaders: (reply, path) => {
+      const isHashed = path.includes("/assets/");
+      void reply.header("Cache-Control", isHashed ? "public, max-age=31536000, immutable" : "no-cache");
+    },
+    cacheControl: false,
   });
 }
 

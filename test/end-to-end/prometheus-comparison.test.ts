@@ -52,7 +52,8 @@ const dashboardQueries = [
   "queue_length > bool 500",
   "queue_length offset 10m",
   "queue_length - queue_length offset 5m",
-  "max_over_time(sum by (zone) (rate(http_requests_total[5m]))[30m:1m])",
+  // Not [30m:1m]: 2.42 still has the left end of a range in it, 3.x does not.
+  "max_over_time(sum by (zone) (rate(http_requests_total[5m]))[29m30s:1m])",
   'label_replace(sum by (instance) (queue_length), "host", "$1", "instance", "(.*):.*")',
   "predict_linear(queue_length[30m], 3600)",
   "clamp_min(queue_length, 0) and on (instance) http_requests_total",
@@ -158,7 +159,7 @@ scrape_configs:
         const nowMs = Date.now() - 1000;
         const selector = '{job=~"node|narthex"}';
         const keys = async (api: ApiClient) =>
-          (await api.instant(`count_over_time(${selector}[${seconds - 4}s])`, nowMs))
+          (await api.instant(`last_over_time(${selector}[${seconds - 4}s])`, nowMs))
             .map((series) => JSON.stringify(Object.entries(series.metric).sort()))
             .sort();
         const names = async (api: ApiClient) =>

@@ -8,7 +8,7 @@ const floorOfRoom: Record<string, number> = {
   telemetry: 1,
   config: 2,
   kernels: 2,
-  "http-client": 2,
+  "http-client": 1,
   discovery: 3,
   scrape: 3,
   tsdb: 3,
@@ -36,10 +36,13 @@ function roomOf(path: string): string {
   return relative(source, path).split("/")[0]!;
 }
 
-const importPattern = /(?:^|\n)\s*(?:import|export)\b[^;]*?\bfrom\s+"([^"]+)"|\bimport\(\s*"([^"]+)"\s*\)|(?:^|\n)import\s+"([^"]+)"/g;
+const importPattern =
+  /(?:^|\n)\s*(?:import|export)\b[^;]*?\bfrom\s+"([^"]+)"|\bimport\(\s*"([^"]+)"\s*\)|(?:^|\n)import\s+"([^"]+)"/g;
 
 function importsOf(path: string): string[] {
-  return [...readFileSync(path, "utf8").matchAll(importPattern)].map((match) => (match[1] ?? match[2] ?? match[3])!);
+  return [...readFileSync(path, "utf8").matchAll(importPattern)].map(
+    (match) => (match[1] ?? match[2] ?? match[3])!,
+  );
 }
 
 describe("the rooms", () => {
@@ -63,7 +66,8 @@ describe("the rooms", () => {
         if (!isSharedTypes && !(floorOfRoom[targetRoom]! < floorOfRoom[room]!)) {
           wrong.push(`${relative(source, path)} imports ${relative(source, targetPath)}`);
         }
-        if (room === "ui" && !isSharedTypes) wrong.push(`${relative(source, path)} shares more than api/types.ts`);
+        if (room === "ui" && !isSharedTypes)
+          wrong.push(`${relative(source, path)} shares more than api/types.ts`);
       }
     }
     expect(wrong).toEqual([]);
@@ -77,7 +81,9 @@ describe("the rooms", () => {
   });
 
   test("have no drawer for odds and ends", () => {
-    const vague = all.filter((path) => /(^|\/)(utils?|helpers?|common|misc)(\.tsx?$|\/)/.test(relative(source, path)));
+    const vague = all.filter((path) =>
+      /(^|\/)(utils?|helpers?|common|misc)(\.tsx?$|\/)/.test(relative(source, path)),
+    );
     expect(vague).toEqual([]);
   });
 });
