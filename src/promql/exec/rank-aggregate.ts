@@ -5,7 +5,7 @@ import { maxOf, minOf } from "../functions/math.ts";
 import { ExecutionError } from "../limits.ts";
 import type { Aggregation } from "../parse/ast.ts";
 import { Grouping } from "./grouping.ts";
-import { StepHeap, type HeapOrder } from "./step-heap.ts";
+import { StepHeaps, type HeapOrder } from "./step-heaps.ts";
 import type { ExecutionContext, ScalarOperator, VectorOperator } from "./operator.ts";
 import { ABSENT, HISTOGRAM, StepColumn, type StepGrid } from "./step-column.ts";
 import { xxhash64 } from "./xxhash64.ts";
@@ -67,7 +67,7 @@ export class RankAggregateOperator implements VectorOperator {
     const { child, context, grid, grouping, op } = this;
     const sizes = op === "limit_ratio" ? this.ratios() : this.counts();
     if (sizes === null) return [];
-    const groups = new Map<string, StepHeap[]>();
+    const groups = new Map<string, StepHeaps>();
     const column = new StepColumn(context.memory, grid.count);
     const held = context.limits.heldSamples;
     const seriesCount = child.count;
@@ -78,7 +78,8 @@ export class RankAggregateOperator implements VectorOperator {
       let heaps = groups.get(key);
       if (heaps === undefined) {
         const order: HeapOrder = op === "bottomk" ? "greatest-first" : "least-first";
-        groups.set(key, (heaps = Array.from({ length: grid.count }, () => new StepHeap(order))));
+        heaps = new StepHeaps(context.memory, grid.count, order, Math.min(sizes[0]!, seriesCount));
+        groups.set(key, heaps);
       }
       const offset = op === "limit_ratio" ? ratioOffset(child.labels(i)) : 0;
       this.offer(heaps, column, i, sizes, seriesCount, offset);
@@ -90,7 +91,7 @@ export class RankAggregateOperator implements VectorOperator {
 
   /** Offers the samples of one series to its group's heaps. */
   private offer(
-    heaps: StepHeap[],
+    heaps: StepHeaps,
     column: StepColumn,
     series: number,
     sizes: Float64Array,
@@ -107,16 +108,16 @@ export class RankAggregateOperator implements VectorOperator {
       switch (op) {
         case "limit_ratio":
           if (size === 0) break;
-          if (size > 0 ? offset < size : offset >= 1 + size) heaps[step]!.push(series, value);
+          if (size > 0 ? offset < size : offset >= 1 + size) heaps.push(step, series, value);
           break;
         case "limitk": {
           const limit = Math.min(Math.trunc(size), seriesCount);
-          if (heaps[step]!.size < limit) heaps[step]!.push(series, value);
+          if (heaps.size(step) < limit) heaps.push(step, series, value);
           break;
         }
         default:
           if (kind === HISTOGRAM) ignoredHistogram = true;
-          else heaps[step]!.offer(series, value, Math.min(Math.trunc(size), seriesCount));
+          else heaps.offer(step, series, value, Math.min(Math.trunc(size), seriesCount));
       }
     }
     if (ignoredHistogram) {
@@ -125,21 +126,22 @@ export class RankAggregateOperator implements VectorOperator {
   }
 
   /** Reads the chosen series once more and keeps the steps at which they were. In order of choice: group by group. */
-  private copyOut(groups: ReadonlyMap<string, StepHeap[]>): Chosen[] {
+  private copyOut(groups: ReadonlyMap<string, StepHeaps>): Chosen[] {
     const { context, grid, child } = this;
+    const ranks = this.op === "topk" || this.op === "bottomk";
     const steps = new Map<number, number[]>();
     for (const heaps of groups.values()) {
-      heaps.forEach((heap, step) => {
-        const order = [...Array(heap.size).keys()];
-        if (this.op === "topk") goSort(order, (a, b) => heap.before(b, a));
-        else if (this.op === "bottomk") goSort(order, (a, b) => heap.before(b, a));
+      for (let step = 0; step < grid.count; step++) {
+        const order = [...Array(heaps.size(step)).keys()];
+        // What gives way first comes last.
+        if (ranks) goSort(order, (a, b) => heaps.before(step, b, a));
         for (const position of order) {
-          const series = heap.series[position]!;
+          const series = heaps.seriesAt(step, position);
           const seen = steps.get(series);
           if (seen === undefined) steps.set(series, [step]);
           else seen.push(step);
         }
-      });
+      }
     }
     const scratch = new StepColumn(context.memory, grid.count);
     const held = context.limits.heldSamples;
