@@ -1,3 +1,4 @@
+import { histogramFault } from "../model/histogram-validity.ts";
 import type { FloatHistogram } from "../model/histogram.ts";
 import type { Labels } from "../model/labels.ts";
 import { setNormalNaN, setStaleMarker } from "../model/sample.ts";
@@ -27,6 +28,7 @@ export class RuleBatchBuilder {
   add({ labels, value, histogram }: VectorSample): string | null {
     const index = this.series.length;
     if (histogram !== null) {
+      // Arithmetic can give histograms that no observation could.
       const fault = histogramFault(histogram);
       if (fault !== null) return fault;
       this.histograms ??= new Array<FloatHistogram | null>(index).fill(null);
@@ -49,22 +51,4 @@ export class RuleBatchBuilder {
     const { timeMs, series, histograms } = this;
     return { timeMs, series, values: this.values.subarray(0, series.length), histograms };
   }
-}
-
-/** Arithmetic can give histograms that no observation could: those are not stored. */
-function histogramFault(histogram: FloatHistogram): string | null {
-  const negative = "histogram has a bucket whose observation count is negative";
-  for (const [side, buckets] of [
-    ["positive", histogram.positiveBuckets],
-    ["negative", histogram.negativeBuckets],
-  ] as const) {
-    const index = buckets.findIndex((count) => count < 0);
-    if (index >= 0) {
-      return `${side} side: bucket number ${index + 1} has observation count of ${buckets[index]!}: ${negative}`;
-    }
-  }
-  if (histogram.zeroCount < 0)
-    return `zero bucket has observation count of ${histogram.zeroCount}: ${negative}`;
-  if (histogram.count < 0) return `histogram's observation count is negative: ${histogram.count}`;
-  return null;
 }

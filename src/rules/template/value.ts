@@ -5,7 +5,7 @@
 import { compareUtf8 } from "../../model/labels.ts";
 import type { VectorSample } from "../../promql/value.ts";
 import type { Labels } from "../../model/labels.ts";
-import { formatHistogram } from "./format-histogram.ts";
+import { formatHistogram } from "../../model/histogram-buckets.ts";
 import type { FloatHistogram } from "../../model/histogram.ts";
 import type { GoDuration, GoTime } from "./time.ts";
 
