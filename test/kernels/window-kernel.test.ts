@@ -25,6 +25,7 @@ const value = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(NaN, Infinity, -Infinity, 1e308, -1e308, 5e-324, -0, 2 ** 53) },
 );
 const wholeValue = fc.integer({ min: 0, max: 1_000_000 });
+const fraction = fc.double({ noNaN: true, min: -1e9, max: 1e9 });
 
 const samplesOf = (values: fc.Arbitrary<number>) =>
   fc
@@ -39,6 +40,14 @@ const grid: fc.Arbitrary<WindowGrid> = fc.record({
   stepMs: fc.integer({ min: 0, max: 90_000 }),
   count: fc.integer({ min: 1, max: 20 }),
   rangeMs: fc.integer({ min: 1, max: 300_000 }),
+});
+
+/** Windows that overlap by far: several are worked on side by side. */
+const longWindows: fc.Arbitrary<WindowGrid> = fc.record({
+  firstMs: fc.integer({ min: 300_000, max: 500_000 }),
+  stepMs: fc.integer({ min: 0, max: 20_000 }),
+  count: fc.integer({ min: 4, max: 20 }),
+  rangeMs: fc.integer({ min: 200_000, max: 600_000 }),
 });
 
 function write(samples: readonly Sample[]) {
@@ -110,6 +119,7 @@ describe("a window function", () => {
       });
     fc.assert(fc.property(samplesOf(value), grid, check), { numRuns: 200 });
     fc.assert(fc.property(samplesOf(wholeValue), grid, check), { numRuns: 100 });
+    fc.assert(fc.property(samplesOf(fraction), longWindows, check), { numRuns: 100 });
   });
 
   test("finds its windows anew when the next series has other timestamps, and only then", () => {

@@ -335,7 +335,7 @@ function sumFour(values: usize, lo: usize, hi: usize, k: i32, mean: i32, out: us
   }
   // An infinite sum stays infinite or becomes NaN, and takes the compensation along: all that is finite was so throughout.
   const ok = f64x2.le(f64x2.abs(f64x2.add(f64x2.add(sA, cA), f64x2.add(sB, cB))), f64x2.splat(MAX_FLOAT));
-  if (!v128.any_true(ok) || !i64x2.all_true(ok)) return 0;
+  if (!i64x2.all_true(ok)) return 0;
   store<f64>(tail, f64x2.extract_lane(sA, 0)); store<f64>(tail, f64x2.extract_lane(cA, 0), 8);
   store<f64>(tail, f64x2.extract_lane(sA, 1), 16); store<f64>(tail, f64x2.extract_lane(cA, 1), 24);
   store<f64>(tail, f64x2.extract_lane(sB, 0), 32); store<f64>(tail, f64x2.extract_lane(cB, 0), 40);
@@ -460,30 +460,78 @@ export function varianceOverTime(values: usize, lo: usize, hi: usize, count: i32
       putKind(kinds, k, 0);
       continue;
     }
-    let n: f64 = 0, mean: f64 = 0, cMean: f64 = 0, aux: f64 = 0, cAux: f64 = 0;
-    for (let i = l; i < h; i++) {
-      const f = at(values, i);
-      n += 1;
-      const d = f - (mean + cMean);
-      let x = d / n;
-      let t = mean + x;
-      if (Math.abs(t) > MAX_FLOAT) cMean = 0;
-      else if (Math.abs(mean) >= Math.abs(x)) cMean += (mean - t) + x;
-      else cMean += (x - t) + mean;
-      mean = t;
-      x = d * (f - (mean + cMean));
-      t = aux + x;
-      if (Math.abs(t) > MAX_FLOAT) cAux = 0;
-      else if (Math.abs(aux) >= Math.abs(x)) cAux += (aux - t) + x;
-      else cAux += (x - t) + aux;
-      aux = t;
+    if (k + 4 <= count && h - l >= 8 && varianceFour(values, lo, hi, k, root, out)) {
+      store<u32>(kinds + <usize>k, 0x01010101);
+      hits += 4;
+      k += 3;
+      continue;
     }
-    const v = (aux + cAux) / n;
-    put(out, k, root ? Math.sqrt(v) : v);
+    put(out, k, varianceFrom(values, l, l, h, root, 0, 0, 0, 0));
     putKind(kinds, k, 1);
     hits++;
   }
   return hits;
+}
+
+/** Goes on from sample `i` of the window [l, h) with the state so far. */
+function varianceFrom(values: usize, l: i32, i: i32, h: i32, root: i32, mean: f64, cMean: f64, aux: f64, cAux: f64): f64 {
+  for (; i < h; i++) {
+    const f = at(values, i);
+    const d = f - (mean + cMean);
+    let x = d / <f64>(i - l + 1);
+    let t = mean + x;
+    if (Math.abs(t) > MAX_FLOAT) cMean = 0;
+    else if (Math.abs(mean) >= Math.abs(x)) cMean += (mean - t) + x;
+    else cMean += (x - t) + mean;
+    mean = t;
+    x = d * (f - (mean + cMean));
+    t = aux + x;
+    if (Math.abs(t) > MAX_FLOAT) cAux = 0;
+    else if (Math.abs(aux) >= Math.abs(x)) cAux += (aux - t) + x;
+    else cAux += (x - t) + aux;
+    aux = t;
+  }
+  const v = (aux + cAux) / <f64>(h - l);
+  return root ? Math.sqrt(v) : v;
+}
+
+/** Windows k … k + 3 side by side, as `sumFour`. */
+function varianceFour(values: usize, lo: usize, hi: usize, k: i32, root: i32, out: usize): i32 {
+  const l0 = int(lo, k), l1 = int(lo, k + 1), l2 = int(lo, k + 2), l3 = int(lo, k + 3);
+  const n = min(min(int(hi, k) - l0, int(hi, k + 1) - l1), min(int(hi, k + 2) - l2, int(hi, k + 3) - l3));
+  if (n < 8) return 0;
+  let p0 = values + (<usize>l0 << 3), p1 = values + (<usize>l1 << 3);
+  let p2 = values + (<usize>l2 << 3), p3 = values + (<usize>l3 << 3);
+  const zero = f64x2.splat(0);
+  let mA = zero, mB = zero, cmA = zero, cmB = zero, sA = zero, sB = zero, csA = zero, csB = zero;
+  for (let i = 1; i <= n; i++) {
+    const size = f64x2.splat(<f64>i);
+    const fA = pair(p0, p1), fB = pair(p2, p3);
+    const dA = f64x2.sub(fA, f64x2.add(mA, cmA)), dB = f64x2.sub(fB, f64x2.add(mB, cmB));
+    let xA = f64x2.div(dA, size), xB = f64x2.div(dB, size);
+    let tA = f64x2.add(mA, xA), tB = f64x2.add(mB, xB);
+    cmA = f64x2.add(cmA, lost(mA, xA, tA));
+    cmB = f64x2.add(cmB, lost(mB, xB, tB));
+    mA = tA;
+    mB = tB;
+    xA = f64x2.mul(dA, f64x2.sub(fA, f64x2.add(mA, cmA)));
+    xB = f64x2.mul(dB, f64x2.sub(fB, f64x2.add(mB, cmB)));
+    tA = f64x2.add(sA, xA);
+    tB = f64x2.add(sB, xB);
+    csA = f64x2.add(csA, lost(sA, xA, tA));
+    csB = f64x2.add(csB, lost(sB, xB, tB));
+    sA = tA;
+    sB = tB;
+    p0 += 8; p1 += 8; p2 += 8; p3 += 8;
+  }
+  // What is not finite once is not finite in the end: in the sums of squares, or in the means they are made of.
+  const total = f64x2.add(f64x2.add(f64x2.add(sA, csA), f64x2.add(sB, csB)), f64x2.add(f64x2.add(mA, cmA), f64x2.add(mB, cmB)));
+  if (!i64x2.all_true(f64x2.le(f64x2.abs(total), f64x2.splat(MAX_FLOAT)))) return 0;
+  put(out, k, varianceFrom(values, l0, l0 + n, int(hi, k), root, f64x2.extract_lane(mA, 0), f64x2.extract_lane(cmA, 0), f64x2.extract_lane(sA, 0), f64x2.extract_lane(csA, 0)));
+  put(out, k + 1, varianceFrom(values, l1, l1 + n, int(hi, k + 1), root, f64x2.extract_lane(mA, 1), f64x2.extract_lane(cmA, 1), f64x2.extract_lane(sA, 1), f64x2.extract_lane(csA, 1)));
+  put(out, k + 2, varianceFrom(values, l2, l2 + n, int(hi, k + 2), root, f64x2.extract_lane(mB, 0), f64x2.extract_lane(cmB, 0), f64x2.extract_lane(sB, 0), f64x2.extract_lane(csB, 0)));
+  put(out, k + 3, varianceFrom(values, l3, l3 + n, int(hi, k + 3), root, f64x2.extract_lane(mB, 1), f64x2.extract_lane(cmB, 1), f64x2.extract_lane(sB, 1), f64x2.extract_lane(csB, 1)));
+  return 1;
 }
 
 // ── aggregation: a group's columns take in one series ──
