@@ -80,6 +80,11 @@ export class Generation {
     return this.hasSamples ? this.startTime + this.arena.header(Header.maxTime) : -Infinity;
   }
 
+  /** Whether it takes no more samples. */
+  get isSealed(): boolean {
+    return this.arena.header(Header.sealed) !== 0;
+  }
+
   get chunkCount(): number {
     return this.arena.header(Header.chunks);
   }

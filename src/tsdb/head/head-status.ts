@@ -28,23 +28,23 @@ const EMPTY_MAX_TIME = -9223372036854775808;
 
 /**
  * Counts by the index alone, without walking series: a list knows how many it holds. Of several generations the
- * newest is looked at, which holds every series that is alive.
+ * fullest is looked at: the newest holds few series while it is young.
  *
  * @param limit the most entries of each list
  */
 export function headStatus(head: Head, limit: number): HeadStatus {
   const generations = head.generations.map(({ generation }) => generation);
-  const newest = generations.at(-1);
+  const { fullest } = head;
   const byMetric: NamedCount[] = [];
   const byLabel: NamedCount[] = [];
   const memory: NamedCount[] = [];
   const byPair: NamedCount[] = [];
   let pairs = 0;
-  if (newest) pairs = countPairs(newest, { byMetric, byLabel, memory, byPair });
+  if (fullest) pairs = countPairs(fullest, { byMetric, byLabel, memory, byPair });
   const minTime = Math.min(...generations.map((generation) => generation.minTime));
   return {
     headStats: {
-      numSeries: newest?.series.count ?? 0,
+      numSeries: head.seriesCount,
       numLabelPairs: pairs,
       chunkCount: generations.reduce((sum, generation) => sum + generation.chunkCount, 0),
       minTime: Number.isFinite(minTime) ? minTime : EMPTY_MIN_TIME,

@@ -250,9 +250,17 @@ export class Head {
     return deleted;
   }
 
+  /** The generation with the most series: those before and after it share most of theirs with it. */
+  get fullest(): Generation | null {
+    let fullest: Generation | null = null;
+    for (const { generation } of this.writers) {
+      if (generation.series.count > (fullest?.series.count ?? 0)) fullest = generation;
+    }
+    return fullest;
+  }
+
   get seriesCount(): number {
-    // A series that was carried over counts once: generations before the newest share most of theirs.
-    return this.newest?.generation.series.count ?? 0;
+    return this.fullest?.series.count ?? 0;
   }
 
   get chunkCount(): number {

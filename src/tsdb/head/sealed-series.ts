@@ -7,7 +7,6 @@ import { encodeChunks } from "../chunk/encode-chunks.ts";
 import { ChunkEncoding } from "../chunk/encoding.ts";
 import { PlainColumns } from "../chunk/plain-columns.ts";
 import { chunkBytes, chunkCapacityBytes, chunkSizeBytes, forEachChunk } from "./chunk-pages.ts";
-import { Header } from "./arena.ts";
 import { readDeletions } from "./deletions.ts";
 import { GenerationSource } from "./generation-source.ts";
 import { HeadView } from "./head-view.ts";
@@ -27,7 +26,7 @@ export function* sealedSeries(generation: Generation): Generator<ChunkSeries> {
   const count = generation.series.count;
   const ids = new Uint32Array(count);
   for (let i = 0; i < count; i++) ids[i] = i + 1;
-  const isSealed = generation.arena.header(Header.sealed) !== 0;
+  const { isSealed } = generation;
   const deletions = readDeletions(generation);
   const source = new GenerationSource(generation, memory, new HeadView(null));
   source.select([]);
