@@ -118,7 +118,12 @@ describe.skipIf(!isInstalled("prometheus"))("beside Prometheus 2.42 on copies of
 /** 3.x writes the bounds of buckets and quantiles as floats, 2.42 as the target did. */
 function asIn3(metric: Labels): Labels {
   const { le, quantile } = metric;
-  const asFloat = (text: string) => (/^\d+$/.test(text) ? `${text}.0` : text);
+  const asFloat = (text: string) => {
+    if (!/^\d+$/.test(text)) return text;
+    if (Number(text) < 1e6) return `${text}.0`;
+    const [digits, exponent] = Number(text).toExponential().split("e+") as [string, string];
+    return `${digits}e+${exponent.padStart(2, "0")}`;
+  };
   return {
     ...metric,
     ...(le === undefined ? {} : { le: asFloat(le) }),
