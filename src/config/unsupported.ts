@@ -27,5 +27,11 @@ export function unsupported(config: Config): string[] {
 }
 
 function idleLists(section: DiscoveryConfigs): string[] {
-  return IDLE_MECHANISMS.filter((mechanism) => section[`${mechanism}Configs`].length > 0).map(discoveryKey);
+  const idle = IDLE_MECHANISMS.filter((mechanism) => section[`${mechanism}Configs`].length > 0).map(
+    discoveryKey,
+  );
+  const idleRoles = section.awsConfigs
+    .map(({ role }) => role)
+    .filter((role) => role !== "ec2" && role !== "lightsail");
+  return [...idle, ...idleRoles.map((role) => `aws_sd_configs with role ${role}`)];
 }

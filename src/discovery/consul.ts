@@ -52,9 +52,10 @@ class ConsulWatch {
     private readonly emit: (groups: readonly TargetGroup[]) => void,
   ) {
     const token = config.token.reveal();
+    const address = config.server.includes("://") ? config.server : `${config.scheme}://${config.server}`;
     this.endpoint = {
       client: surroundings.createHttpClient(httpClientOptions(config, surroundings.userAgent)),
-      baseUrl: `${config.scheme}://${config.server}${config.pathPrefix.replace(/\/$/, "")}`,
+      baseUrl: `${address}${config.pathPrefix.replace(/\/$/, "")}`,
       request: {
         timeoutMs: WAIT_MS + ANSWER_MARGIN_MS,
         headers: token === "" ? {} : { "x-consul-token": token },

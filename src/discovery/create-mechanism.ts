@@ -1,12 +1,15 @@
 import type { DiscoveryConfigOf, DiscoveryMechanismName } from "../config/schema/discovery.ts";
 import { consulDiscovery } from "./consul.ts";
+import { digitalOceanDiscovery } from "./digitalocean.ts";
 import { dnsDiscovery } from "./dns.ts";
 import { dockerDiscovery } from "./docker.ts";
 import { dockerSwarmDiscovery } from "./docker-swarm.ts";
 import { ec2Discovery } from "./ec2.ts";
 import { eurekaDiscovery } from "./eureka.ts";
 import { fileDiscovery } from "./file.ts";
+import { hetznerDiscovery } from "./hetzner.ts";
 import { httpDiscovery } from "./http.ts";
+import { ionosDiscovery } from "./ionos.ts";
 import { kumaDiscovery } from "./kuma.ts";
 import { lightsailDiscovery } from "./lightsail.ts";
 import { puppetDbDiscovery } from "./puppetdb.ts";
@@ -15,6 +18,8 @@ import { marathonDiscovery } from "./marathon.ts";
 import type { DiscoverySurroundings, Mechanism } from "./mechanism.ts";
 import { nomadDiscovery } from "./nomad.ts";
 import { staticDiscovery } from "./static.ts";
+import { tritonDiscovery } from "./triton.ts";
+import { vultrDiscovery } from "./vultr.ts";
 
 /** The configuration of some mechanism; of `static` all lists of a job. */
 export type AnyDiscoveryConfig =
@@ -65,6 +70,16 @@ export function createMechanism(
       return kumaDiscovery(config as DiscoveryConfigOf<"kuma">, configName, surroundings);
     case "puppetdb":
       return puppetDbDiscovery(config as DiscoveryConfigOf<"puppetdb">, configName, surroundings);
+    case "digitalocean":
+      return digitalOceanDiscovery(config as DiscoveryConfigOf<"digitalocean">, configName, surroundings);
+    case "hetzner":
+      return hetznerDiscovery(config as DiscoveryConfigOf<"hetzner">, configName, surroundings);
+    case "vultr":
+      return vultrDiscovery(config as DiscoveryConfigOf<"vultr">, configName, surroundings);
+    case "triton":
+      return tritonDiscovery(config as DiscoveryConfigOf<"triton">, configName, surroundings);
+    case "ionos":
+      return ionosDiscovery(config as DiscoveryConfigOf<"ionos">, configName, surroundings);
     default:
       throw new Error(`discovery by ${name} finds no targets yet`);
   }

@@ -53,7 +53,8 @@ export function signAwsRequest(
     Buffer.from(`AWS4${credentials.secretKey}`),
   );
   const signature = hmac(key, toSign).toString("hex");
-  const { host: _host, ...headers } = signed;
+  // The host stands in the signature; the header itself is the client's to send.
+  const headers = Object.fromEntries(Object.entries(signed).filter(([name]) => name !== "host"));
   return {
     ...headers,
     authorization: `AWS4-HMAC-SHA256 Credential=${credentials.accessKey}/${scope}, SignedHeaders=${names.join(";")}, Signature=${signature}`,

@@ -720,11 +720,12 @@ otlp:
 describe("what has no effect yet", () => {
   test("is named", () => {
     const config = load(`
-scrape_configs: [{job_name: j, gce_sd_configs: [{project: x, zone: y}], static_configs: [{targets: [a]}]}]
+scrape_configs: [{job_name: j, gce_sd_configs: [{project: x, zone: y}], aws_sd_configs: [{role: ecs}, {role: ec2}], static_configs: [{targets: [a]}]}]
 tracing: {endpoint: x}
 `);
     expect(unsupported(config)).toEqual([
       "gce_sd_configs of job j finds no targets yet",
+      "aws_sd_configs with role ecs of job j finds no targets yet",
       "tracing exports no spans yet",
     ]);
     expect(unsupported(load(""))).toEqual([]);

@@ -435,12 +435,9 @@ export function discoveryIdentity<M extends DiscoveryMechanismName>(
 /** Mechanisms that are read and checked, but find no targets yet. */
 export const IDLE_MECHANISMS: readonly DiscoveryMechanismName[] = [
   "azure",
-  "digitalocean",
   "ecs",
   "elasticache",
   "gce",
-  "hetzner",
-  "ionos",
   "linode",
   "msk",
   "nerve",
@@ -452,7 +449,5 @@ export const IDLE_MECHANISMS: readonly DiscoveryMechanismName[] = [
   "scaleway",
   "serverset",
   "stackit",
-  "triton",
   "uyuni",
-  "vultr",
 ];
