@@ -47,6 +47,12 @@ const Field = {
   seenCount: 30,
   hashSeed: 31,
   powersOfTen: 32,
+  readsTimes: 33,
+  timedFlag: 34,
+  timedSamples: 35,
+  timedRefs: 36,
+  timedTimes: 37,
+  timedCount: 38,
 } as const;
 const STATE_BYTES = 256;
 
@@ -118,7 +124,7 @@ export interface LineReport {
  * last page. Address space is reserved, real memory comes as it is touched, so scratch is laid out for the worst.
  *
  *   reserved │ state │ powers │ reports │ slice │ line codes │ sample refs │ values │ outcomes │ seen │ index │
- *   new entries │ new refs │ new text │ sequences of the targets …
+ *   timed samples │ new entries │ new refs │ new text │ sequences of the targets …
  *
  * One page at a time: `beginPage`, then `take` and `parse` in turn, then the columns are good until the next `beginPage`.
  */
@@ -131,6 +137,14 @@ export class ScrapeMemory {
   readonly sampleValues: Float64Array;
   readonly sampleValueWords: Uint32Array;
   readonly outcomes: Uint8Array;
+  /** Samples whose lines gave their own time: which they are, their references and times. */
+  readonly timedSamples: Uint32Array;
+  readonly timedRefs: Uint32Array;
+  readonly timedTimes: Float64Array;
+  /** Room for the owner to put such samples in another order. */
+  readonly orderedRefs: Uint32Array;
+  readonly orderedValues: Float64Array;
+  readonly orderedValueWords: Uint32Array;
   readonly maxLines: number;
 
   private readonly exports: KernelExports;
@@ -170,6 +184,11 @@ export class ScrapeMemory {
     const outcomes = reserve(lines);
     const seen = reserve(lines);
     this.indexPointer = reserve(4 * 8 * lines);
+    const timedSamples = reserve(4 * lines);
+    const timedRefs = reserve(4 * lines);
+    const timedTimes = reserve(8 * lines);
+    const orderedRefs = reserve(4 * lines);
+    const orderedValues = reserve(8 * lines);
     const newEntries = reserve(8 * lines);
     const newRefs = reserve(4 * lines);
     const newTextCapacity = Math.floor(limitBytes / 8);
@@ -181,7 +200,14 @@ export class ScrapeMemory {
     this.sampleValueWords = new Uint32Array(memory.buffer, sampleValues, 2 * lines);
     this.outcomes = new Uint8Array(memory.buffer, outcomes, lines);
     new BigUint64Array(memory.buffer, powers, 2 * (2 * MOST_EXPONENT + 1)).set(powersOfTen());
-    const constants = { lineCodes, sampleRefs, sampleValues, seen, reports, newEntries, newRefs, newText };
+    this.timedSamples = new Uint32Array(memory.buffer, timedSamples, lines);
+    this.timedRefs = new Uint32Array(memory.buffer, timedRefs, lines);
+    this.timedTimes = new Float64Array(memory.buffer, timedTimes, lines);
+    this.orderedRefs = new Uint32Array(memory.buffer, orderedRefs, lines);
+    this.orderedValues = new Float64Array(memory.buffer, orderedValues, lines);
+    this.orderedValueWords = new Uint32Array(memory.buffer, orderedValues, 2 * lines);
+    const columns = { lineCodes, sampleRefs, sampleValues, timedSamples, timedRefs, timedTimes };
+    const constants = { ...columns, seen, reports, newEntries, newRefs, newText };
     for (const [name, value] of Object.entries(constants)) this.set(name as keyof typeof constants, value);
     this.set("lineCapacity", lines);
     this.set("reportCapacity", REPORT_CAPACITY);
@@ -200,8 +226,17 @@ export class ScrapeMemory {
 
   // ───────────────────────────── a page ─────────────────────────────
 
-  /** Starts a page that is expected to be `sequence` again. */
-  beginPage(sequence: StoredSequence, isOpenMetrics: boolean): void {
+  /**
+   * Starts a page that is expected to be `sequence` again.
+   *
+   * @param times whether lines of known series may give whole milliseconds as their time, and the flag of the series
+   *   that do; null reports such lines instead
+   */
+  beginPage(
+    sequence: StoredSequence,
+    isOpenMetrics: boolean,
+    times: { readonly flag: number } | null = null,
+  ): void {
     this.sequence = sequence;
     this.sliceSize = USUAL_SLICE_BYTES;
     this.filled = 0;
@@ -213,6 +248,8 @@ export class ScrapeMemory {
     this.bytes.fill(0, this.get("seen"), this.get("seen") + count);
     this.set("cursor", this.slice);
     this.set("isOpenMetrics", Number(isOpenMetrics));
+    this.set("readsTimes", Number(times !== null));
+    this.set("timedFlag", times?.flag ?? 0);
     for (const counter of PAGE_COUNTERS) this.set(counter, 0);
   }
 
@@ -345,6 +382,11 @@ export class ScrapeMemory {
     return this.get("seenCount");
   }
 
+  /** How many samples the timed columns hold. */
+  get timedCount(): number {
+    return this.get("timedCount");
+  }
+
   get newCount(): number {
     return this.get("newCount");
   }
@@ -408,6 +450,7 @@ const PAGE_COUNTERS = [
   "droppedCount",
   "jumpCount",
   "seenCount",
+  "timedCount",
 ] as const;
 
 let powers: BigUint64Array | undefined;

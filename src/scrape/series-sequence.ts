@@ -106,7 +106,9 @@ export class SeriesSequence {
     const { memory } = this;
     const syntax = page.isOpenMetrics ? openMetricsSyntax : textSyntax;
     const epoch = this.enterEpoch(options);
-    memory.beginPage(this.stored, page.isOpenMetrics);
+    const flag = options.trackTimestampsStaleness ? 0 : EntryFlag.untracked;
+    const readsTimes = options.honorTimestamps && !page.isOpenMetrics;
+    memory.beginPage(this.stored, page.isOpenMetrics, readsTimes ? { flag } : null);
     const judge = new LineJudge(memory, options, epoch, syntax, counts);
     readChunks(page, memory, judge);
 
@@ -124,6 +126,8 @@ export class SeriesSequence {
       for (let i = 0; i < sampleCount; i++) if (refs[i] !== NO_SERIES) countOutcome(outcomes[i]!, counts);
     }
     for (const i of judge.newSamples) if (outcomes[i]! <= SampleOutcome.repeated) counts.seriesAdded++;
+    appendTimedSamples(memory, options, epoch, counts);
+    for (const append of judge.afterwards) append();
     if (memory.seenCount < this.stored.count && this.isLive) this.endVanished(appender, epoch, timeMs, refs);
     return this.remember(judge, syntax);
   }
@@ -280,6 +284,8 @@ class LineJudge {
   droppedCount = 0;
   repeatedCount = 0;
   hasNewComments = false;
+  /** What must wait until the samples are appended that come before on the page. */
+  readonly afterwards: (() => void)[] = [];
   /** Samples whose reference is 0 although relabelling kept them. */
   private keptWithoutRef = 0;
   private type = 0;
@@ -384,7 +390,7 @@ class LineJudge {
 
     if (timestampMs !== null) {
       labels ??= options.appender.labelsOf(this.epoch, ref);
-      this.appendTimed(labels, timestampMs);
+      this.judgeTimed(labels, timestampMs);
     } else if (flags & ReportFlag.repeated) {
       this.keptWithoutRef++;
       this.repeatedCount++;
@@ -401,23 +407,21 @@ class LineJudge {
   }
 
   /** A sample with the target's own time goes its own way. */
-  private appendTimed(labels: Labels, timestampMs: number): void {
+  private judgeTimed(labels: Labels, timestampMs: number): void {
     const { memory, options, counts } = this;
     const { sampleIndex, code, flags } = this.report;
     this.keptWithoutRef++;
     memory.sampleRefs[sampleIndex] = NO_SERIES;
     if (!options.trackTimestampsStaleness) memory.setEntryFlags(code, EntryFlag.untracked);
-    if (timestampMs > options.timeMs + MAX_AHEAD_MS) {
-      counts.outOfBounds++;
-      return;
-    }
-    const words = memory.sampleValueWords;
-    const low = words[2 * sampleIndex]!;
-    const high = words[2 * sampleIndex + 1]!;
-    const outcome = options.appender.appendFloat(labels, timestampMs, high, low);
-    countOutcome(outcome, counts);
-    const isGood = outcome <= SampleOutcome.repeated;
-    if (isGood && flags & ReportFlag.new && options.trackTimestampsStaleness) counts.seriesAdded++;
+    const low = memory.sampleValueWords[2 * sampleIndex]!;
+    const high = memory.sampleValueWords[2 * sampleIndex + 1]!;
+    const append = (): void => {
+      const outcome = appendTimed(options, labels, timestampMs, high, low, counts);
+      const isGood = outcome <= SampleOutcome.repeated;
+      if (isGood && flags & ReportFlag.new && options.trackTimestampsStaleness) counts.seriesAdded++;
+    };
+    if (flags & ReportFlag.repeated) this.afterwards.push(append);
+    else append();
   }
 
   private setValue(sampleIndex: number, value: number): void {
@@ -430,6 +434,85 @@ class LineJudge {
 }
 
 const MAX_QUOTED_BYTES = 1024;
+
+function appendTimed(
+  { appender, timeMs }: AppendOptions,
+  labels: Labels,
+  timestampMs: number,
+  high: number,
+  low: number,
+  counts: PageCounts,
+): SampleOutcome {
+  const isTooFarAhead = timestampMs > timeMs + MAX_AHEAD_MS;
+  const outcome = isTooFarAhead
+    ? SampleOutcome.outOfBounds
+    : appender.appendFloat(labels, timestampMs, high, low);
+  countOutcome(outcome, counts);
+  return outcome;
+}
+
+/**
+ * Appends the samples of known series whose lines gave their times. Many share a time, so they are put in the order of
+ * their times' first appearance, and every time is appended at once.
+ */
+function appendTimedSamples(
+  memory: ScrapeMemory,
+  options: AppendOptions,
+  epoch: number,
+  counts: PageCounts,
+): void {
+  const count = memory.timedCount;
+  if (count === 0) return;
+  const { timedSamples, timedRefs, timedTimes, sampleValueWords, orderedRefs, orderedValueWords, outcomes } =
+    memory;
+  const { appender } = options;
+  const groups = new Map<number, { size: number; end: number }>();
+  for (let i = 0; i < count; i++) {
+    const group = groups.get(timedTimes[i]!);
+    if (group) group.size++;
+    else groups.set(timedTimes[i]!, { size: 1, end: 0 });
+  }
+  let start = 0;
+  for (const group of groups.values()) {
+    group.end = start;
+    start += group.size;
+  }
+  for (let i = 0; i < count; i++) {
+    const place = groups.get(timedTimes[i]!)!.end++;
+    const sample = timedSamples[i]!;
+    orderedRefs[place] = timedRefs[i]!;
+    orderedValueWords[2 * place] = sampleValueWords[2 * sample]!;
+    orderedValueWords[2 * place + 1] = sampleValueWords[2 * sample + 1]!;
+  }
+  for (const [timestampMs, { size, end }] of groups) {
+    const first = end - size;
+    if (timestampMs > options.timeMs + MAX_AHEAD_MS) counts.outOfBounds += size;
+    else if (appender.epochAt(timestampMs) === epoch) {
+      const refs = orderedRefs.subarray(first, end);
+      const refused = appender.appendFloats(
+        epoch,
+        refs,
+        memory.orderedValues.subarray(first, end),
+        size,
+        timestampMs,
+        outcomes,
+      );
+      if (refused > 0) for (let i = 0; i < size; i++) countOutcome(outcomes[i]!, counts);
+    } else {
+      for (let i = first; i < end; i++) {
+        const labels = appender.labelsOf(epoch, orderedRefs[i]!);
+        appendTimed(
+          options,
+          labels,
+          timestampMs,
+          orderedValueWords[2 * i + 1]!,
+          orderedValueWords[2 * i]!,
+          counts,
+        );
+      }
+    }
+  }
+}
 
 function boundOf(type: number): BoundLabel {
   if (TYPES[type] === "histogram") return "le";

@@ -26,6 +26,7 @@ interface KernelPage {
   /** Bits as two words. */
   bits: string[];
   reports: TwinReport[];
+  timed: (readonly [number, number, number])[];
 }
 
 /** Runs the kernel over a page in pieces of `pieceBytes`, giving new entries the references 1001, 1002, … */
@@ -34,10 +35,11 @@ function parse(
   sequence: StoredSequence,
   isOpenMetrics: boolean,
   pieceBytes: number,
+  timedFlag: number | null = null,
 ): KernelPage {
   const body = Buffer.from(page, "latin1");
-  const out: KernelPage = { refs: [], bits: [], reports: [] };
-  memory.beginPage(sequence, isOpenMetrics);
+  const out: KernelPage = { refs: [], bits: [], reports: [], timed: [] };
+  memory.beginPage(sequence, isOpenMetrics, timedFlag === null ? null : { flag: timedFlag });
   const report: LineReport = {
     line: 0,
     textLength: 0,
@@ -69,6 +71,9 @@ function parse(
   for (let i = 0; i < memory.sampleCount; i++) {
     out.refs.push(memory.sampleRefs[i]!);
     out.bits.push(`${memory.sampleValueWords[2 * i + 1]}:${memory.sampleValueWords[2 * i]}`);
+  }
+  for (let i = 0; i < memory.timedCount; i++) {
+    out.timed.push([memory.timedSamples[i]!, memory.timedRefs[i]!, memory.timedTimes[i]!]);
   }
   return out;
 }
@@ -194,6 +199,11 @@ describe("pages", () => {
     "+Inf",
     "nan",
     "5 1000",
+    "6.5 2000",
+    "NaN 3000",
+    "1e400 1",
+    "4 1234567890123456",
+    "3 1 ",
     '7 # {a="b"} 1',
     " 3",
     "x",
@@ -216,15 +226,17 @@ describe("pages", () => {
         fc.array(page, { minLength: 1, maxLength: 5 }),
         fc.boolean(),
         fc.integer({ min: 1, max: 200 }),
-        (pages, isOpenMetrics, pieceBytes) => {
+        fc.constantFrom(null, 0, EntryFlag.untracked),
+        (pages, isOpenMetrics, pieceBytes, timedFlag) => {
           let sequence = EMPTY_SEQUENCE;
           let entries: TwinEntry[] = [];
           let nextRef = 1000;
           for (const text of pages) {
-            const expected = parsePageByHand(text, entries, isOpenMetrics);
-            const actual = parse(text, sequence, isOpenMetrics, pieceBytes);
+            const expected = parsePageByHand(text, entries, isOpenMetrics, timedFlag);
+            const actual = parse(text, sequence, isOpenMetrics, pieceBytes, timedFlag);
             expect(actual.reports).toEqual(expected.reports);
             expect(actual.refs).toEqual(expected.refs);
+            expect(actual.timed).toEqual(expected.timed);
             for (const [i, number] of expected.values.entries())
               if (number !== null) expect(actual.bits[i]).toBe(bitsOf(number));
             expect(expected.seen.map((_, i) => memory.wasSeen(i))).toEqual(expected.seen);
@@ -236,7 +248,9 @@ describe("pages", () => {
             const created = expected.next.filter((entry) => !entries.includes(entry));
             for (const [i, { code, flags }] of news.entries()) {
               const isComment = (flags & ReportFlag.comment) !== 0;
-              const extra = isComment ? (i % 9) << ENTRY_TYPE_SHIFT : i % 3 === 0 ? EntryFlag.untracked : 0;
+              const extra = isComment
+                ? (i % 9) << ENTRY_TYPE_SHIFT
+                : [EntryFlag.untracked, EntryFlag.dropped, 0][i % 3]!;
               memory.setEntryFlags(code, extra);
               const ref = isComment ? 0 : ++nextRef;
               memory.setEntryRef(code, ref);

@@ -25,6 +25,8 @@ export interface TwinPage {
   readonly reports: TwinReport[];
   readonly next: TwinEntry[];
   readonly seen: boolean[];
+  /** Samples of known lines that give their time: position, reference, time. */
+  readonly timed: (readonly [sample: number, ref: number, timeMs: number])[];
 }
 
 const NEW = 1;
@@ -35,9 +37,15 @@ const BROKEN = 16;
 const NEW_ENTRY = 0x80000000;
 const NO_ENTRY = 0xffffffff;
 const LOOK_AHEAD = 4;
+const DROPPED = 2 << 24;
 const UNTRACKED = 4 << 24;
 
-export function parsePageByHand(page: string, last: readonly TwinEntry[], isOpenMetrics: boolean): TwinPage {
+export function parsePageByHand(
+  page: string,
+  last: readonly TwinEntry[],
+  isOpenMetrics: boolean,
+  timedFlag: number | null = null,
+): TwinPage {
   const body = page;
   // A last line without its line feed ends where the page does.
   const end = (found: number): number => (found < 0 ? body.length : found);
@@ -45,7 +53,7 @@ export function parsePageByHand(page: string, last: readonly TwinEntry[], isOpen
   const created: TwinEntry[] = [];
   const known = new Map<string, number>();
   for (const [i, entry] of last.entries()) if (!known.has(entry.text)) known.set(entry.text, i);
-  const out: TwinPage = { refs: [], values: [], reports: [], next: [], seen };
+  const out: TwinPage = { refs: [], values: [], reports: [], next: [], seen, timed: [] };
   let predicted = 0;
   let type = 0;
   let p = 0;
@@ -120,6 +128,12 @@ export function parsePageByHand(page: string, last: readonly TwinEntry[], isOpen
     const start = p + text.length;
     let stop = end(body.indexOf("\n", start));
     let value = readValueByHand(body.slice(start, stop));
+    const withTime = /^([^ ]+) (\d{1,15})$/.exec(body.slice(start, stop));
+    let timeMs: number | null = null;
+    if (withTime && timedFlag !== null && flags === 0 && code < NEW_ENTRY && isFirst) {
+      value = /\d/.test(withTime[1]!) ? readValueByHand(withTime[1]!) : null;
+      if (value !== null) timeMs = Number(withTime[2]);
+    }
     if (value === null) {
       stop = lineEndAt(body, start);
       flags |= ODD;
@@ -132,7 +146,11 @@ export function parsePageByHand(page: string, last: readonly TwinEntry[], isOpen
         seen[code] = true;
         predicted = code + 1;
         ref = entry.ref;
-        if (flags === 0) entry.flags &= ~UNTRACKED;
+        if (timeMs !== null) {
+          if (!(entry.flags & DROPPED)) out.timed.push([out.refs.length, ref, timeMs]);
+          ref = 0;
+          entry.flags |= timedFlag ?? 0;
+        } else if (flags === 0) entry.flags &= ~UNTRACKED;
       }
       out.next.push(entry);
     }
@@ -154,7 +172,8 @@ export function readValueByHand(text: string): number | null {
     .replace(/[eE].*/, "")
     .replace(/[+.-]/g, "")
     .replace(/^0+/, "");
-  return digits.length > 19 ? null : Number(text);
+  const value = Number(text);
+  return digits.length > 19 || !Number.isFinite(value) ? null : value;
 }
 
 function textLengthAt(body: string, start: number): number {

@@ -300,6 +300,25 @@ describe("timestamps", () => {
     expect(target.appender.series("a")).toEqual(["1000 1", "2000 2"]);
   });
 
+  test("may differ from line to line, reach into another epoch, and come with a NaN", () => {
+    const target = new FakeTarget({
+      epochMs: 10_000,
+      rules: [{ sourceLabels: ["__name__"], regex: "z", action: "drop" }],
+    });
+    const page = (n: number): string =>
+      `a ${n} ${n * 1000 + 1}\nb ${n}.5 ${n * 1000 + 2}\nc ${n} ${n * 1000 + 1}\nz 1 ${n * 1000}\nd NaN ${n}\ne ${n}\nf ${n} ${n * 5000}\n`;
+    for (let n = 1; n <= 3; n++)
+      expect(target.says(page(n))).toMatchObject({ scraped: 7, postRelabel: 6, outOfOrder: 0 });
+    expect(target.stored).toEqual({
+      a: ["1001 1", "2001 2", "3001 3"],
+      b: ["1002 1.5", "2002 2.5", "3002 3.5"],
+      c: ["1001 1", "2001 2", "3001 3"],
+      d: ["1 NaN", "2 NaN", "3 NaN"],
+      e: ["1000 1", "2000 2", "3000 3"],
+      f: ["5000 1", "10000 2", "15000 3"],
+    });
+  });
+
   test("that go backwards lose their sample only", () => {
     const target = new FakeTarget();
     target.says("a 1 500\nb 1\n");

@@ -68,6 +68,14 @@ class PageState {
   seenCount: u32;
   hashSeed: u32;
   powersOfTen: u32;
+  /** Whether a known line may end with a whole number, its time, to be written to the timed columns. */
+  readsTimes: u32;
+  /** Flag that an entry gets when its line has a time. */
+  timedFlag: u32;
+  timedSamples: u32;
+  timedRefs: u32;
+  timedTimes: u32;
+  timedCount: u32;
 }
 
 /**
@@ -189,7 +197,13 @@ export function parsePage(state: usize): u32 {
     const valueStart = p + length;
     const sample: usize = s.sampleCount;
     let stop = readValue(valueStart, s.powersOfTen, <usize>s.sampleValues + (sample << 3));
+    let isTimed = false;
+    if (stop != 0 && load<u8>(stop) == 32) {
+      isTimed = s.readsTimes != 0 && flags == 0 && !(code & NEW_ENTRY) && load<u8>(seen + code) == 0;
+      stop = isTimed ? readTime(stop + 1, <usize>s.timedTimes + ((<usize>s.timedCount) << 3)) : 0;
+    }
     if (stop == 0) {
+      isTimed = false;
       stop = lineEnd(valueStart, end);
       flags |= REPORT_ODD_VALUE;
     }
@@ -207,7 +221,17 @@ export function parsePage(state: usize): u32 {
         s.seenCount++;
         ref = load<u32>(<usize>s.refs + ((<usize>code) << 2));
         if (word & DROPPED) s.droppedCount++;
-        if (word & UNTRACKED && flags == 0) store<u32>(entries + ((<usize>code) << 3), word & ~UNTRACKED, 4);
+        if (isTimed) {
+          if (!(word & DROPPED)) {
+            store<u32>(<usize>s.timedSamples + ((<usize>s.timedCount) << 2), <u32>sample);
+            store<u32>(<usize>s.timedRefs + ((<usize>s.timedCount) << 2), ref);
+            s.timedCount++;
+          }
+          ref = 0;
+          store<u32>(entries + ((<usize>code) << 3), word | s.timedFlag, 4);
+        } else if (word & UNTRACKED && flags == 0) {
+          store<u32>(entries + ((<usize>code) << 3), word & ~UNTRACKED, 4);
+        }
         if (isJump) s.jumpCount++;
         next = code + 1;
       }
@@ -313,8 +337,8 @@ const LARGEST_EXACT: u64 = 9007199254740992;
 const MOST_EXPONENT: i32 = 300;
 
 /**
- * Writes the bits of the number from `p` to the end of the line and returns where that is; 0 for what is not a plain
- * decimal number up to the line feed, or cannot be rounded with certainty here.
+ * Writes the bits of the number at `p` and returns where it ends, at a line feed or a blank; 0 for what is not a plain
+ * decimal number, or cannot be rounded with certainty here.
  */
 function readValue(p: usize, powersOfTen: usize, out: usize): usize {
   const start = p;
@@ -375,7 +399,7 @@ function readValue(p: usize, powersOfTen: usize, out: usize): usize {
     if (p == exponentStart || p - exponentStart > 4) return 0;
     exponent += isBelow ? -written : written;
   }
-  if (c != 10) return 0;
+  if (c != 10 && c != 32) return 0;
 
   if (mantissa <= LARGEST_EXACT && exponent >= -22 && exponent <= 22) {
     let value = <f64>mantissa;
@@ -391,6 +415,20 @@ function readValue(p: usize, powersOfTen: usize, out: usize): usize {
   const bits = roundDecimal(mantissa, exponent, powersOfTen);
   if (bits == 0) return 0;
   store<u64>(out, isNegative ? bits | 0x8000000000000000 : bits);
+  return p;
+}
+
+/** Writes the whole number from `p` to the end of the line and returns where that is; 0 for anything else. */
+function readTime(p: usize, out: usize): usize {
+  const start = p;
+  let time: u64 = 0;
+  let digit = <u32>load<u8>(p) - 48;
+  while (digit <= 9) {
+    time = time * 10 + digit;
+    digit = <u32>load<u8>(++p) - 48;
+  }
+  if (p == start || p - start > 15 || load<u8>(p) != 10) return 0;
+  store<f64>(out, <f64>time);
   return p;
 }
 
