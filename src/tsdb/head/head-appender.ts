@@ -117,8 +117,12 @@ export class HeadAppender implements Appender {
     if (timeMs < head.minInOrderTime) outcomes.fill(SampleOutcome.outOfOrder, 0, count);
     else {
       const from = writer.pending;
-      writer.addAll(refs, valueWords, count, timeMs, outcomes);
+      const fitting = head.isNewest(writer) ? refs : this.withoutOvertaken(writer, refs, count);
+      writer.addAll(fitting, valueWords, count, timeMs, outcomes);
       if (writer.pending > from) this.parts.push({ writer, from, to: writer.pending, timeMs });
+      if (fitting !== refs) {
+        for (let i = 0; i < count; i++) if (fitting[i] !== refs[i]) outcomes[i] = SampleOutcome.outOfOrder;
+      }
     }
     if (head.outOfOrderWindowMs > 0) {
       for (let i = 0; i < count; i++) {
@@ -127,6 +131,19 @@ export class HeadAppender implements Appender {
       }
     }
     return this.countRefusals(refs, outcomes, count);
+  }
+
+  /** The references without those of series that have samples in the next range already. */
+  private withoutOvertaken(writer: GenerationWriter, refs: Uint32Array, count: number): Uint32Array {
+    return refs
+      .slice(0, count)
+      .map((ref) => (ref !== NO_SERIES && this.head.hasNewerSamples(writer, ref) ? NO_SERIES : ref));
+  }
+
+  /** Whether a sample of this time may be its series' newest, before its generation is asked. */
+  private mayBeNewest(writer: GenerationWriter, ref: SeriesRef, timeMs: number): boolean {
+    if (timeMs < this.head.minInOrderTime) return false;
+    return this.head.isNewest(writer) || !this.head.hasNewerSamples(writer, ref);
   }
 
   private appendLate(
@@ -182,7 +199,7 @@ export class HeadAppender implements Appender {
     }
     const from = writer.pending;
     let outcome: SampleOutcome = SampleOutcome.outOfOrder;
-    if (timeMs >= this.head.minInOrderTime) {
+    if (this.mayBeNewest(writer, ref, timeMs)) {
       outcome = writer.add(ref, timeMs, valueHigh, valueLow) as SampleOutcome;
     }
     if (outcome === SampleOutcome.outOfOrder && this.head.outOfOrderWindowMs > 0) {
@@ -235,7 +252,7 @@ export class HeadAppender implements Appender {
     histogram: FloatHistogram,
   ): SampleOutcome {
     let outcome: SampleOutcome = SampleOutcome.outOfOrder;
-    if (timeMs >= this.head.minInOrderTime) outcome = writer.addHistogram(ref, timeMs, histogram);
+    if (this.mayBeNewest(writer, ref, timeMs)) outcome = writer.addHistogram(ref, timeMs, histogram);
     if (outcome === SampleOutcome.outOfOrder && this.head.outOfOrderWindowMs > 0) {
       if (this.head.takesOutOfOrder(timeMs)) {
         writer.lateHistograms.push({ ref, timeMs, histogram });

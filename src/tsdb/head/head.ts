@@ -160,6 +160,22 @@ export class Head {
     return this.writers.find(({ generation }) => generation.epoch === epoch);
   }
 
+  /** Whether no generation after this one has samples, so that a series' newest sample there is its newest at all. */
+  isNewest({ generation }: GenerationWriter): boolean {
+    return generation.endTime > this.maxTime;
+  }
+
+  /** Whether a generation after this one has samples of the series. */
+  hasNewerSamples({ generation }: GenerationWriter, ref: SeriesRef): boolean {
+    const later = this.writers.filter((writer) => writer.generation.startTime >= generation.endTime);
+    if (later.length === 0) return false;
+    const labels = generation.series.labels(ref);
+    return later.some(({ generation: { series } }) => {
+      const found = series.find(labels);
+      return found !== 0 && series.field(found, SeriesField.samples) > 0;
+    });
+  }
+
   /** References in the log up to this one are taken. */
   reserveRefs(greatest: number): void {
     const base = Math.ceil((greatest + 1) / REFS_PER_GENERATION) * REFS_PER_GENERATION;

@@ -159,10 +159,10 @@ describe("samples out of order", () => {
     const tsdb = open(0);
     const labels = Labels.fromRecord({ a: "b" });
     append(tsdb, labels, START + RANGE, 1);
-    expect(append(tsdb, labels, START + RANGE - 1, 1)).toBe(SampleOutcome.appended);
-    expect(append(tsdb, labels, START + RANGE - 2, 1)).toBe(SampleOutcome.outOfOrder);
+    expect(append(tsdb, labels, START + RANGE - 1, 1)).toBe(SampleOutcome.outOfOrder);
+    expect(append(tsdb, labels, START + RANGE / 2, 1)).toBe(SampleOutcome.outOfOrder);
     expect(append(tsdb, labels, START + RANGE / 2 - 1, 1)).toBe(SampleOutcome.outOfBounds);
-    expect(tsdb.statistics).toMatchObject({ outOfOrderRejected: 1, outOfBoundsRejected: 1 });
+    expect(tsdb.statistics).toMatchObject({ outOfOrderRejected: 2, outOfBoundsRejected: 1 });
     tsdb.close();
   });
 });

@@ -1,0 +1,185 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import { Labels } from "../../../src/model/labels.ts";
+import { SampleOutcome, StorageError } from "../../../src/model/storage.ts";
+import { ExemplarStorage } from "../../../src/tsdb/head/exemplars.ts";
+import { Head } from "../../../src/tsdb/head/head.ts";
+import { HeadAppender, type HeadLog } from "../../../src/tsdb/head/head-appender.ts";
+
+const RANGE = 7_200_000;
+const START = 238_000 * RANGE;
+
+/** Notes what it is given; fails when it is told to. */
+class FakeLog implements HeadLog {
+  readonly written: string[] = [];
+  private open: string[] = [];
+  isFull = false;
+
+  series(entries: readonly { logRef: number; labels: Labels }[]): void {
+    for (const { logRef, labels } of entries) this.open.push(`series ${logRef} ${labels.pairs.join(" ")}`);
+  }
+  samples(refBase: number, refs: Uint32Array, timeMs: number, _words: Uint32Array, count: number): void {
+    for (let i = 0; i < count; i++) this.open.push(`sample ${refBase + refs[i]!} ${timeMs - START}`);
+  }
+  timedSamples(
+    refBase: number,
+    refs: Uint32Array,
+    start: number,
+    times: Uint32Array,
+    _words: Uint32Array,
+    count: number,
+  ): void {
+    for (let i = 0; i < count; i++)
+      this.open.push(`timed ${refBase + refs[i]!} ${start + times[i]! - START}`);
+  }
+  histograms(): void {}
+  metadata(entries: readonly { ref: number; metadata: { help: string } }[]): void {
+    for (const { ref, metadata } of entries) this.open.push(`metadata ${ref} ${metadata.help}`);
+  }
+  exemplars(): void {}
+  late(refBase: number, floats: readonly { ref: number; timeMs: number }[]): void {
+    for (const { ref, timeMs } of floats) this.open.push(`late ${refBase + ref} ${timeMs - START}`);
+  }
+  flush(): void {
+    if (this.isFull) throw new StorageError("cannot write: no space left");
+    this.written.push(...this.open.splice(0));
+  }
+  discard(): void {
+    this.open = [];
+  }
+}
+
+const labelsOf = (name: string) => Labels.fromRecord({ __name__: name });
+let log: FakeLog;
+let head: Head;
+let appender: HeadAppender;
+
+beforeEach(() => {
+  log = new FakeLog();
+  head = new Head({ blockRangeMs: RANGE, generationBytes: 8 * 1024 * 1024, outOfOrderWindowMs: 60_000 });
+  appender = new HeadAppender(head, log, { exemplars: new ExemplarStorage(0), logsMetadata: true });
+});
+
+function appendScrape(timeMs: number, names: readonly string[]): number[] {
+  const epoch = appender.epochAt(timeMs)!;
+  const refs = Uint32Array.from(names, (name) =>
+    name === "" ? 0 : appender.resolve(epoch, labelsOf(name)).ref,
+  );
+  const outcomes = new Uint8Array(names.length).fill(99);
+  appender.appendFloats(epoch, refs, new Float64Array(names.length), names.length, timeMs, outcomes);
+  return [...outcomes];
+}
+
+describe("a commit", () => {
+  test("logs new series once, then samples; entries without a series are skipped", () => {
+    appender.begin();
+    expect(appendScrape(START, ["a", "", "b"])).toEqual([0, 0, 0]);
+    appender.appendFloat(labelsOf("c"), START + 5, 0, 0);
+    appender.updateMetadata(labelsOf("a"), { type: "counter", unit: "", help: "things" });
+    appender.commit();
+    expect(log.written.splice(0)).toEqual([
+      "series 1 __name__ a",
+      "series 2 __name__ b",
+      "series 3 __name__ c",
+      "metadata 1 things",
+      "sample 1 0",
+      "sample 2 0",
+      "timed 3 5",
+    ]);
+    appender.begin();
+    appendScrape(START + 10, ["a"]);
+    appender.commit();
+    expect(log.written).toEqual(["sample 1 10"]);
+  });
+
+  test("logs out-of-order samples as such, and of refused ones nothing", () => {
+    appender.begin();
+    appendScrape(START + RANGE - 1, ["a"]);
+    appender.commit();
+    log.written.length = 0;
+    appender.begin();
+    expect(appendScrape(START + RANGE - 2, ["a", "b"])).toEqual([0, 0]);
+    expect(appendScrape(START + RANGE - 1, ["a", "b"])).toEqual([SampleOutcome.repeated, 0]);
+    expect(appendScrape(START + RANGE - 60_002, ["a", "c"])).toEqual([SampleOutcome.tooOld, 0]);
+    appender.commit();
+    expect(log.written).toEqual([
+      "series 2 __name__ b",
+      "series 3 __name__ c",
+      `sample 2 ${RANGE - 2}`,
+      `sample 2 ${RANGE - 1}`,
+      `sample 3 ${RANGE - 60_002}`,
+      `late 1 ${RANGE - 2}`,
+    ]);
+  });
+
+  test("that cannot be logged leaves nothing behind, and the next one logs the series it had", () => {
+    log.isFull = true;
+    appender.begin();
+    appendScrape(START, ["a"]);
+    expect(() => appender.commit()).toThrow(StorageError);
+    expect(head.generations[0]!.generation.hasSamples).toBe(false);
+    log.isFull = false;
+    appender.begin();
+    expect(appendScrape(START, ["a"])).toEqual([0]);
+    appender.commit();
+    expect(log.written).toEqual(["series 1 __name__ a", "sample 1 0"]);
+    expect(head.statistics.floatsAppended).toBe(1);
+  });
+
+  test("that was never made is forgotten with the next beginning", () => {
+    appender.begin();
+    appendScrape(START, ["a"]);
+    appender.begin();
+    appendScrape(START + 1, ["b"]);
+    appender.commit();
+    expect(log.written).toEqual(["series 1 __name__ a", "series 2 __name__ b", "sample 2 1"]);
+  });
+
+  test("takes samples of two generations together, each under its own references", () => {
+    appender.begin();
+    appendScrape(START + RANGE - 1, ["a"]);
+    appendScrape(START + RANGE, ["a"]);
+    appender.commit();
+    const next = 2 ** 22 + 1;
+    expect(log.written).toEqual([
+      "series 1 __name__ a",
+      `series ${next} __name__ a`,
+      `sample 1 ${RANGE - 1}`,
+      `sample ${next} ${RANGE}`,
+    ]);
+    expect(head.maxTime).toBe(START + RANGE);
+  });
+
+  test("judges samples by the series' newest in the next range, too", () => {
+    head.outOfOrderWindowMs = 0;
+    appender.begin();
+    appendScrape(START + RANGE - 100, ["a", "b"]);
+    appender.commit();
+    appender.begin();
+    appendScrape(START + RANGE, ["a"]);
+    appender.commit();
+    appender.begin();
+    expect(appendScrape(START + RANGE - 50, ["a", "b", ""])).toEqual([SampleOutcome.outOfOrder, 0, 0]);
+    expect(appender.appendFloat(labelsOf("a"), START + RANGE - 1, 0, 0)).toBe(SampleOutcome.outOfOrder);
+    expect(appender.appendFloat(labelsOf("c"), START + RANGE - 1, 0, 0)).toBe(SampleOutcome.appended);
+    appender.commit();
+    expect(head.statistics.outOfOrderRejected).toBe(2);
+    head.outOfOrderWindowMs = 1000;
+    appender.begin();
+    expect(appender.appendFloat(labelsOf("a"), START + RANGE - 1, 0, 0)).toBe(SampleOutcome.appended);
+    appender.commit();
+    expect(head.statistics.outOfOrderFloatsAppended).toBe(1);
+  });
+
+  test("refuses what belongs to no generation, whole scrapes included", () => {
+    appender.begin();
+    appendScrape(START, ["a"]);
+    appender.commit();
+    const epoch = appender.epochAt(START)!;
+    const outcomes = new Uint8Array(2);
+    const refs = Uint32Array.of(1, 0);
+    expect(appender.appendFloats(epoch, refs, new Float64Array(2), 2, START + RANGE, outcomes)).toBe(1);
+    expect([...outcomes]).toEqual([SampleOutcome.tooOld, SampleOutcome.appended]);
+    expect(appender.appendFloats(4711, refs, new Float64Array(2), 2, START, outcomes)).toBe(1);
+    expect(() => appender.resolve(4711, labelsOf("a"))).toThrow(/its generation is gone/);
+  });
+});
