@@ -15,6 +15,8 @@ export interface DiscoveryManagerOptions {
   readonly surroundings: DiscoverySurroundings;
   /** Called with all groups of a job whenever some changed. */
   readonly onUpdate: (job: string, groups: readonly TargetGroup[]) => void;
+  /** Called after the updates of all jobs that changed together. */
+  readonly onUpdated?: () => void;
   /** Between two updates lies at least this, once they come in quick succession. 5 s by default. */
   readonly maxUpdateIntervalMs?: number;
   readonly create?: typeof createMechanism;
@@ -180,6 +182,7 @@ export class DiscoveryManager {
         log.error({ config: job, err }, "Cannot hand over targets");
       }
     }
+    this.options.onUpdated?.();
   }
 
   private labels(job: string) {

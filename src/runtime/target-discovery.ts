@@ -42,10 +42,9 @@ export class TargetDiscovery {
     this.scrape = new DiscoveryManager({
       name: "scrape",
       surroundings,
-      onUpdate: (job, groups) => {
-        this.groups.set(job, groups);
-        this.options.onScrapeTargets(this.groups);
-      },
+      onUpdate: (job, groups) => void this.groups.set(job, groups),
+      // Once for all jobs that changed: whoever takes them then lets some seconds pass before the next time.
+      onUpdated: () => this.options.onScrapeTargets(this.groups),
     });
     this.notify = new DiscoveryManager({
       name: "notify",

@@ -58,9 +58,11 @@ function start(create?: () => Mechanism) {
   const surroundings: DiscoverySurroundings = { ...base, now: () => 5_000, sleep: sleepers.sleep };
   const made: FakeMechanism[] = [];
   const updates: [string, string[]][] = [];
+  const rounds: number[] = [];
   manager = new DiscoveryManager({
     name: "scrape",
     surroundings,
+    onUpdated: () => rounds.push(updates.length),
     onUpdate: (job, groups) =>
       updates.push([job, groups.flatMap(({ targets }) => targets.map((target) => target["__address__"]!))]),
     create:
@@ -71,7 +73,7 @@ function start(create?: () => Mechanism) {
       }),
   });
   const taken = () => updates.splice(0);
-  return { sleepers, made, taken, counters: base.counters, logged: base.logged };
+  return { sleepers, made, taken, rounds, counters: base.counters, logged: base.logged };
 }
 
 const jobs = (...entries: [string, string][]): Map<string, DiscoveryConfigs> =>
@@ -102,10 +104,12 @@ describe("the discovery manager", () => {
   });
 
   test("jobs that ask for the same share one mechanism", async () => {
-    const { made, sleepers, taken } = start();
+    const { made, sleepers, taken, rounds } = start();
     manager.apply(jobs(["one", A], ["two", A], ["three", B]));
     await settle();
     expect(made).toHaveLength(2);
+    // All jobs in one round.
+    expect(rounds).toEqual([3]);
     taken();
     made[0]!.emit([group("a", "a:1")]);
     await sleepers.wake();
