@@ -6,6 +6,7 @@ import { Annotations } from "./annotations.ts";
 import { DUPLICATE_LABELS, NAME_LABELS } from "./exec/derived-series.ts";
 import type { ExecutionContext, ExecutionFeatures, VectorOperator } from "./exec/operator.ts";
 import type { RangeSource } from "./exec/range-source.ts";
+import { sharedSelections } from "./exec/shared-selections.ts";
 import { ColumnPool, HISTOGRAM, StepColumn, type StepGrid } from "./exec/step-column.ts";
 import { extendedRangePoints } from "./functions/extended-range.ts";
 import { ExecutionError, histogramPointCount, QueryLimits } from "./limits.ts";
@@ -222,7 +223,7 @@ export class PromqlEngine {
       memory,
       kernel: new WindowKernel(memory),
       columns: new ColumnPool(memory),
-      querier,
+      querier: sharedSelections(querier),
       lookbackMs: perQuery.lookbackMs ?? lookbackMs,
       limits,
       annotations: new Annotations(),

@@ -38,6 +38,8 @@ export class DerivedSeries {
   readonly namesDiffer: boolean;
   private readonly rewrite: ((labels: Labels) => Labels) | null;
   private readonly marks: "as-input" | "all" | Rewriting;
+  /** The new labels of every input, where they had to be looked at. */
+  private readonly rewritten: readonly Labels[] | null;
   /** The inputs of each output; null where they are the same. */
   private readonly members: readonly (readonly number[])[] | null;
   private scratch: StepColumn | null = null;
@@ -65,13 +67,16 @@ export class DerivedSeries {
       this.marks = "as-input";
     }
     const mayMeet = this.rewrite !== null && (typeof rule === "object" || input.namesDiffer);
-    this.members = mayMeet ? groupEqual(input, this.rewrite!) : null;
+    this.rewritten = mayMeet ? rewriteAll(input, this.rewrite!) : null;
+    this.members = this.rewritten === null ? null : groupEqual(this.rewritten);
     this.namesDiffer = this.rewrite === null || typeof rule === "object" ? input.namesDiffer : false;
     this.count = this.members?.length ?? input.count;
   }
 
   labels(index: number): Labels {
-    const labels = this.input.labels(this.firstMember(index));
+    const member = this.firstMember(index);
+    if (this.rewritten !== null) return this.rewritten[member]!;
+    const labels = this.input.labels(member);
     return this.rewrite === null ? labels : this.rewrite(labels);
   }
 
@@ -113,14 +118,19 @@ export function mergeColumn(out: StepColumn, other: StepColumn): void {
   }
 }
 
+function rewriteAll(input: KnownSeries, rewrite: (labels: Labels) => Labels): Labels[] {
+  const rewritten: Labels[] = [];
+  for (let i = 0; i < input.count; i++) rewritten.push(rewrite(input.labels(i)));
+  return rewritten;
+}
+
 /** Null where all are different. */
-function groupEqual(input: KnownSeries, rewrite: (labels: Labels) => Labels): number[][] | null {
+function groupEqual(labels: readonly Labels[]): number[][] | null {
   const groups = new Map<string, number[]>();
-  for (let i = 0; i < input.count; i++) {
-    const key = rewrite(input.labels(i)).key;
+  labels.forEach(({ key }, i) => {
     const group = groups.get(key);
     if (group) group.push(i);
     else groups.set(key, [i]);
-  }
-  return groups.size === input.count ? null : [...groups.values()];
+  });
+  return groups.size === labels.length ? null : [...groups.values()];
 }

@@ -2,16 +2,16 @@ import type { FloatHistogram } from "../../model/histogram.ts";
 import { type Labels, LabelsBuilder } from "../../model/labels.ts";
 import { quote } from "../../model/quote.ts";
 import { parseBucketBound } from "../functions/bucket-bound.ts";
-import { type ClassicBuckets, mergeEqualBounds } from "../functions/classic-quantile.ts";
+import { ClassicBuckets, mergeEqualBounds } from "../functions/classic-quantile.ts";
 import type { Position } from "../parse/ast.ts";
 import { DerivedSeries } from "./derived-series.ts";
 import type { ExecutionContext, VectorOperator } from "./operator.ts";
 import { FLOAT, HISTOGRAM, type StepColumn, type StepGrid } from "./step-column.ts";
 
-/** What a number out of a histogram needs to leave a note. */
+/** What a number out of a histogram needs to leave a note. Reused from step to step. */
 export interface HistogramPlace {
-  readonly step: number;
-  readonly timeMs: number;
+  step: number;
+  timeMs: number;
   /** The histogram's name where the function may still know it, else "". */
   readonly metricName: string;
   /** False while a series is read again: what is to be said has been said. */
@@ -137,12 +137,18 @@ export class HistogramOperator implements VectorOperator {
     const bucketColumns = group.buckets.map(({ member }) => this.readMember(member));
     out.clear();
     const metricName = context.features.delayedNameRemoval ? group.labels.metricName : "";
-    const buckets: ClassicBuckets = { bounds: [], counts: [] };
+    const buckets = new ClassicBuckets(group.buckets.length);
+    const place: HistogramPlace = { step: 0, timeMs: 0, metricName, isFirstRead };
     for (let step = 0; step < grid.count; step++) {
-      const place = { step, timeMs: grid.startMs + step * grid.stepMs, metricName, isFirstRead };
+      place.step = step;
+      place.timeMs = grid.startMs + step * grid.stepMs;
       const histogram = native !== null && native.kinds[step] === HISTOGRAM ? native.histogramAt(step) : null;
-      gatherStep(buckets, group, bucketColumns, step);
-      if (buckets.bounds.length === 0) {
+      buckets.size = 0;
+      for (let i = 0; i < bucketColumns.length; i++) {
+        const column = bucketColumns[i]!;
+        if (column.kinds[step] === FLOAT) buckets.add(group.buckets[i]!.bound, column.values[step]!);
+      }
+      if (buckets.size === 0) {
         if (histogram !== null) out.setFloat(step, evaluation.native(histogram, place));
       } else if (histogram !== null) this.warnMixed(group);
       else if (mergeEqualBounds(buckets)) out.setFloat(step, evaluation.classic(buckets, place));
@@ -189,23 +195,6 @@ export class HistogramOperator implements VectorOperator {
 }
 
 const BOUND_LABEL: ReadonlySet<string> = new Set(["le"]);
-
-/** Puts what the buckets of a group hold at one step into `buckets`. */
-function gatherStep(
-  buckets: ClassicBuckets,
-  group: Group,
-  columns: readonly StepColumn[],
-  step: number,
-): void {
-  const { bounds, counts } = buckets;
-  bounds.length = counts.length = 0;
-  for (let i = 0; i < columns.length; i++) {
-    const column = columns[i]!;
-    if (column.kinds[step] !== FLOAT) continue;
-    bounds.push(group.buckets[i]!.bound);
-    counts.push(column.values[step]!);
-  }
-}
 
 /** ` for metric name "x"`, or nothing where the name is gone. */
 export function forMetric(name: string): string {

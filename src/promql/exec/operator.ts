@@ -22,7 +22,7 @@ export interface ExecutionContext {
   readonly memory: QueryMemory;
   readonly kernel: WindowKernel;
   readonly columns: ColumnPool;
-  readonly querier: Querier;
+  readonly querier: Pick<Querier, "select">;
   readonly lookbackMs: number;
   readonly limits: QueryLimits;
   readonly annotations: Annotations;

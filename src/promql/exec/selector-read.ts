@@ -15,7 +15,7 @@ export interface SelectorRead {
   readonly statisticsOnly: boolean;
   /** The metric name all series share, where a matcher fixes it. */
   readonly commonName: string | null;
-  select(querier: Querier): SeriesSet;
+  select(querier: Pick<Querier, "select">): SeriesSet;
 }
 
 export function selectorRead(options: {

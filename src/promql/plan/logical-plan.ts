@@ -1,6 +1,7 @@
 import type { AtModifier, Call, DurationValue, Expr, NumberLiteral, VectorSelector } from "../parse/ast.ts";
 import { durationMilliseconds, type DurationTerms } from "../parse/duration-value.ts";
 import { ExecutionError } from "../limits.ts";
+import { rewritePlan } from "./rewrites.ts";
 
 /** What a plan is made for: the bounds of the whole query. For an instant query both ends are the same, the step 0. */
 export interface PlanBounds {
@@ -21,7 +22,7 @@ export function planQuery(expr: Expr, bounds: PlanBounds): Expr {
     durations: { stepSeconds: bounds.stepMs / 1000, rangeSeconds: (bounds.endMs - bounds.startMs) / 1000 },
     inParameter: false,
   });
-  const { expr: planned, isInvariant, isWorthWrapping } = wrapInvariant(resolved);
+  const { expr: planned, isInvariant, isWorthWrapping } = wrapInvariant(rewritePlan(resolved));
   return isInvariant && isWorthWrapping ? wrap(planned) : planned;
 }
 
