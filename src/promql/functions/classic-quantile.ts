@@ -1,7 +1,18 @@
-/** A classic histogram at one step: ascending upper bounds with cumulative counts. */
-export interface ClassicBuckets {
-  readonly bounds: number[];
-  readonly counts: number[];
+/** A classic histogram at one step: the first `size` entries are ascending upper bounds and cumulative counts. */
+export class ClassicBuckets {
+  readonly bounds: Float64Array;
+  readonly counts: Float64Array;
+  size = 0;
+
+  constructor(capacity: number) {
+    this.bounds = new Float64Array(capacity);
+    this.counts = new Float64Array(capacity);
+  }
+
+  add(bound: number, count: number): void {
+    this.bounds[this.size] = bound;
+    this.counts[this.size++] = count;
+  }
 }
 
 /** How counts had to be raised so that none is below the one before. */
@@ -17,10 +28,10 @@ const SMALLEST_NORMAL = 2 ** -1022;
 
 /** Whether there is an infinite bucket, without which nothing can be said; equal bounds are merged on the way. */
 export function mergeEqualBounds(buckets: ClassicBuckets): boolean {
-  const { bounds, counts } = buckets;
-  if (bounds.length === 0 || bounds.at(-1) !== Infinity) return false;
+  const { bounds, counts, size } = buckets;
+  if (size === 0 || bounds[size - 1] !== Infinity) return false;
   let last = 0;
-  for (let i = 1; i < bounds.length; i++) {
+  for (let i = 1; i < size; i++) {
     if (bounds[i] === bounds[last]) counts[last]! += counts[i]!;
     else {
       last++;
@@ -28,20 +39,22 @@ export function mergeEqualBounds(buckets: ClassicBuckets): boolean {
       counts[last] = counts[i]!;
     }
   }
-  bounds.length = counts.length = last + 1;
+  buckets.size = last + 1;
   return true;
 }
 
 /** Raises counts that are below the one before; differences that rounding explains are mended without a word. */
-export function ensureMonotonic({ bounds, counts }: ClassicBuckets): MonotonicityFix | null {
+export function ensureMonotonic({ bounds, counts, size }: ClassicBuckets): MonotonicityFix | null {
   let lowestBound = Infinity;
   let highestBound = -Infinity;
   let largestDifference = 0;
   let previous = counts[0]!;
-  for (let i = 1; i < counts.length; i++) {
+  for (let i = 1; i < size; i++) {
     const count = counts[i]!;
-    if (count === previous) continue;
-    if (isRounding(previous, count)) counts[i] = previous;
+    // Nearly always a bucket holds a good deal more than the one before.
+    if (previous >= 0 && count < Infinity && count - previous > 4 * ROUNDING * count) previous = count;
+    else if (count === previous) continue;
+    else if (isRounding(previous, count)) counts[i] = previous;
     else if (count < previous) {
       lowestBound = Math.min(lowestBound, bounds[i]!);
       highestBound = Math.max(highestBound, bounds[i]!);
@@ -60,8 +73,8 @@ function isRounding(a: number, b: number): boolean {
 }
 
 /** The quantile of monotonic buckets with an infinite last bound; `q` from 0 to 1. */
-export function classicQuantile(q: number, { bounds, counts }: ClassicBuckets): number {
-  const last = bounds.length - 1;
+export function classicQuantile(q: number, { bounds, counts, size }: ClassicBuckets): number {
+  const last = size - 1;
   const total = counts[last]!;
   if (last < 1 || total === 0) return NaN;
   let rank = q * total;
@@ -81,15 +94,15 @@ export function classicQuantile(q: number, { bounds, counts }: ClassicBuckets): 
 }
 
 /** Which part of the observations lies between two values; the last bound is infinite. */
-export function classicFraction(low: number, high: number, { bounds, counts }: ClassicBuckets): number {
-  const total = counts.at(-1)!;
+export function classicFraction(low: number, high: number, { bounds, counts, size }: ClassicBuckets): number {
+  const total = counts[size - 1]!;
   if (total === 0 || Number.isNaN(low) || Number.isNaN(high)) return NaN;
   if (low >= high) return 0;
   let rank = 0;
   let lowRank: number | null = null;
   let highRank: number | null = null;
   let lower = bounds[0]! > 0 ? 0 : -Infinity;
-  for (let i = 0; i < bounds.length && (lowRank === null || highRank === null); i++) {
+  for (let i = 0; i < size && (lowRank === null || highRank === null); i++) {
     const upper = bounds[i]!;
     const count = counts[i]!;
     const rankAt = (x: number): number | null => {
