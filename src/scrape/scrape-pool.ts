@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { createHttpClient, type HttpClient } from "../http-client/index.ts";
 import type { Labels } from "../model/labels.ts";
 import type { Metadata } from "../model/metadata.ts";
@@ -28,6 +29,7 @@ export class ScrapePool {
   /** Loops that ended but still owe markers to their series. */
   private readonly ending = new Set<ScrapeLoop>();
   private groups: readonly TargetGroup[] = [];
+  private groupsFingerprint = "";
   private droppedTargets: readonly Labels[] = [];
   private syncs = 0;
   private syncsFailed = 0;
@@ -49,6 +51,11 @@ export class ScrapePool {
   sync(groups: readonly TargetGroup[]): void {
     const { clock, observer } = this.shared;
     const startedMs = clock.elapsedMs();
+    // Every set of groups is told to every job, though most of the time it is another job's that changed.
+    const fingerprint = createHash("md5").update(JSON.stringify(groups)).digest("base64");
+    this.syncs++;
+    if (fingerprint === this.groupsFingerprint) return;
+    this.groupsFingerprint = fingerprint;
     this.groups = groups;
     const targets = this.buildTargets();
     const kept = new Map<string, ScrapeLoop>();
@@ -61,7 +68,6 @@ export class ScrapePool {
     this.enforceTargetLimit();
     for (const [identity, loop] of before) if (!kept.has(identity)) this.end(loop);
     for (const [identity, loop] of kept) if (!before.has(identity)) loop.start();
-    this.syncs++;
     observer?.targetsSynced(this.options.jobName, (clock.elapsedMs() - startedMs) / 1000);
   }
 

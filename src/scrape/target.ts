@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { isValidLabelValue } from "../model/label-name.ts";
 import { formatDuration, parseDuration } from "../model/duration.ts";
 import { LabelsBuilder, METRIC_NAME, type Labels } from "../model/labels.ts";
@@ -189,14 +190,7 @@ export function reportLabels(target: Target, metric: string): Labels {
  * and spread evenly over targets, so that load is.
  */
 export function offsetOf(target: Target, seed: string): number {
-  const hash = fnv1a64(target.identity) ^ fnv1a64(seed);
-  return Number(hash % BigInt(target.intervalMs));
-}
-
-function fnv1a64(text: string): bigint {
-  let hash = 0xcbf29ce484222325n;
-  for (const byte of Buffer.from(text)) {
-    hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
-  }
-  return hash;
+  // 53 bits of the digest, as many as a number holds.
+  const digest = createHash("md5").update(seed).update("\n").update(target.identity).digest();
+  return (digest.readUIntBE(0, 6) * 32 + (digest[6]! >> 3)) % target.intervalMs;
 }
