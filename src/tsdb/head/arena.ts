@@ -161,7 +161,7 @@ export const Header = {
 export type HeaderField = (typeof Header)[keyof typeof Header];
 
 /** Eight-byte floats of the header, counted in eights. */
-export const HeaderFloat = { startTime: 16, endTime: 17, refBase: 18 } as const;
+export const HeaderFloat = { startTime: 16, endTime: 17 } as const;
 export type HeaderFloat = (typeof HeaderFloat)[keyof typeof HeaderFloat];
 
 /** Index of the header's first word. */

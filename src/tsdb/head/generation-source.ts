@@ -29,6 +29,9 @@ export class GenerationSource implements SeriesSource, ViewMember {
   readonly maxTime: number;
   /** By series: 1 + how many samples the query sees, 0 until that is fixed. */
   private readonly visible: Uint32Array;
+  /** Series there were when the view was made. */
+  private readonly seriesCount: number;
+  private isClosed = false;
   /** Ascending by number, as they were selected. */
   private readonly selected: Uint32Array[] = [];
   private readonly outOfOrder = new Map<number, OutOfOrderView>();
@@ -44,7 +47,8 @@ export class GenerationSource implements SeriesSource, ViewMember {
   ) {
     this.minTime = generation.minTime;
     this.maxTime = generation.maxTime;
-    this.visible = new Uint32Array(generation.series.count + 1);
+    this.seriesCount = generation.series.count;
+    this.visible = generation.takeCounts();
     this.deletions = readDeletions(generation);
     view.add(this);
   }
@@ -70,7 +74,7 @@ export class GenerationSource implements SeriesSource, ViewMember {
     const { generation, visible, view } = this;
     let isKnown = true;
     for (const id of ids) {
-      if (id >= visible.length) break;
+      if (id > this.seriesCount) break;
       if (visible[id] !== 0 && !again) continue;
       let samples = generation.visibleSamples(id, view.commit);
       if (samples < 0) {
@@ -178,6 +182,10 @@ export class GenerationSource implements SeriesSource, ViewMember {
   }
 
   close(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    for (const ids of this.selected) for (const id of ids) this.visible[id] = 0;
+    this.generation.giveBackCounts(this.visible);
     this.onClose();
   }
 }

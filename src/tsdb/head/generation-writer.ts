@@ -36,6 +36,8 @@ export class GenerationWriter {
   /** Out-of-order samples of the batch. */
   readonly lateFloats: LateFloat[] = [];
   readonly lateHistograms: PendingHistogram[] = [];
+  /** References in the log by series; 0 for those that were never handed out. Only the writer needs them. */
+  private logRefs = new Float64Array(1024);
   /** For generations that were filled by `carryOver`: the other generation's lists in this one's numbers. */
   private carriedFrom = 0;
   private carriedLists = new Uint32Array(0);
@@ -53,6 +55,20 @@ export class GenerationWriter {
   /** Whether a sample at this time belongs here. */
   takes(timeMs: number): boolean {
     return timeMs >= this.generation.startTime && timeMs < this.generation.endTime;
+  }
+
+  /** The reference under which the log knows a series, 0 if none was given yet. */
+  logRef(series: SeriesRef): number {
+    return series < this.logRefs.length ? this.logRefs[series]! : 0;
+  }
+
+  setLogRef(series: SeriesRef, logRef: number): void {
+    if (series >= this.logRefs.length) {
+      const grown = new Float64Array(Math.ceil(1.5 * (series + 1)));
+      grown.set(this.logRefs);
+      this.logRefs = grown;
+    }
+    this.logRefs[series] = logRef;
   }
 
   /** Whether it takes no more samples. */
@@ -208,10 +224,14 @@ export class GenerationWriter {
     this.pendingHistograms.length = this.lateFloats.length = this.lateHistograms.length = 0;
   }
 
-  /** The batch column of references, as far as it is filled. */
-  get pendingRefs(): Uint32Array {
+  /** The log's references of the batch's samples from one index to another. The next call overwrites them. */
+  pendingLogRefs(from: number, to: number): Float64Array {
     const { arena } = this.generation;
-    return arena.words.subarray(arena.batchRefs / 4, arena.batchRefs / 4 + this.pending);
+    const { logRefs } = this;
+    if (pendingLogRefs.length < to - from) pendingLogRefs = new Float64Array(2 * (to - from));
+    const at = arena.batchRefs / 4;
+    for (let i = from; i < to; i++) pendingLogRefs[i - from] = logRefs[arena.words[at + i]!]!;
+    return pendingLogRefs;
   }
 
   /** Times in the batch, milliseconds since the generation's start. */
@@ -256,6 +276,9 @@ export class GenerationWriter {
     return this.generation.series.resolveLists(carriedSeries, size);
   }
 }
+
+/** One thread writes, one commit at a time. */
+let pendingLogRefs = new Float64Array(1024);
 
 /** The label set being carried over; one thread, one at a time. */
 let carriedSeries = new Uint32Array(64);

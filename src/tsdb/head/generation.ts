@@ -11,8 +11,6 @@ export interface GenerationOptions {
   /** The generation takes samples from `startTime` (included) to `endTime` (excluded). */
   readonly startTime: number;
   readonly endTime: number;
-  /** What added to a series' number gives its reference in the log. */
-  readonly refBase: number;
   /** Address space to reserve; memory is used as it fills. At most 4 GiB. */
   readonly sizeBytes: number;
 }
@@ -32,13 +30,14 @@ export class Generation {
   readonly epoch: number;
   readonly startTime: number;
   readonly endTime: number;
-  readonly refBase: number;
+
+  /** A number for each series, all 0, kept from one query to the next. */
+  private idleCounts: Uint32Array | null = null;
 
   private constructor(readonly arena: Arena) {
     this.epoch = arena.header(Header.epoch);
     this.startTime = arena.headerFloat(HeaderFloat.startTime);
     this.endTime = arena.headerFloat(HeaderFloat.endTime);
-    this.refBase = arena.headerFloat(HeaderFloat.refBase);
     this.symbols = new SymbolTable(arena);
     this.postings = new Postings(arena);
     this.series = new SeriesTable(arena, this.symbols, this.postings);
@@ -51,7 +50,6 @@ export class Generation {
     arena.setHeader(Header.epoch, options.epoch);
     arena.setHeaderFloat(HeaderFloat.startTime, options.startTime);
     arena.setHeaderFloat(HeaderFloat.endTime, options.endTime);
-    arena.setHeaderFloat(HeaderFloat.refBase, options.refBase);
     arena.setHeader(Header.minTime, NO_TIME);
     return new Generation(arena);
   }
@@ -59,6 +57,20 @@ export class Generation {
   /** Reads a generation that another thread writes. It is complete up to what its counts promise. */
   static attach(memory: WebAssembly.Memory): Generation {
     return new Generation(Arena.attach(memory));
+  }
+
+  /** Room for a number for each series there is now, all 0. Give it back, all 0, by `giveBackCounts`. */
+  takeCounts(): Uint32Array {
+    const size = this.series.count + 1;
+    const idle = this.idleCounts;
+    this.idleCounts = null;
+    if (idle && idle.length >= size) return idle;
+    // Some more, as series come and go on coming.
+    return new Uint32Array(size + (size >>> 3));
+  }
+
+  giveBackCounts(counts: Uint32Array): void {
+    this.idleCounts = counts;
   }
 
   get memory(): WebAssembly.Memory {

@@ -19,21 +19,20 @@ import type { Head, UnloggedSeries } from "./head.ts";
 export interface HeadLog {
   series(entries: readonly UnloggedSeries[]): void;
   /** Samples of one time. */
-  samples(refBase: number, refs: Uint32Array, timeMs: number, valueWords: Uint32Array, count: number): void;
+  samples(refs: Float64Array, timeMs: number, valueWords: Uint32Array, count: number): void;
   /** Samples that each have a time of their own, in milliseconds since `startTime`. */
   timedSamples(
-    refBase: number,
-    refs: Uint32Array,
+    refs: Float64Array,
     startTime: number,
     times: Uint32Array,
     valueWords: Uint32Array,
     count: number,
   ): void;
-  histograms(refBase: number, entries: readonly PendingHistogram[]): void;
+  histograms(entries: readonly PendingHistogram[]): void;
   metadata(entries: readonly MetadataEntry[]): void;
   exemplars(entries: readonly ExemplarEntry[]): void;
   /** Out-of-order samples. */
-  late(refBase: number, floats: readonly LateFloat[], histograms: readonly PendingHistogram[]): void;
+  late(floats: readonly LateFloat[], histograms: readonly PendingHistogram[]): void;
   /** Ends a commit. @throws StorageError when it cannot be written; it is taken back then */
   flush(): void;
   /** Forgets what came since the last flush. */
@@ -293,7 +292,7 @@ export class HeadAppender implements Appender {
     const writer = this.head.generations.findLast(
       (candidate) => !candidate.isSealed && candidate.generation.series.find(labels) !== 0,
     );
-    return writer ? writer.generation.refBase + this.head.resolve(writer, labels).ref : null;
+    return writer ? writer.logRef(this.head.resolve(writer, labels).ref) : null;
   }
 
   private writeLog(log: HeadLog): void {
@@ -309,19 +308,20 @@ export class HeadAppender implements Appender {
       if (this.head.unlogged.length > 0) log.series(this.head.unlogged);
       if (metadata.length > 0) log.metadata(metadata);
       for (const { writer, from, to, timeMs } of this.parts) {
-        const { refBase, startTime } = writer.generation;
-        const refs = writer.pendingRefs.subarray(from, to);
+        const { startTime } = writer.generation;
+        const refs = writer.pendingLogRefs(from, to);
         const valueWords = writer.pendingValueWords.subarray(2 * from, 2 * to);
-        if (timeMs !== null) log.samples(refBase, refs, timeMs, valueWords, to - from);
+        if (timeMs !== null) log.samples(refs, timeMs, valueWords, to - from);
         else {
           const times = writer.pendingTimes.subarray(from, to);
-          log.timedSamples(refBase, refs, startTime, times, valueWords, to - from);
+          log.timedSamples(refs, startTime, times, valueWords, to - from);
         }
       }
       for (const writer of this.head.generations) {
-        const { refBase } = writer.generation;
-        if (writer.pendingHistograms.length > 0) log.histograms(refBase, writer.pendingHistograms);
-        if (writer.hasLate) log.late(refBase, writer.lateFloats, writer.lateHistograms);
+        const inLog = <T extends { readonly ref: SeriesRef }>(entries: readonly T[]) =>
+          entries.map((entry) => ({ ...entry, ref: writer.logRef(entry.ref) }));
+        if (writer.pendingHistograms.length > 0) log.histograms(inLog(writer.pendingHistograms));
+        if (writer.hasLate) log.late(inLog(writer.lateFloats), inLog(writer.lateHistograms));
       }
       if (exemplars.length > 0) log.exemplars(exemplars);
       log.flush();

@@ -34,7 +34,7 @@ export interface HeadStatistics {
   duplicatesRejected: number;
 }
 
-/** A series that the log does not know yet under the reference the head gives it. */
+/** A series as the log is to know it. */
 export interface UnloggedSeries {
   readonly logRef: number;
   readonly labels: Labels;
@@ -46,9 +46,6 @@ export interface DeletedRange {
   readonly minTime: number;
   readonly maxTime: number;
 }
-
-/** References in the log of one generation's series and the next generation's are this far apart. */
-export const REFS_PER_GENERATION = 2 ** 22;
 
 /**
  * The newest samples: a generation for each block range that still takes some. Everything here belongs to the one
@@ -77,8 +74,8 @@ export class Head {
   maxTime = -Infinity;
   /** Series to be logged with the next commit. */
   unlogged: UnloggedSeries[] = [];
-  /** What generations opened from now on add to series numbers in the log. */
-  private nextRefBase = 0;
+  /** What the next series that the log doesn't know is called there. Never 0. */
+  private nextLogRef = 1;
   private nextEpoch = 1;
   /** Ascending by start. Sealed ones are still read but take no more samples. */
   private writers: GenerationWriter[] = [];
@@ -141,13 +138,11 @@ export class Head {
       epoch: this.nextEpoch,
       startTime,
       endTime: startTime + this.blockRangeMs,
-      refBase: this.nextRefBase,
       sizeBytes: isLate ? Math.min(this.generationBytes, LATE_GENERATION_BYTES) : this.generationBytes,
     });
     const { endTime } = writer.generation;
     writer.sealAtTime = Math.max(endTime + this.blockRangeMs / 2, this.maxTime + this.blockRangeMs);
     this.nextEpoch++;
-    this.nextRefBase += REFS_PER_GENERATION;
     this.writers.push(writer);
     this.writers.sort((a, b) => a.generation.startTime - b.generation.startTime);
     this.newest = this.writers.findLast((candidate) => !candidate.isSealed)!;
@@ -178,14 +173,13 @@ export class Head {
 
   /** References in the log up to this one are taken. */
   reserveRefs(greatest: number): void {
-    const base = Math.ceil((greatest + 1) / REFS_PER_GENERATION) * REFS_PER_GENERATION;
-    this.nextRefBase = Math.max(this.nextRefBase, base);
+    this.nextLogRef = Math.max(this.nextLogRef, greatest + 1);
   }
 
   resolve(writer: GenerationWriter, labels: Labels): { readonly ref: SeriesRef; readonly created: boolean } {
     const resolved = writer.generation.series.resolve(labels);
     if (resolved.created) this.statistics.seriesCreated++;
-    this.willLog(writer, resolved.ref, labels);
+    this.willLog(writer, resolved.ref, labels, 0);
     return resolved;
   }
 
@@ -193,17 +187,52 @@ export class Head {
   carryOver(writer: GenerationWriter, from: Generation, ref: SeriesRef): SeriesRef {
     const carried = writer.carryOver(from, ref);
     if (carried.created) this.statistics.seriesCreated++;
-    this.willLog(writer, carried.ref, null);
+    this.willLog(writer, carried.ref, null, this.writerOf(from)?.logRef(ref) ?? 0);
     return carried.ref;
   }
 
-  /** A reference is handed out: the log has to know it before it sees samples of it. */
-  private willLog(writer: GenerationWriter, ref: SeriesRef, labels: Labels | null): void {
-    const { series, refBase } = writer.generation;
-    const state = series.field(ref, SeriesField.state);
-    if ((state & LOGGED) !== 0) return;
-    series.setField(ref, SeriesField.state, state | LOGGED);
-    this.unlogged.push({ logRef: refBase + ref, labels: labels ?? series.labels(ref) });
+  private writerOf(generation: Generation): GenerationWriter | undefined {
+    return this.writers.find((writer) => writer.generation === generation);
+  }
+
+  /**
+   * A series is handed out: the log has to know it before it sees samples of it. There it keeps one reference through
+   * all generations, for a second record of a series has Prometheus forget its samples that came before.
+   *
+   * @param known its reference, where the caller has it from another generation; else 0
+   */
+  private willLog(writer: GenerationWriter, ref: SeriesRef, labels: Labels | null, known: number): void {
+    if (writer.logRef(ref) !== 0) return;
+    let logRef = known;
+    if (logRef === 0) {
+      labels ??= writer.generation.series.labels(ref);
+      logRef = this.logRefElsewhere(writer, labels);
+    }
+    if (logRef === 0) {
+      logRef = this.nextLogRef++;
+      this.unlogged.push({ logRef, labels: labels! });
+    }
+    writer.setLogRef(ref, logRef);
+  }
+
+  private logRefElsewhere(writer: GenerationWriter, labels: Labels): number {
+    for (const other of this.writers) {
+      if (other === writer) continue;
+      const series = other.generation.series.find(labels);
+      if (series !== 0 && other.logRef(series) !== 0) return other.logRef(series);
+    }
+    return 0;
+  }
+
+  /** Every series that the log must know, some more than once. */
+  *loggedSeries(): Generator<UnloggedSeries> {
+    for (const writer of [...this.writers]) {
+      const { series } = writer.generation;
+      for (let ref = 1; ref <= series.count; ref++) {
+        const logRef = writer.logRef(ref);
+        if (logRef !== 0) yield { logRef, labels: series.labels(ref) };
+      }
+    }
   }
 
   /** Applies every generation's batch as one commit. */
@@ -256,11 +285,12 @@ export class Head {
   /** @returns what was deleted, for the log: references are the log's */
   deleteSeries(matchers: readonly Matcher[], minTime: number, maxTime: number): DeletedRange[] {
     const deleted: DeletedRange[] = [];
-    for (const { generation } of this.writers) {
+    for (const writer of this.writers) {
+      const { generation } = writer;
       if (generation.minTime > maxTime || generation.maxTime < minTime) continue;
       for (const series of selectSeries(generation, matchers)) {
         const range = deleteRange(generation, series, minTime, maxTime);
-        if (range) deleted.push({ ref: generation.refBase + series, ...range });
+        if (range) deleted.push({ ref: writer.logRef(series), ...range });
       }
     }
     return deleted;
@@ -288,9 +318,6 @@ export class Head {
     return this.writers.reduce((least, { generation }) => Math.min(least, generation.minTime), Infinity);
   }
 }
-
-/** In the part of a series' state that is for the owner of the record. */
-const LOGGED = 1 << 16;
 
 /** Out-of-order samples are few, and may lie in many ranges: each of these gets less address space. */
 const LATE_GENERATION_BYTES = 2 ** 30;

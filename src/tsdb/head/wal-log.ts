@@ -42,14 +42,13 @@ export class WalLog implements HeadLog {
     if (this.record.length > 1) this.wal.append(this.record.written());
   }
 
-  samples(refBase: number, refs: Uint32Array, timeMs: number, valueWords: Uint32Array, count: number): void {
-    encodeSamplesRecord(this.record, refBase, refs, timeMs, valueWords, count);
+  samples(refs: Float64Array, timeMs: number, valueWords: Uint32Array, count: number): void {
+    encodeSamplesRecord(this.record, 0, refs, timeMs, valueWords, count);
     if (this.record.length > 0) this.wal.append(this.record.written());
   }
 
   timedSamples(
-    refBase: number,
-    refs: Uint32Array,
+    refs: Float64Array,
     startTime: number,
     times: Uint32Array,
     valueWords: Uint32Array,
@@ -57,32 +56,28 @@ export class WalLog implements HeadLog {
   ): void {
     if (this.times.length < count) this.times = new Float64Array(2 * count);
     for (let i = 0; i < count; i++) this.times[i] = startTime + times[i]!;
-    encodeTimedSamplesRecord(this.record, refBase, refs, this.times, valueWords, count);
+    encodeTimedSamplesRecord(this.record, refs, this.times, valueWords, count);
     if (this.record.length > 0) this.wal.append(this.record.written());
   }
 
-  histograms(refBase: number, entries: readonly PendingHistogram[]): void {
-    this.appendHistograms(this.wal, refBase, entries);
+  histograms(entries: readonly PendingHistogram[]): void {
+    this.appendHistograms(this.wal, entries);
   }
 
-  private appendHistograms(wal: WalWriter, refBase: number, entries: readonly PendingHistogram[]): void {
-    encodeHistogramRecords(
-      this.record,
-      entries.map(({ ref, timeMs, histogram }) => ({ ref: refBase + ref, timeMs, histogram })),
-      (record) => wal.append(record),
-    );
+  private appendHistograms(wal: WalWriter, entries: readonly PendingHistogram[]): void {
+    encodeHistogramRecords(this.record, entries, (record) => wal.append(record));
   }
 
-  late(refBase: number, floats: readonly LateFloat[], histograms: readonly PendingHistogram[]): void {
+  late(floats: readonly LateFloat[], histograms: readonly PendingHistogram[]): void {
     const wal = (this.usedLateWal = this.lateWal());
     if (floats.length > 0) {
-      const refs = Uint32Array.from(floats, ({ ref }) => ref);
+      const refs = Float64Array.from(floats, ({ ref }) => ref);
       const times = Float64Array.from(floats, ({ timeMs }) => timeMs);
       const words = Uint32Array.from(floats.flatMap(({ valueLow, valueHigh }) => [valueLow, valueHigh]));
-      encodeTimedSamplesRecord(this.record, refBase, refs, times, words, floats.length);
+      encodeTimedSamplesRecord(this.record, refs, times, words, floats.length);
       wal.append(this.record.written());
     }
-    this.appendHistograms(wal, refBase, histograms);
+    this.appendHistograms(wal, histograms);
   }
 
   metadata(entries: readonly MetadataEntry[]): void {
