@@ -1,6 +1,6 @@
 /**
  * What a steady page costs from bytes to columns: nanoseconds a sample, without network and storage.
- * Run: node --experimental-strip-types bench/scrape/parse-page.ts, or bundled; takes a few seconds.
+ * Run: node --experimental-strip-types bench/scrape/parse-page.bench.ts, or bundled; takes a few seconds.
  */
 import { ScrapeMemory } from "../../src/kernels/index.ts";
 import { Labels } from "../../src/model/labels.ts";
