@@ -142,7 +142,9 @@ export class YamlSource {
 
   private convertScalar(node: Scalar): RawValue {
     const text = String(node.value ?? "");
-    const isPlain = (node.type === "PLAIN" || node.type === undefined) && node.tag === undefined;
+    // A tag may say that quoted text is a number or a truth value after all, or that plain text is text.
+    const isPlain =
+      node.tag === undefined ? node.type === "PLAIN" || node.type === undefined : TYPED_TAG.test(node.tag);
     if (isPlain && /^(?:|~|null|Null|NULL)$/.test(text)) return null;
     return new RawScalar(text, isPlain, node.range?.[0] ?? 0);
   }
@@ -184,6 +186,8 @@ export class YamlSource {
     return map;
   }
 }
+
+const TYPED_TAG = /^tag:yaml\.org,2002:(?:int|float|bool|null)$/;
 
 /** `scrape_configs[0].params` */
 function formatPath(path: readonly PropertyKey[]): string {

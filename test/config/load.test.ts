@@ -119,6 +119,20 @@ describe("scalars are read as their field asks", () => {
     expect(faults(text)).toEqual([expect.stringContaining(message)]);
   });
 
+  test("null in a list or a map is the empty value of its type", () => {
+    const text = "{global: {external_labels: {a: }}, scrape_configs: [{job_name: j, params: {a: , b: [~]}}]}";
+    const { global, scrapeConfigs } = load(text);
+    expect(global.externalLabels).toEqual({ a: "" });
+    expect(scrapeConfigs[0]!.params).toEqual({ a: [], b: [""] });
+  });
+
+  test("a tag decides what a scalar is", () => {
+    expect(load(job("sample_limit: !!int '5'")).scrapeConfigs[0]!.sampleLimit).toBe(5);
+    expect(faults(job("sample_limit: !!str 5"))).toEqual([
+      expect.stringContaining("cannot unmarshal !!str `5`"),
+    ]);
+  });
+
   test("anchors, aliases and merge keys work", () => {
     const { scrapeConfigs } = load(`
 scrape_configs:

@@ -24,15 +24,18 @@ export type Report = (message: string, path?: readonly (string | number)[]) => v
 interface ScalarType<T> {
   /** The type's name in Go, for messages. */
   readonly goType: string;
+  /** What null means in a list or a map: the zero value of the type. */
+  readonly zero: T;
   /** @throws Error saying why the text isn't one; null says only that it isn't */
   readonly read: (scalar: RawScalar) => T | null;
   readonly print?: (value: T) => YamlValue;
   readonly isEmpty?: (value: T) => boolean;
 }
 
-function scalar<T>({ goType, read, print, isEmpty }: ScalarType<T>): ConfigType<T> {
+function scalar<T>({ goType, zero, read, print, isEmpty }: ScalarType<T>): ConfigType<T> {
   return {
     schema: z.unknown().transform((raw, context): T => {
+      if (raw === null) return zero;
       if (!(raw instanceof RawScalar)) return fail(context, mismatch(raw, goType));
       try {
         return read(raw) ?? fail(context, mismatch(raw, goType));
@@ -95,7 +98,7 @@ function readFloat(text: string): number | null {
 }
 
 /** Any scalar, as it is written. */
-export const text: ConfigType<string> = scalar({ goType: "string", read: (raw) => raw.text });
+export const text: ConfigType<string> = scalar({ goType: "string", zero: "", read: (raw) => raw.text });
 
 /** The name of a file or a glob; a relative one is meant from the folder of the configuration file. */
 export const filePath: ConfigType<string> = {
@@ -105,12 +108,14 @@ export const filePath: ConfigType<string> = {
 
 export const boolean: ConfigType<boolean> = scalar({
   goType: "bool",
+  zero: false,
   read: (raw) => (raw.isPlain ? readBoolean(raw.text) : null),
 });
 
 function wholeNumber(goType: string, least: number): ConfigType<number> {
   return scalar({
     goType,
+    zero: 0,
     read: (raw) => {
       if (!raw.isPlain) return null;
       const value = readInteger(raw.text) ?? readFloat(raw.text);
@@ -126,12 +131,14 @@ export const unsigned = wholeNumber("uint", 0);
 
 export const float: ConfigType<number> = scalar({
   goType: "float64",
+  zero: 0,
   read: (raw) => (raw.isPlain ? (readInteger(raw.text) ?? readFloat(raw.text)) : null),
 });
 
 /** Milliseconds, written "1h30m". */
 export const duration: ConfigType<number> = scalar({
   goType: "string",
+  zero: 0,
   read: (raw) => parseDuration(raw.text),
   print: formatDuration,
 });
@@ -139,12 +146,14 @@ export const duration: ConfigType<number> = scalar({
 /** Bytes, written "512MB". */
 export const size: ConfigType<number> = scalar({
   goType: "string",
+  zero: 0,
   read: (raw) => parseSize(raw.text),
   print: formatSize,
 });
 
 export const secret: ConfigType<Secret> = scalar({
   goType: "string",
+  zero: new Secret(""),
   read: (raw) => new Secret(raw.text),
   print: (value) => (value.isEmpty ? null : value.toString()),
   isEmpty: (value) => value.isEmpty,
@@ -153,6 +162,7 @@ export const secret: ConfigType<Secret> = scalar({
 /** An absolute or relative URL; its password is hidden when printed. */
 export const url: ConfigType<string> = scalar({
   goType: "string",
+  zero: "",
   read: (raw) => {
     const fault = urlFault(raw.text);
     if (fault !== null) throw new Error(`parse ${JSON.stringify(raw.text)}: ${fault}`);
@@ -175,6 +185,7 @@ function urlFault(value: string): string | null {
 /** An RE2 pattern, known to compile. */
 export const regex: ConfigType<string> = scalar({
   goType: "string",
+  zero: "",
   read: (raw) => AnchoredRegexp.compile(raw.text).pattern,
   print: (value) => (value === "" ? null : value),
 });
@@ -186,6 +197,7 @@ export function choice<const T extends string>(
 ): ConfigType<T> {
   return scalar<T>({
     goType: "string",
+    zero: words[0]!,
     read: (raw) => {
       const word = words.find((candidate) => candidate === raw.text);
       if (word === undefined) throw new Error(onOther(raw.text));
@@ -204,6 +216,7 @@ export function list<T>(item: ConfigType<T>, onNull?: string): ConfigType<readon
   return {
     schema: z
       .unknown()
+      .transform((raw) => raw ?? [])
       .refine(Array.isArray, { error: (issue) => mismatch(issue.input, "[]string"), abort: true })
       .pipe(z.array(itemSchema)) as unknown as z.ZodType<readonly T[]>,
     print: (values) => values.map((value) => item.print(value)),
@@ -224,6 +237,7 @@ export function record<T>(item: ConfigType<T>): ConfigType<Readonly<Record<strin
   return {
     schema: z
       .unknown()
+      .transform((raw) => raw ?? {})
       .refine(isMap, { error: (issue) => mismatch(issue.input, "map[string]string"), abort: true })
       .pipe(z.record(z.string(), item.schema)) as unknown as z.ZodType<Readonly<Record<string, T>>>,
     print: (values) =>

@@ -16,7 +16,6 @@ import {
   text,
   url,
   type ConfigType,
-  type Report,
   type SectionValue,
   type ValueOf,
 } from "./config-type.ts";
@@ -262,17 +261,11 @@ const dockerFilters = list(
   }),
 );
 
-function checkDockerHost(host: string, report: Report): void {
-  if (host === "") report("host missing");
-  else if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(host))
-    report(`unable to parse docker host ${quote(host)}`, ["host"]);
-}
-
 const dockerDiscovery = section(
   "moby.plain",
   {
     ...httpClientFields,
-    host: field(text, "", { printsEmpty: true }),
+    host: field(url, "", { printsEmpty: true }),
     port: field(integer, 80, { printsEmpty: true }),
     filters: field(dockerFilters, [], { printsEmpty: true }),
     hostNetworkingHost: field(text, "localhost", { printsEmpty: true }),
@@ -280,7 +273,7 @@ const dockerDiscovery = section(
     matchFirstNetwork: field(boolean, true, { printsEmpty: true }),
   },
   (value, report) => {
-    checkDockerHost(value.host, report);
+    if (value.host === "") report("host missing");
     return finishHttpClient(value, report);
   },
 );
@@ -289,14 +282,14 @@ const dockerSwarmDiscovery = section(
   "moby.plain",
   {
     ...httpClientFields,
-    host: field(text, "", { printsEmpty: true }),
+    host: field(url, "", { printsEmpty: true }),
     role: field(text, "", { printsEmpty: true }),
     port: field(integer, 80, { printsEmpty: true }),
     filters: field(dockerFilters, [], { printsEmpty: true }),
     refreshInterval: field(duration, MINUTE, { printsEmpty: true }),
   },
   (value, report) => {
-    checkDockerHost(value.host, report);
+    if (value.host === "") report("host missing");
     if (value.role === "") report("role missing (one of: tasks, services, nodes)");
     else if (!["services", "nodes", "tasks"].includes(value.role)) {
       report(`invalid role ${value.role}, expected tasks, services, or nodes`, ["role"]);
