@@ -64,7 +64,8 @@ function pretty(expr: Expr, level: number, printed: Map<Expr, boolean>): string 
   const inner = (child: Expr) => pretty(child, level + 1, printed);
   if (expr.kind === "unary") return indent + expr.op + pretty(expr.expr, level, printed).trim();
   if (expr.kind === "stepInvariant") return pretty(expr.expr, level, printed);
-  if (!isTooLong(expr, printed)) return indent + printExpr(expr);
+  // A short subquery stands at the margin: so it does in Prometheus.
+  if (!isTooLong(expr, printed)) return (expr.kind === "subquery" ? "" : indent) + printExpr(expr);
   switch (expr.kind) {
     case "aggregation": {
       const param = expr.param === null ? "" : `${inner(expr.param)},\n`;

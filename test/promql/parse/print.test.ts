@@ -148,6 +148,15 @@ describe("a pretty-printed expression", () => {
   });
 });
 
+describe("a short subquery among long arguments", () => {
+  test("stands at the margin, as in Prometheus", () => {
+    const sum = `${"1".repeat(30)} + ${"2".repeat(30)} + ${"3".repeat(30)}`;
+    expect(prettyExpr(parse(`predict_linear(foo[5m:1m], ${sum})`))).toMatch(
+      /^predict_linear\(\nfoo\[5m:1m\],\n {2}1/,
+    );
+  });
+});
+
 describe("the tree as JSON", () => {
   test("has every key of every node", () => {
     expect(
