@@ -59,7 +59,14 @@ export async function createApp(ports: Ports, options: ApiOptions): Promise<Fast
   app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, _body, done) => done(null, null));
 
   countRequests(app, ports.metrics.registry, options.routePrefix);
-  await app.register(compress, { global: true, encodings: ["gzip", "deflate"], threshold: 1024 });
+  // Answers go over fast networks: the lowest level costs a quarter of the default one and packs numbers nearly as well.
+  const zlibOptions = { level: 1, chunkSize: 256 * 1024 };
+  await app.register(compress, {
+    global: true,
+    encodings: ["gzip", "deflate"],
+    threshold: 1024,
+    zlibOptions,
+  });
 
   app.addHook("onRequest", async (request, reply) => {
     if (ports.lifecycle.state !== "ready" && request.routeOptions.config.needsReady) {

@@ -1,14 +1,17 @@
+import { Readable } from "node:stream";
 import type { FastifyReply } from "fastify";
 import { successEnvelope } from "./envelope.ts";
 
-/** Sends finished bytes; several parts go out joined, so that compression and Content-Length see one body. */
+/** Sends finished bytes; several parts go out one after the other, so that a large answer is never copied. */
 export function sendParts(reply: FastifyReply, status: number, parts: readonly Uint8Array[]): FastifyReply {
   reply.code(status);
   if (parts.length === 0) return reply.send();
   reply.type("application/json");
   const only = parts.length === 1 ? parts[0] : undefined;
   if (only) return reply.send(Buffer.from(only.buffer, only.byteOffset, only.byteLength));
-  return reply.send(Buffer.concat(parts));
+  return reply.send(
+    Readable.from(parts.map((part) => Buffer.from(part.buffer, part.byteOffset, part.byteLength))),
+  );
 }
 
 /** A success whose data is a plain value. */

@@ -43,6 +43,8 @@ export interface IngestCalls {
   applyStorage(settings: { readonly outOfOrderWindowMs: number; readonly maxExemplars: number }): void;
   /** Hides samples of the head. */
   deleteSeries(selectors: readonly (readonly PlainMatcher[])[], minTime: number, maxTime: number): void;
+  /** Seals what takes no more samples; each generation is given once, to be written as a block. */
+  sealGenerations(): readonly GenerationAnnouncement[];
   /** Generations that still take samples. */
   openGenerations(): readonly GenerationAnnouncement[];
   walBytes(): number;
@@ -67,6 +69,4 @@ export type FromIngestThread =
   | { readonly type: "opened"; readonly control: SharedArrayBuffer; readonly replaySeconds: number }
   | { readonly type: "failed"; readonly error: string }
   | { readonly type: "exemplarBuffer"; readonly buffer: SharedArrayBuffer | null }
-  | { readonly type: "generationBorn"; readonly announcement: GenerationAnnouncement }
-  /** These take no more samples: time to write them to blocks. */
-  | { readonly type: "generationsSealed"; readonly announcements: readonly GenerationAnnouncement[] };
+  | { readonly type: "generationBorn"; readonly announcement: GenerationAnnouncement };

@@ -6,7 +6,6 @@ import type { GenerationAnnouncement } from "../tsdb/tsdb.ts";
 export interface IngestEvents {
   onExemplarBuffer(buffer: SharedArrayBuffer | null): void;
   onGenerationBorn(announcement: GenerationAnnouncement): void;
-  onGenerationsSealed(announcements: readonly GenerationAnnouncement[]): void;
   /** The thread is gone though nobody stopped it: the server cannot go on. */
   onLost(cause: string): void;
 }
@@ -49,9 +48,6 @@ export class IngestThread {
             return;
           case "generationBorn":
             events.onGenerationBorn(message.announcement);
-            return;
-          case "generationsSealed":
-            events.onGenerationsSealed(message.announcements);
         }
       });
       worker.on("error", (error) => (cause = error.stack ?? error.message));

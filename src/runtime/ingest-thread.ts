@@ -25,8 +25,6 @@ import type {
 } from "./ingest-messages.ts";
 import { answerCalls } from "./thread-calls.ts";
 
-/** How often it is looked for generations that take no more samples. */
-const SEAL_INTERVAL_MS = 60_000;
 /** So many new series leave enough garbage behind to be worth collecting, once this much time has passed. */
 const SERIES_BURST = 10_000;
 const TIDY_INTERVAL_MS = 10_000;
@@ -76,14 +74,6 @@ function run(): void {
   });
   exportIngestMetrics(registry, { tsdb, scraping, counters });
 
-  const sealing = setInterval(() => {
-    const sealed = tsdb.sealGenerations();
-    if (sealed.length > 0) {
-      const announcements = sealed.map(({ epoch, memory }) => ({ epoch, memory }));
-      send({ type: "generationsSealed", announcements });
-    }
-  }, SEAL_INTERVAL_MS);
-
   let tidiedAtSeries = 0;
   const tidying = setInterval(() => {
     const { seriesCreated } = tsdb.statistics;
@@ -100,7 +90,13 @@ function run(): void {
     metadata: () => scraping.metadata(),
     tsdbStatus: (limit) => headStatus(tsdb.head, limit),
     metrics: async () => (await registry.getMetricsAsJSON()) as unknown as MetricFamilies,
-    generationStored: (epoch) => tsdb.generationStored(epoch),
+    generationStored: (epoch) =>
+      tsdb.generationStored(epoch).catch((err: unknown) => {
+        log.warn(
+          { err },
+          "the write-ahead log cannot be shortened; it is tried again with the next generation",
+        );
+      }),
     applyStorage({ outOfOrderWindowMs, maxExemplars }) {
       tsdb.head.outOfOrderWindowMs = outOfOrderWindowMs;
       tsdb.exemplars.resize(maxExemplars);
@@ -111,11 +107,11 @@ function run(): void {
         tsdb.deleteSeries(matchers, minTime, maxTime);
       }
     },
+    sealGenerations: () => tsdb.sealGenerations().map(({ epoch, memory }) => ({ epoch, memory })),
     openGenerations: () =>
       tsdb.head.generations.map(({ generation: { epoch, memory } }) => ({ epoch, memory })),
     walBytes: () => tsdb.walStatistics.sizeBytes,
     async stop() {
-      clearInterval(sealing);
       clearInterval(tidying);
       await scraping.stop();
       tsdb.close();

@@ -189,7 +189,6 @@ export class Server {
         onGenerationBorn: (announcement) => void whenPooled(() => this.announce(announcement)),
         onExemplarBuffer: (buffer) =>
           void whenPooled(() => this.pool.tellAll("exemplars", { type: "exemplars", buffer })),
-        onGenerationsSealed: (announcements) => this.storage.generationsSealed(announcements),
         onLost: (cause) => {
           log.error({ cause }, "the ingest thread ended, and the server cannot go on without it");
           void this.stop().then(() => process.exit(1));
@@ -278,6 +277,7 @@ export class Server {
       },
       intervalMs: values["storage.tsdb.block-reload-interval"],
       limits: () => retentionLimits(this.config, values),
+      sealGenerations: () => this.ingest.call("sealGenerations"),
       headBytes: () => this.ingest.call("walBytes"),
       tellReaders: async (news) => {
         for (const epoch of news.droppedGenerations) this.pool.tellAll(`generation ${epoch}`, null);

@@ -16,6 +16,8 @@ export interface StorageKeeperOptions {
   /** How often the data directory is looked at. */
   readonly intervalMs: number;
   readonly limits: () => RetentionLimits;
+  /** Generations that take no more samples, each given once. */
+  readonly sealGenerations: () => Promise<readonly GenerationAnnouncement[]>;
   /** What the log takes of the disk. */
   readonly headBytes: () => Promise<number>;
   /** Has every reader use these blocks, and none of these generations, before it resolves. */
@@ -68,21 +70,17 @@ export class StorageKeeper {
     this.exportMetrics();
   }
 
-  /** Looks at the directory now, and from now on every interval. */
+  /** Has readers use the blocks there are. What else is due is done after that, and from then on every interval. */
   async start(): Promise<void> {
-    await this.look();
-    this.timer = setInterval(() => void this.look(), this.options.intervalMs);
-  }
-
-  /** These take no more samples: they become blocks. */
-  generationsSealed(announcements: readonly GenerationAnnouncement[]): void {
-    this.sealed.push(...announcements);
+    await this.alone(() => this.withThread((compaction) => this.useBlocks(compaction, [])));
     void this.look();
+    this.timer = setInterval(() => void this.look(), this.options.intervalMs);
   }
 
   /** One pass over everything that is due; does nothing where nothing changed. */
   look(): Promise<void> {
     return this.alone(async () => {
+      this.sealed.push(...(await this.options.sealGenerations()));
       const seen = this.fingerprint();
       const { sizeBytes, percentage } = this.options.limits();
       if (this.sealed.length === 0 && seen === this.lastSeen && sizeBytes === 0 && percentage === 0) return;
