@@ -65,7 +65,27 @@ const cases: [string, (round: number) => Buffer][] = [
     "one new line in a thousand",
     (round) => page(round, (i, r) => (i % 1000 === 0 ? `1\nextra_${r}{i="${i}"} 2` : "1")),
   ],
+  [
+    "in another order every time",
+    (round) =>
+      shuffled(
+        page(round, (i) => String(i)),
+        round,
+      ),
+  ],
 ];
+
+function shuffled(body: Buffer, seed: number): Buffer {
+  const lines = body.toString("latin1").trimEnd().split("\n");
+  let state = seed + 1;
+  for (let i = lines.length - 1; i > 0; i--) {
+    state = (state * 1103515245 + 12345) % 2147483648;
+    const j = state % (i + 1);
+    [lines[i], lines[j]] = [lines[j]!, lines[i]!];
+  }
+  return Buffer.from(`${lines.join("\n")}\n`, "latin1");
+}
+
 for (const [name, make] of cases) {
   const sequence = new SeriesSequence(memory);
   const pages = [make(0), make(1), make(2)];

@@ -25,7 +25,7 @@ const DECIMAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
 export function formatBound(value: number): string {
   if (Number.isNaN(value)) return "NaN";
   if (!Number.isFinite(value)) return value > 0 ? "+Inf" : "-Inf";
-  if (value === 0) return Object.is(value, -0) ? "-0.0" : "0.0";
+  if (value === 0) return "0.0";
   const [digits = "", power = ""] = value.toExponential().split("e");
   const exponent = Number(power);
   if (exponent < -4 || exponent >= 6) {
