@@ -1,7 +1,7 @@
 import type { FloatHistogram } from "../../model/histogram.ts";
 import { quote } from "../../model/quote.ts";
 import type { Annotations } from "../annotations.ts";
-import { pow } from "../functions/go-math.ts";
+import { atan2, pow } from "../functions/go-math.ts";
 import { ExecutionError } from "../limits.ts";
 import type { Binary, BinaryOp } from "../parse/ast.ts";
 import { trimHistogram } from "../functions/histogram-trim.ts";
@@ -59,7 +59,7 @@ export function arithmeticOf(op: BinaryOp): (a: number, b: number) => number {
     case "^":
       return pow;
     case "atan2":
-      return Math.atan2;
+      return atan2;
     default:
       throw new ExecutionError(`operator ${quote(op)} not allowed for Scalar operations`);
   }

@@ -1,4 +1,4 @@
-import { log2 } from "./go-math.ts";
+import { exp2, log2 } from "./go-math.ts";
 
 /**
  * Which part of a bucket's observations lies below `x`, a value inside the bucket. Custom buckets and those around
@@ -20,9 +20,9 @@ export function valueAtFraction(fraction: number, lower: number, upper: number, 
   if (isLinear) return lower + (upper - lower) * fraction;
   if (lower > 0) {
     const logLower = log2(lower);
-    return 2 ** (logLower + (log2(upper) - logLower) * fraction);
+    return exp2(logLower + (log2(upper) - logLower) * fraction);
   }
   const logLower = log2(-lower);
   const logUpper = log2(-upper);
-  return -(2 ** (logUpper + (logLower - logUpper) * (1 - fraction)));
+  return -exp2(logUpper + (logLower - logUpper) * (1 - fraction));
 }
