@@ -65,12 +65,17 @@ export function isBlockName(name: string): boolean {
   return true;
 }
 
+/** Whether a folder is what Prometheus leaves of its head at a stop, when it is asked to. */
+export function isHeadSnapshot(name: string): boolean {
+  return name.startsWith("chunk_snapshot.");
+}
+
 /** Whether a folder in the data directory is the leftover of a block being made or deleted. */
 export function isTemporaryBlockFolder(name: string): boolean {
   for (const suffix of [TMP_FOR_CREATION, TMP_FOR_DELETION, TMP_OF_OLD]) {
     if (name.endsWith(suffix) && isBlockName(name.slice(0, -suffix.length))) return true;
   }
-  return name.startsWith("chunk_snapshot.") && name.endsWith(TMP_OF_OLD);
+  return isHeadSnapshot(name) && name.endsWith(TMP_OF_OLD);
 }
 
 /** Whether a folder in `wal/` is a checkpoint that was never finished. */

@@ -1,9 +1,10 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Appender } from "../model/storage.ts";
 import { DataLock } from "./data-lock.ts";
 import type { Matcher } from "../model/matcher.ts";
-import { WAL_FOLDER, WBL_FOLDER } from "./file-names.ts";
+import { HEAD_CHUNKS_FOLDER, isHeadSnapshot, WAL_FOLDER, WBL_FOLDER } from "./file-names.ts";
 import type { Generation } from "./head/generation.ts";
 import type { GenerationWriter } from "./head/generation-writer.ts";
 import { ExemplarStorage } from "./head/exemplars.ts";
@@ -11,6 +12,7 @@ import { Head, type HeadStatistics } from "./head/head.ts";
 import { HeadAppender } from "./head/head-appender.ts";
 import { HeadReplay, type UnknownRefs } from "./head/head-replay.ts";
 import { WalLog } from "./head/wal-log.ts";
+import { writeCheckpoint } from "./wal/checkpoint.ts";
 import type { WalCompression } from "./wal/compression.ts";
 import { replayLog } from "./wal/replay.ts";
 import {
@@ -74,9 +76,6 @@ export interface ReplayReport {
  */
 export class Tsdb {
   readonly appender: Appender;
-  /** Each generation's first segment of the log: what is older is of no use to it. */
-  private readonly firstSegments = new Map<number, number>();
-  private readonly firstLateSegments = new Map<number, number>();
   private readonly log: WalLog;
   private lateWal: WalWriter | null = null;
   private closed = false;
@@ -88,14 +87,18 @@ export class Tsdb {
     private readonly wal: WalWriter,
     private readonly lock: DataLock | null,
     readonly replay: ReplayReport,
-    replayedFrom: number,
+    /** Each generation's first segment of the log: what is older is of no use to it. */
+    private readonly firstSegments: Map<number, number>,
+    private readonly firstLateSegments: Map<number, number>,
   ) {
-    for (const { generation } of head.generations) {
-      this.firstSegments.set(generation.epoch, replayedFrom);
-      this.firstLateSegments.set(generation.epoch, 0);
-    }
     const lateDirectory = join(options.directory, WBL_FOLDER);
     if (head.outOfOrderWindowMs > 0 || listSegments(lateDirectory).length > 0) this.openLateWal();
+    for (const { generation } of head.generations) {
+      // Opened for out-of-order samples: others, if any, are to come.
+      if (!firstSegments.has(generation.epoch)) firstSegments.set(generation.epoch, wal.segmentIndex);
+      if (firstLateSegments.has(generation.epoch)) continue;
+      firstLateSegments.set(generation.epoch, this.lateWal?.segmentIndex ?? 0);
+    }
     this.log = new WalLog(wal, () => this.openLateWal());
     this.appender = new HeadAppender(head, this.log, {
       exemplars,
@@ -124,6 +127,8 @@ export class Tsdb {
       const walDirectory = join(options.directory, WAL_FOLDER);
       const lateDirectory = join(options.directory, WBL_FOLDER);
       let tsdb: Tsdb | null = null;
+      let sink: HeadReplay | null = null;
+      const firstSegments = new Map<number, number>();
       const head = new Head({
         blockRangeMs: options.blockRangeMs ?? DEFAULT_BLOCK_RANGE_MS,
         ...(options.generationBytes === undefined ? {} : { generationBytes: options.generationBytes }),
@@ -131,16 +136,16 @@ export class Tsdb {
           ? {}
           : { outOfOrderWindowMs: options.outOfOrderWindowMs }),
         onOpen: (generation) => {
-          tsdb?.beginSegment(generation);
+          if (tsdb) tsdb.beginSegment(generation);
+          else if (!sink!.isLate) firstSegments.set(generation.epoch, sink!.segment);
           options.onGeneration?.({ epoch: generation.epoch, memory: generation.memory });
         },
       });
       if (options.minValidTime !== undefined) head.minValidTime = options.minValidTime;
 
       const startedMs = clock();
-      const replayedFrom = listSegments(walDirectory)[0]?.index ?? 0;
       const exemplars = new ExemplarStorage(options.maxExemplars ?? 0, options.onExemplarBuffer);
-      const sink = new HeadReplay(head, exemplars, options.generationBytes ?? 2 ** 32);
+      sink = new HeadReplay(head, exemplars, options.generationBytes ?? 2 ** 32);
       const { records, fault } = replayLog(walDirectory, sink);
       sink.beginLate();
       const late = replayLog(lateDirectory, sink);
@@ -152,7 +157,8 @@ export class Tsdb {
         unknownRefs: sink.unknownRefs,
         fault: fault?.message ?? late.fault?.message ?? null,
       };
-      tsdb = new Tsdb(options, head, exemplars, wal, lock, report, replayedFrom);
+      if (report.fault === null) removeHeadFiles(options.directory);
+      tsdb = new Tsdb(options, head, exemplars, wal, lock, report, firstSegments, sink.firstLateSegments);
       return tsdb;
     } catch (error) {
       lock?.release();
@@ -181,13 +187,24 @@ export class Tsdb {
     return this.head.seal().map(({ generation }: GenerationWriter) => generation);
   }
 
-  /** The samples of a generation are in a block (or were none): drops it, and the log that was only for it. */
-  generationStored(epoch: number): void {
+  /**
+   * The samples of a generation are in a block (or were none): drops it at once, then the log that was only for it.
+   * @throws StorageError when the log cannot be shortened; it is tried again with the next generation
+   */
+  async generationStored(epoch: number): Promise<void> {
     this.head.drop(epoch);
     this.firstSegments.delete(epoch);
-    const needed = Math.min(this.wal.segmentIndex, ...this.firstSegments.values());
-    truncateLog(this.wal.directory, needed);
     this.firstLateSegments.delete(epoch);
+    const { wal } = this;
+    const needed = Math.min(wal.segmentIndex, ...this.firstSegments.values());
+    const oldest = listSegments(wal.directory)[0];
+    if (oldest && oldest.index < needed) {
+      // Series keep the reference they were first logged with, which may be in what is deleted now.
+      const series = this.head.loggedSeries();
+      await writeCheckpoint(wal.directory, needed - 1, series, walOptions(this.options), nextTurn);
+      if (this.closed) return;
+      truncateLog(wal.directory, needed);
+    }
     if (this.lateWal) {
       const neededLate = Math.min(this.lateWal.segmentIndex, ...this.firstLateSegments.values());
       truncateLog(this.lateWal.directory, neededLate);
@@ -229,6 +246,17 @@ export class Tsdb {
     } finally {
       this.lock?.release();
     }
+  }
+}
+
+/**
+ * Removes what Prometheus keeps beside its log to start faster: chunks and snapshots of its head. The log has all of
+ * it; they name series by the log's numbers, and would be taken for others when the log has moved on.
+ */
+function removeHeadFiles(directory: string): void {
+  for (const name of readdirSync(directory)) {
+    if (name !== HEAD_CHUNKS_FOLDER && !isHeadSnapshot(name)) continue;
+    rmSync(join(directory, name), { recursive: true, force: true });
   }
 }
 

@@ -68,7 +68,6 @@ describe("the append kernel", () => {
             epoch: 1,
             startTime: START,
             endTime: START + 2 ** 32,
-            refBase: 0,
             sizeBytes: 4 * 1024 * 1024,
           });
           const oracles = Array.from({ length: SERIES }, () => new SeriesOracle());

@@ -211,7 +211,7 @@ describe("a database", () => {
     rig.tsdb.close();
   });
 
-  test("seals a generation once the next range is half over, and drops its log with it", () => {
+  test("seals a generation once the next range is half over, and drops its log with it", async () => {
     const rig = new Rig();
     const labels = seriesOf({ __name__: "up" });
     rig.scrape(START, new Map([[labels, bitsOf(1)]]));
@@ -227,8 +227,8 @@ describe("a database", () => {
 
     expect(readdirSync(join(directory, "wal"))).toEqual(["00000000", "00000001"]);
     rig.reader.detach(sealed!.epoch);
-    rig.tsdb.generationStored(sealed!.epoch);
-    expect(readdirSync(join(directory, "wal"))).toEqual(["00000001"]);
+    await rig.tsdb.generationStored(sealed!.epoch);
+    expect(readdirSync(join(directory, "wal")).sort()).toEqual(["00000001", "checkpoint.00000000"]);
     expect(rig.read()[0]![1]).toHaveLength(3);
     rig.tsdb.close();
 

@@ -33,7 +33,12 @@ export class HeadReplay implements ReplaySink {
   private readonly carried = new Map<GenerationWriter, Uint32Array>();
   private greatestRef = 0;
   /** Whether it is the log of out-of-order samples that is read. */
-  private isLate = false;
+  isLate = false;
+  /** The segment being read; from a checkpoint, the last it stands for. */
+  segment = 0;
+  /** By epoch, the first segment of the log of out-of-order samples with some of that generation. */
+  readonly firstLateSegments = new Map<number, number>();
+  private readonly tombstones: { known: number; minTime: number; maxTime: number }[] = [];
 
   constructor(
     private readonly head: Head,
@@ -44,14 +49,19 @@ export class HeadReplay implements ReplaySink {
       epoch: REGISTRY_EPOCH,
       startTime: 0,
       endTime: 0,
-      refBase: 0,
       sizeBytes: registryBytes,
     });
     this.registry.generation.series.isIndexed = false;
   }
 
+  onSegment(index: number): void {
+    this.segment = index;
+  }
+
   onSeries(ref: number, labels: Labels): void {
-    this.byRef.set(ref, this.registry.generation.series.resolve(labels).ref);
+    const known = this.registry.generation.series.resolve(labels).ref;
+    this.byRef.set(ref, known);
+    this.registry.setLogRef(known, ref);
     this.greatestRef = Math.max(this.greatestRef, ref);
   }
 
@@ -83,6 +93,7 @@ export class HeadReplay implements ReplaySink {
         carried = this.carriedTo(writer);
       }
       if (this.isLate) {
+        this.noteLate(writer);
         writer.lateFloats.push({
           ref,
           timeMs: time,
@@ -118,8 +129,9 @@ export class HeadReplay implements ReplaySink {
       carried = grown;
       this.carried.set(writer, grown);
     }
-    // Not by way of the head: only what is handed out again after the start goes to the new log.
+    // Not by way of the head: the log knows the series.
     const { ref, created } = writer.carryOver(this.registry.generation, known);
+    writer.setLogRef(ref, this.registry.logRef(known));
     if (created) this.head.statistics.seriesCreated++;
     return (carried[known] = ref);
   }
@@ -136,6 +148,7 @@ export class HeadReplay implements ReplaySink {
     // Floats of the same series that came before it must stand before it.
     if (writer.pending > 0) head.apply();
     const ref = this.carriedTo(writer)[known] || this.carry(writer, known);
+    if (this.isLate) this.noteLate(writer);
     (this.isLate ? writer.lateHistograms : writer.pendingHistograms).push({ ref, timeMs, histogram });
     head.apply();
   }
@@ -149,11 +162,11 @@ export class HeadReplay implements ReplaySink {
     }
     // Over all of time it says that Prometheus let the series go from its memory, which deletes nothing.
     if (maxTime < this.head.minValidTime || minTime < -MAX_TIME) return;
-    this.head.apply();
-    for (const writer of this.head.generations) {
-      const series = this.carriedTo(writer)[known] ?? 0;
-      if (series !== 0) deleteRange(writer.generation, series, minTime, maxTime);
-    }
+    this.tombstones.push({ known, minTime, maxTime });
+  }
+
+  private noteLate({ generation: { epoch } }: GenerationWriter): void {
+    if (!this.firstLateSegments.has(epoch)) this.firstLateSegments.set(epoch, this.segment);
   }
 
   onExemplar(ref: number, exemplar: Exemplar): void {
@@ -177,8 +190,19 @@ export class HeadReplay implements ReplaySink {
   /** Ends the replay: everything is in the head, and new references won't meet those of the log. */
   finish(): void {
     this.head.apply();
+    this.hideDeleted();
     this.head.reserveRefs(this.greatestRef);
     this.carried.clear();
+  }
+
+  /** Only now: out-of-order samples, which may be deleted too, come last of all. */
+  private hideDeleted(): void {
+    for (const { known, minTime, maxTime } of this.tombstones) {
+      for (const writer of this.head.generations) {
+        const series = this.carriedTo(writer)[known] ?? 0;
+        if (series !== 0) deleteRange(writer.generation, series, minTime, maxTime);
+      }
+    }
   }
 }
 

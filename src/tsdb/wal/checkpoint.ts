@@ -1,6 +1,11 @@
+import * as fs from "node:fs";
 import { join } from "node:path";
-import { parseCheckpointName } from "../file-names.ts";
-import { listFolder, listSegments, type WalSegment } from "./segment.ts";
+import type { Labels } from "../../model/labels.ts";
+import { checkpointName, parseCheckpointName } from "../file-names.ts";
+import { syncFolder } from "../block/file-writer.ts";
+import { ByteWriter } from "../varint.ts";
+import { beginSeriesRecord, encodeSeriesEntry } from "./record.ts";
+import { listFolder, listSegments, WalWriter, type WalSegment, type WalWriterOptions } from "./segment.ts";
 
 /** What a log still needs of segments up to `lastSegment`, written anew as a little log of its own. */
 export interface Checkpoint {
@@ -9,7 +14,7 @@ export interface Checkpoint {
   readonly segments: readonly WalSegment[];
 }
 
-/** The newest finished checkpoint of a log, or null. Narthex reads checkpoints and never needs to write one. */
+/** The newest finished checkpoint of a log, or null. */
 export function findCheckpoint(directory: string): Checkpoint | null {
   let lastSegment = -1;
   let name = "";
@@ -23,4 +28,51 @@ export function findCheckpoint(directory: string): Checkpoint | null {
   if (lastSegment < 0) return null;
   const path = join(directory, name);
   return { lastSegment, path, segments: listSegments(path) };
+}
+
+const MAX_RECORD_BYTES = 1 << 16;
+
+/**
+ * Writes a checkpoint that stands for the segments up to `lastSegment`, of which only series are still wanted: the
+ * samples there are in blocks, but those in later segments refer to series by number. It is there whole or not at
+ * all; the segments it stands for may be deleted then.
+ *
+ * @param pause awaited now and then, so that the thread can do other things
+ * @throws StorageError where the disk refuses; nothing is left behind
+ */
+export async function writeCheckpoint(
+  directory: string,
+  lastSegment: number,
+  series: Iterable<{ readonly logRef: number; readonly labels: Labels }>,
+  options: WalWriterOptions,
+  pause: () => Promise<void>,
+): Promise<void> {
+  const path = join(directory, checkpointName(lastSegment));
+  const unfinished = `${path}.tmp`;
+  fs.rmSync(unfinished, { recursive: true, force: true });
+  const wal = new WalWriter(unfinished, options);
+  try {
+    const record = new ByteWriter();
+    beginSeriesRecord(record);
+    for (const { logRef, labels } of series) {
+      encodeSeriesEntry(record, logRef, labels);
+      if (record.length < MAX_RECORD_BYTES) continue;
+      wal.append(record.written());
+      wal.flush();
+      beginSeriesRecord(record);
+      await pause();
+    }
+    if (record.length > 1) wal.append(record.written());
+    wal.close();
+    fs.renameSync(unfinished, path);
+    syncFolder(directory);
+  } catch (error) {
+    try {
+      wal.close();
+    } catch {
+      // What failed first says why.
+    }
+    fs.rmSync(unfinished, { recursive: true, force: true });
+    throw error;
+  }
 }

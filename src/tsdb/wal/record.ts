@@ -61,13 +61,13 @@ function encodeLabels(writer: ByteWriter, labels: Labels): void {
  * Encodes one scrape: a sample of each series, all at one time. NO_SERIES entries are left out, and so are those
  * whose outcome is not `appended`, if outcomes are given. A record without samples leaves the writer empty.
  *
- * @param refBase what turns the head's references into the log's: log reference = refBase + ref
+ * @param refBase log reference = refBase + ref
  * @param valueWords values as little-endian words, two a sample
  */
 export function encodeSamplesRecord(
   writer: ByteWriter,
   refBase: number,
-  refs: Uint32Array,
+  refs: Uint32Array | Float64Array,
   timeMs: number,
   valueWords: Uint32Array,
   count: number,
@@ -83,18 +83,18 @@ export function encodeSamplesRecord(
   writer.u8(RecordType.samples);
   writer.u64(refBase + base);
   writer.i64(timeMs);
-  // At most: 5 bytes for the reference, one for the time, eight for the value.
-  writer.reserve(14 * (count - first));
+  // At most: 8 bytes for the reference, one for the time, eight for the value.
+  writer.reserve(17 * (count - first));
   const bytes = writer.bytes;
   let at = writer.length;
   for (let i = first; i < count; i++) {
     const ref = refs[i]!;
     if (ref === NO_SERIES || (outcomes !== null && outcomes[i] !== 0)) continue;
     const delta = ref - base;
-    // Zigzag of up to 33 bits, in two steps: doubled, less one if negative.
+    // Zigzag: doubled, less one if negative. What is above 31 bits goes first, by division.
     let rest = delta >= 0 ? 2 * delta : -2 * delta - 1;
     if (rest >= 0x80) {
-      if (rest >= 0x80000000) {
+      while (rest >= 0x80000000) {
         bytes[at++] = (rest % 0x80) | 0x80;
         rest = Math.floor(rest / 0x80);
       }
@@ -123,8 +123,7 @@ export function encodeSamplesRecord(
 /** Encodes samples that each have a time of their own. `count` 0 leaves the writer empty. */
 export function encodeTimedSamplesRecord(
   writer: ByteWriter,
-  refBase: number,
-  refs: Uint32Array,
+  refs: Uint32Array | Float64Array,
   times: Float64Array,
   valueWords: Uint32Array,
   count: number,
@@ -134,7 +133,7 @@ export function encodeTimedSamplesRecord(
   const baseRef = refs[0]!;
   const baseTime = times[0]!;
   writer.u8(RecordType.samples);
-  writer.u64(refBase + baseRef);
+  writer.u64(baseRef);
   writer.i64(baseTime);
   for (let i = 0; i < count; i++) {
     writer.varint(refs[i]! - baseRef);

@@ -427,7 +427,7 @@ function nextSegmentIndex(directory: string): number {
 }
 
 /**
- * Deletes the segments below `firstKept` and the checkpoints that reach no further. Checkpoints go first: without
+ * Deletes the segments below `firstKept` and the checkpoints that end before those do. Checkpoints go first: without
  * its segments a checkpoint would leave a gap that a reader must take for damage, while segments without their
  * checkpoint are merely old.
  */
@@ -435,7 +435,8 @@ export function truncateLog(directory: string, firstKept: number): void {
   const names = listFolder(directory);
   for (const name of names) {
     const checkpoint = parseCheckpointName(name);
-    if (checkpoint !== null && checkpoint < firstKept) fs.rmSync(join(directory, name), { recursive: true });
+    if (checkpoint !== null && checkpoint < firstKept - 1)
+      fs.rmSync(join(directory, name), { recursive: true });
   }
   for (const segment of listSegments(directory)) {
     if (segment.index < firstKept) fs.rmSync(segment.path);

@@ -5,7 +5,7 @@ import { StorageError } from "../../../src/model/storage.ts";
 import { Generation } from "../../../src/tsdb/head/generation.ts";
 
 const create = (sizeBytes = 32 * 1024 * 1024) =>
-  Generation.create({ epoch: 1, startTime: 0, endTime: 7_200_000, refBase: 0, sizeBytes });
+  Generation.create({ epoch: 1, startTime: 0, endTime: 7_200_000, sizeBytes });
 
 const anyText = fc.oneof(
   fc.constantFrom("a", "b", "ab", "é", "\u{10000}", "\uffff", "A_"),

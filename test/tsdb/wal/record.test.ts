@@ -81,7 +81,7 @@ describe("a samples record", () => {
   test("may carry a time a sample", () => {
     const writer = new ByteWriter();
     const words = Uint32Array.of(2, 0x7ff00000, 0, 0x3ff00000);
-    encodeTimedSamplesRecord(writer, 7, Uint32Array.of(9, 2), Float64Array.of(50, -20), words, 2);
+    encodeTimedSamplesRecord(writer, Float64Array.of(16, 9), Float64Array.of(50, -20), words, 2);
     expect(decoded(writer.written()).samples).toEqual([
       { ref: 16, timeMs: 50, bits: "7ff0000000000002" },
       { ref: 9, timeMs: -20, bits: bitsOf(1) },

@@ -153,11 +153,15 @@ describe("a log", () => {
   test("is truncated by whole segments, checkpoints first", () => {
     const writer = new WalWriter(directory);
     for (let i = 0; i < 4; i++) writer.cut();
-    fs.mkdirSync(join(directory, checkpointName(1)));
-    fs.mkdirSync(join(directory, checkpointName(3)));
+    for (const index of [1, 2, 3]) fs.mkdirSync(join(directory, checkpointName(index)));
     truncateLog(directory, 3);
     writer.close();
-    expect(fs.readdirSync(directory).sort()).toEqual(["00000003", "00000004", "checkpoint.00000003"]);
+    expect(fs.readdirSync(directory).sort()).toEqual([
+      "00000003",
+      "00000004",
+      "checkpoint.00000002",
+      "checkpoint.00000003",
+    ]);
   });
 
   test("with a segment missing in between is refused", () => {
