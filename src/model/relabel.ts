@@ -126,6 +126,7 @@ function compileRule(rule: RelabelRule, scheme: NameValidationScheme): CompiledR
         const before = sortedNames(labels).map((name) => [name, labels.get(name)] as const);
         for (const [name, value] of before) {
           const newName = regexp.expand(name, replacement);
+          // A name that comes out empty would name no label.
           if (newName !== null && newName !== "") labels.set(newName, value);
         }
         return true;
