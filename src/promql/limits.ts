@@ -79,6 +79,11 @@ export class QueryLimits {
     this.current = current;
   }
 
+  /** Makes an account for an operator that reads series by series but is to count as if it held its inputs whole. */
+  account(): InputAccount {
+    return new InputAccount(this);
+  }
+
   /** Goes back to what was held earlier, when everything held since has been consumed. */
   releaseTo(heldSamples: number): void {
     this.current = heldSamples;
@@ -100,6 +105,27 @@ export class QueryLimits {
   worked(steps: number): void {
     this.stepsSinceCheck += steps;
     if (this.stepsSinceCheck > 4096) this.check();
+  }
+}
+
+/**
+ * Counts an operator's inputs. They stream through it one at a time, yet the limit on samples is meant for what a query
+ * works on: so while an operator produces its output, all input it has read counts with it, and after that the output
+ * alone.
+ */
+export class InputAccount {
+  private inputs = 0;
+
+  constructor(private readonly limits: QueryLimits) {}
+
+  /** Runs `read`, which holds what it reads, then holds `output()` in its place. @throws TooManySamplesError */
+  exchange(read: () => void, output: () => number): void {
+    const before = this.limits.heldSamples;
+    read();
+    this.inputs += this.limits.heldSamples - before;
+    this.limits.releaseTo(before);
+    this.limits.hold(output());
+    this.limits.touch(this.inputs);
   }
 }
 

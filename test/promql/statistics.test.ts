@@ -72,4 +72,7 @@ describe("samples counted at each step of a range", () => {
 test("the peak holds what a selector gave while its consumer has it", () => {
   expect(engine.range("m", 0, 600_000, 10_000).statistics.samples.peakSamples).toBe(122);
   expect(engine.range("sum(m)", 0, 600_000, 10_000).statistics.samples.peakSamples).toBe(122);
+  expect(engine.range("m + m", 0, 600_000, 10_000).statistics.samples.peakSamples).toBe(3 * 122);
+  // What an operator has given stands for what it was made of.
+  expect(engine.range("m + m + m + m", 0, 600_000, 10_000).statistics.samples.peakSamples).toBe(3 * 122);
 });

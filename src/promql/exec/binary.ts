@@ -1,5 +1,5 @@
 import { LabelsBuilder, type Labels } from "../../model/labels.ts";
-import { ExecutionError } from "../limits.ts";
+import { ExecutionError, type InputAccount } from "../limits.ts";
 import type { Binary, VectorMatching } from "../parse/ast.ts";
 import {
   applyBinary,
@@ -57,6 +57,7 @@ export class BinaryOperator implements VectorOperator {
   private readonly matched: Uint8Array;
   private readonly result = newPairResult();
   private outputs: Output[] | null = null;
+  private readonly account: InputAccount;
   private readonly oneColumns = new Map<number, StepColumn>();
   private anyMany: Uint8Array | null = null;
 
@@ -78,6 +79,7 @@ export class BinaryOperator implements VectorOperator {
     this.namesDiffer = true;
     this.scratch = new StepColumn(context.memory, grid.count);
     this.matched = new Uint8Array(grid.count);
+    this.account = context.limits.account();
   }
 
   get count(): number {
@@ -94,9 +96,9 @@ export class BinaryOperator implements VectorOperator {
 
   read(index: number, out: StepColumn): void {
     const { pairs } = this.prepared()[index]!;
-    if (pairs.length === 1) this.computePair(pairs[0]!, out, null);
-    else this.mergePairs(pairs, out);
-    this.context.limits.hold(out.presentCount);
+    const compute = () =>
+      pairs.length === 1 ? this.computePair(pairs[0]!, out, null) : this.mergePairs(pairs, out);
+    this.account.exchange(compute, () => out.presentCount);
   }
 
   private prepared(): Output[] {
@@ -141,7 +143,9 @@ export class BinaryOperator implements VectorOperator {
       if (this.fillOne !== null) addPair({ many: i, one: -1, group });
     });
     if (this.fillMany !== null) oneGroups.forEach((group, j) => addPair({ many: -1, one: j, group }));
+    const held = this.context.limits.heldSamples;
     this.context.collector.withoutCounting(() => this.checkGroups(groups.values()));
+    this.context.limits.releaseTo(held);
     return [...outputs.values()];
   }
 

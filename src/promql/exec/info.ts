@@ -33,8 +33,11 @@ interface Output {
   readonly conflict: string | null;
 }
 
-/** The variant of steps at which a base series is dropped. */
-const DROPPED = -1;
+/** The sets of info series that one identity meets on its way, and which of them counts at each step. */
+interface InfoSets {
+  readonly sets: readonly (readonly InfoSeries[])[];
+  readonly atStep: Int32Array;
+}
 
 /** info(v, …): the series of v with the labels of the info metrics that have the same instance and job. */
 export class InfoOperator implements VectorOperator {
@@ -104,9 +107,13 @@ export class InfoOperator implements VectorOperator {
       else outputs.push({ base: i, labels, variant: 0, variants: null, conflict: null });
     }
     const winners = this.winnersByIdentity(bases);
+    const known = new Map<string, InfoSets>();
     for (const base of bases) {
       const labels = child.labels(base);
-      outputs.push(...this.variantsOf(base, labels, winners.get(identityOf(labels)) ?? []));
+      const identity = identityOf(labels);
+      let sets = known.get(identity);
+      if (sets === undefined) known.set(identity, (sets = this.infoSets(winners.get(identity) ?? [])));
+      outputs.push(...this.variantsOf(base, labels, sets));
     }
     return outputs;
   }
@@ -181,35 +188,38 @@ export class InfoOperator implements VectorOperator {
     return matchers.length === 0 ? null : matchers;
   }
 
-  /** The outputs of one base series: one for each set of info series that it meets on its way. */
-  private variantsOf(base: number, labels: Labels, winners: readonly (InfoSeries | undefined)[][]): Output[] {
-    const { grid, question } = this;
-    const isDroppedAlone = question.dataMatchers.some((matcher) => !matcher.matchesEmpty);
-    const variants = new Int32Array(grid.count);
-    const outputs = new Map<string, Output>();
+  private infoSets(winners: readonly (InfoSeries | undefined)[][]): InfoSets {
+    const atStep = new Int32Array(this.grid.count);
+    const sets: InfoSeries[][] = [];
+    const setsByKey = new Map<string, number>();
     const numbers = new Map<InfoSeries, number>();
-    for (let step = 0; step < grid.count; step++) {
+    for (let step = 0; step < atStep.length; step++) {
       const infos = winners.map((list) => list[step]).filter((info) => info !== undefined);
-      if (infos.length === 0 && isDroppedAlone) {
-        variants[step] = DROPPED;
-        continue;
-      }
       let key = "";
       for (const info of infos) {
         let number = numbers.get(info);
         if (number === undefined) numbers.set(info, (number = numbers.size));
         key += `${number},`;
       }
-      let output = outputs.get(key);
-      if (output === undefined) {
-        const enriched = this.addLabels(labels, infos);
-        output = { base, variant: outputs.size, variants, ...enriched };
-        outputs.set(key, output);
+      let set = setsByKey.get(key);
+      if (set === undefined) {
+        set = sets.push(infos) - 1;
+        setsByKey.set(key, set);
       }
-      variants[step] = output.variant;
+      atStep[step] = set;
     }
-    const all = [...outputs.values()];
-    return all.length === 1 && !variants.includes(DROPPED) ? [{ ...all[0]!, variants: null }] : all;
+    return { sets, atStep };
+  }
+
+  /** The outputs of one base series: one for each set of info series. */
+  private variantsOf(base: number, labels: Labels, { sets, atStep }: InfoSets): Output[] {
+    const isDroppedAlone = this.question.dataMatchers.some((matcher) => !matcher.matchesEmpty);
+    const variants = sets.length === 1 ? null : atStep;
+    return sets.flatMap((infos, variant) =>
+      infos.length === 0 && isDroppedAlone
+        ? []
+        : [{ base, variant, variants, ...this.addLabels(labels, infos) }],
+    );
   }
 
   private addLabels(

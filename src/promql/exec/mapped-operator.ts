@@ -1,4 +1,5 @@
 import type { Labels } from "../../model/labels.ts";
+import type { InputAccount } from "../limits.ts";
 import { DerivedSeries, type LabelRule } from "./derived-series.ts";
 import type { ExecutionContext, VectorOperator } from "./operator.ts";
 import type { StepColumn, StepGrid } from "./step-column.ts";
@@ -7,6 +8,7 @@ import type { StepColumn, StepGrid } from "./step-column.ts";
 export class MappedOperator implements VectorOperator {
   readonly type = "vector";
   private readonly series: DerivedSeries;
+  private readonly account: InputAccount;
 
   constructor(
     context: ExecutionContext,
@@ -17,6 +19,7 @@ export class MappedOperator implements VectorOperator {
     private readonly change: (column: StepColumn) => void,
   ) {
     this.series = new DerivedSeries(child, rule, context, false);
+    this.account = context.limits.account();
   }
 
   get count(): number {
@@ -36,7 +39,10 @@ export class MappedOperator implements VectorOperator {
   }
 
   read(index: number, out: StepColumn): void {
-    this.series.read(index, out, this.compute);
+    this.account.exchange(
+      () => this.series.read(index, out, this.compute),
+      () => out.presentCount,
+    );
   }
 
   private readonly compute = (member: number, out: StepColumn): void => {

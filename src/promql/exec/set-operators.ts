@@ -1,4 +1,5 @@
 import type { Labels } from "../../model/labels.ts";
+import type { InputAccount } from "../limits.ts";
 import type { VectorMatching } from "../parse/ast.ts";
 import type { ExecutionContext, VectorOperator } from "./operator.ts";
 import { MatchSignature } from "./signature.ts";
@@ -15,6 +16,7 @@ export class SetOperator implements VectorOperator {
   private maskSeries: ReadonlyMap<string, readonly number[]> | null = null;
   private readonly masks = new Map<string, Uint8Array>();
   private readonly scratch: StepColumn;
+  private readonly account: InputAccount;
 
   constructor(
     private readonly context: ExecutionContext,
@@ -26,6 +28,7 @@ export class SetOperator implements VectorOperator {
   ) {
     this.signature = new MatchSignature(matching);
     this.scratch = new StepColumn(context.memory, grid.count);
+    this.account = context.limits.account();
   }
 
   get count(): number {
@@ -47,6 +50,13 @@ export class SetOperator implements VectorOperator {
   }
 
   read(index: number, out: StepColumn): void {
+    this.account.exchange(
+      () => this.compute(index, out),
+      () => out.presentCount,
+    );
+  }
+
+  private compute(index: number, out: StepColumn): void {
     const { left, right, op } = this;
     if (op === "or") {
       if (index < left.count) return left.read(index, out);
