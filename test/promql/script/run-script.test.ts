@@ -1,8 +1,12 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { almostEqual } from "../../../src/promql/script/almost-equal.ts";
 import { parseScript } from "../../../src/promql/script/parse-script.ts";
 import { runScript } from "../../../src/promql/script/run-script.ts";
 import { createScriptEngine } from "../../../src/promql/script/script-engine.ts";
+import { testScripts } from "../../../src/promql/script/test-scripts.ts";
 
 /** What goes wrong with each eval of a script. */
 function run(script: string): (string | null)[] {
@@ -169,6 +173,23 @@ describe("a script that can't be read", () => {
     expect(() => parseScript("eval instant at 5m up\n  expect nothing")).toThrow(
       "line 2: invalid expect line",
     );
+  });
+});
+
+describe("a run over files", () => {
+  test("counts the cases and prints those that fail, with file and line", () => {
+    const folder = mkdtempSync(join(tmpdir(), "narthex-scripts-"));
+    const path = join(folder, "mixed.test");
+    const broken = join(folder, "broken.test");
+    writeFileSync(path, "eval instant at 0 1\n  1\n\neval instant at 0 2\n  3\n");
+    writeFileSync(broken, "nonsense\n");
+    const printed: string[] = [];
+    expect(testScripts([path, broken], (text) => printed.push(text))).toEqual({ passed: 1, failed: 2 });
+    expect(printed).toEqual([
+      `${path}:4: 2\n    expected scalar 3, got 2\n`,
+      `${broken}\n    cannot run script: line 1: unknown command "nonsense"\n`,
+    ]);
+    rmSync(folder, { recursive: true });
   });
 });
 
