@@ -117,7 +117,9 @@ export class SeriesCache {
       const isNew = series === undefined;
       if (series === undefined) {
         const labels = options.labels.of(scraped.pairs());
-        const ref = labels ? appender.resolve(epoch, labels).ref : NO_SERIES;
+        // Beyond the limit the page is lost: no series of it should come into being any more.
+        const isOverLimit = options.sampleLimit > 0 && limited >= options.sampleLimit;
+        const ref = labels && !isOverLimit ? appender.resolve(epoch, labels).ref : NO_SERIES;
         series = { labels, ref, page: 0, isTracked: true, startMs: null };
         this.series.set(scraped.key, series);
         created.push(scraped.key);
@@ -133,6 +135,7 @@ export class SeriesCache {
         continue;
       }
       limited++;
+      if (series.ref === NO_SERIES) continue;
       if (ownTime !== null && ownTime > timeMs + MAX_AHEAD_MS) {
         counts.outOfBounds++;
         continue;

@@ -368,7 +368,7 @@ class LineJudge {
         boundOf(this.type),
       );
       if (labels === null) memory.setEntryFlags(code, EntryFlag.dropped);
-      else {
+      else if (!this.isOverLimit(sampleIndex)) {
         ref = options.appender.resolve(this.epoch, labels).ref;
         memory.setEntryRef(code, ref);
       }
@@ -387,6 +387,11 @@ class LineJudge {
       if (options.honorTimestamps) timestampMs = rest.timestampMs;
     }
     if (isDropped) return;
+    if (ref === NO_SERIES) {
+      // Over the limit: the page will be refused.
+      this.keptWithoutRef++;
+      return;
+    }
 
     if (timestampMs !== null) {
       labels ??= options.appender.labelsOf(this.epoch, ref);
@@ -404,6 +409,16 @@ class LineJudge {
       labels ??= options.appender.labelsOf(this.epoch, ref);
       appendExemplar(options.appender, labels, rest.exemplar, timestampMs ?? options.timeMs);
     }
+  }
+
+  /**
+   * Whether the page is certain to hold more samples than its limit when this one is kept. Its series must not come
+   * into being then: the limit is there to keep storage from a flood of them.
+   */
+  private isOverLimit(sampleIndex: number): boolean {
+    const { sampleLimit } = this.options;
+    const notCounted = this.memory.droppedCount + this.droppedCount + this.repeatedCount;
+    return sampleLimit > 0 && sampleIndex - notCounted >= sampleLimit;
   }
 
   /** A sample with the target's own time goes its own way. */

@@ -365,6 +365,21 @@ describe("a limit", () => {
     expect(target.stored).toEqual({ a: ["1000 1"], c: ["1000 1"] });
   });
 
+  test("on samples keeps a flood of new series out of storage", () => {
+    const target = new FakeTarget({ sampleLimit: 10 });
+    target.says("a 1\nb 1\n");
+    for (const suffix of ["", " 500", " # x"]) {
+      const flood = Array.from(
+        { length: 20_000 },
+        (_, i) => `flood{n="${i}${suffix}"} ${i}${suffix === " 500" ? suffix : ""}\n`,
+      );
+      expect(() => target.says(`a 2\n${flood.join("")}b 2\n`)).toThrow("sample limit exceeded");
+      expect(target.lastCounts).toMatchObject({ scraped: 20_002, postRelabel: 20_002 });
+    }
+    expect(target.appender.seriesCount()).toBeLessThan(50);
+    expect(Object.keys(target.stored)).toEqual(["a", "b"]);
+  });
+
   test("on labels fails the whole page", () => {
     const target = new FakeTarget({ labelLimit: 2 });
     expect(() => target.says('ok 1\na{b="1",c="2"} 1\n')).toThrow(

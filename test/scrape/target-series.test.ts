@@ -350,6 +350,13 @@ describe("protobuf", () => {
   });
 });
 
+test("a limit on samples keeps a flood of new series out of storage", () => {
+  const target = new FakeTarget({ sampleLimit: 5 });
+  const flood = Array.from({ length: 1000 }, (_, i) => gauge(i, label("n", String(i))));
+  expect(() => target.says(page(family("a", FamilyType.gauge, ...flood)))).toThrow("sample limit exceeded");
+  expect(target.appender.seriesCount()).toBe(5);
+});
+
 describe("a limit on buckets", () => {
   test("halves the resolution until the histogram fits", () => {
     const target = new FakeTarget({ bucketLimit: 2 });

@@ -38,6 +38,11 @@ export class FakeAppender implements Appender {
     return epoch;
   }
 
+  /** How many series there are in an epoch, with samples or without. */
+  seriesCount(epoch = 0): number {
+    return this.epochs.get(epoch)?.labels.length ?? 0;
+  }
+
   dropEpoch(epoch: number): void {
     this.epochs.delete(epoch);
   }
