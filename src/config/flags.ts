@@ -234,6 +234,11 @@ export const FLAGS = {
   "query.timeout": durationFlag("2m", "How long a query may run.", SERVER),
   "query.max-concurrency": numberFlag(20, "How many queries may run at the same time.", SERVER),
   "query.max-samples": numberFlag(50_000_000, "How many samples one query may hold in memory.", SERVER),
+  "query.max-memory": sizeFlag(
+    "0",
+    "The most working memory one query may take, up to 4GB. A quarter of the machine's by default.",
+    SERVER,
+  ),
   "enable-feature": textsFlag([], "Names of features to switch on, separated by commas. May be given again."),
   agent: booleanFlag(false, "Only scrape and send on: no queries, no rules, no storage beyond a log."),
   "log.level": choiceFlag(

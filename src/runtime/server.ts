@@ -210,7 +210,7 @@ export class Server {
           lookbackMs: values["query.lookback-delta"],
           defaultSubqueryStepMs: this.config.global.evaluationInterval,
           maxSamples: values["query.max-samples"],
-          memoryBytes: queryMemoryBytes(),
+          memoryBytes: queryMemoryBytes(values["query.max-memory"]),
           parserOptions,
           features: {
             delayedNameRemoval: has("promql-delayed-name-removal"),
@@ -450,9 +450,10 @@ const notice = {
   stopping: "Prometheus is shutting down and gracefully stopping all operations.",
 } as const;
 
-/** A quarter of the machine, at most 4 GiB less a page, for the working memory of one query. */
-function queryMemoryBytes(): number {
-  return Math.min(Math.max(Math.floor(totalmem() / 4 / 65_536) * 65_536, 64 * 65_536), 2 ** 32 - 65_536);
+/** The working memory of one query: a quarter of the machine where nothing is asked for; 4 MiB to 4 GiB less a page. */
+function queryMemoryBytes(asked: number): number {
+  const wanted = asked > 0 ? asked : totalmem() / 4;
+  return Math.min(Math.max(Math.floor(wanted / 65_536) * 65_536, 64 * 65_536), 2 ** 32 - 65_536);
 }
 
 /** Two servers with other external labels scrape the same targets at other moments. */

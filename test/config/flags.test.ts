@@ -36,7 +36,9 @@ describe("flags", () => {
       "--storage.tsdb.retention.size=1.5GB",
       "--auto-gomemlimit.ratio=0.5",
       "--query.max-samples=5e7",
+      "--query.max-memory=64MB",
     ]);
+    expect(values["query.max-memory"]).toBe(67_108_864);
     expect(values["config.file"]).toBe("a.yml");
     expect(values["storage.tsdb.path"]).toBe("/d");
     expect(values["query.timeout"]).toBe(90_000);
