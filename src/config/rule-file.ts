@@ -66,7 +66,7 @@ export function loadRuleFile(text: string, options: RuleFileOptions): RuleFileCo
     groupNames.add(group.name);
     for (const message of labelFaults(group.labels, options)) say("", message);
     for (const [j, rule] of group.rules.entries()) {
-      const title = `group ${quote(group.name)}, rule ${j + 1}, ${quote(rule.record || rule.alert)}: `;
+      const title = `group ${quote(group.name)}, rule ${j + 1}, ${quote(rule.alert || rule.record)}: `;
       const at = (...keys: (keyof RuleConfig)[]) =>
         keys.map((key) => place("groups", i, "rules", j, key)).join("");
       checkRule(rule, options, at, (where, message) => say(where, title + message));

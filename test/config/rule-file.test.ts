@@ -79,7 +79,7 @@ not: looked at
   test.each([
     [
       rule("{record: a, alert: b, expr: x}"),
-      `r.yml: 4:14: 4:24: group "g", rule 1, "a": only one of 'record' and 'alert' must be set`,
+      `r.yml: 4:14: 4:24: group "g", rule 1, "b": only one of 'record' and 'alert' must be set`,
     ],
     [rule("{expr: x}"), `r.yml: 4:5: 4:5: group "g", rule 1, "": one of 'record' or 'alert' must be set`],
     [rule("{record: a}"), `r.yml: 4:5: group "g", rule 1, "a": field 'expr' must be set in rule`],
