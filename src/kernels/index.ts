@@ -8,6 +8,7 @@ export {
   InstantLookup,
   GroupAccumulator,
   type WindowGrid,
+  type WindowArgument,
   type WindowFunction,
   type AccumulatedOp,
   type SampleSlice,

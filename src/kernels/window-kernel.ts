@@ -38,7 +38,18 @@ export type WindowFunction =
   | "last_over_time"
   | "first_over_time"
   | "stddev_over_time"
-  | "stdvar_over_time";
+  | "stdvar_over_time"
+  | "deriv"
+  | "predict_linear"
+  | "quantile_over_time";
+
+/** What predict_linear and quantile_over_time take beside the window. */
+export interface WindowArgument {
+  /** A number per step: seconds ahead, or a quantile from 0 to 1. */
+  readonly values: Float64Array;
+  /** The times of the query's own steps, which offset and `@` do not move. */
+  readonly steps: { readonly startMs: number; readonly stepMs: number };
+}
 
 type Exports = Readonly<
   Record<
@@ -56,6 +67,8 @@ type Exports = Readonly<
     | "extremeOverTime"
     | "pickOverTime"
     | "varianceOverTime"
+    | "lineOverTime"
+    | "quantileOverTime"
     | "accumulateSum"
     | "accumulateAvg"
     | "accumulateExtreme"
@@ -156,6 +169,8 @@ export class SlidingWindows {
   /** Samples in all windows of the series now bound. */
   windowSamples = 0;
   private distinct = -1;
+  private argument: Float64Array | null = null;
+  private argumentAt = 0;
   private largest = -1;
   /** First and past-the-last sample of each window. */
   readonly lo: Int32Array;
@@ -221,7 +236,12 @@ export class SlidingWindows {
   }
 
   /** Computes `name` over the windows of the series just bound. @returns how many steps hold a value */
-  compute(name: WindowFunction, samples: SampleSlice, out: ColumnPointers): number {
+  compute(
+    name: WindowFunction,
+    samples: SampleSlice,
+    out: ColumnPointers,
+    argument?: WindowArgument,
+  ): number {
     const { exports, loPointer: lo, hiPointer: hi } = this;
     const { count: steps } = this.grid;
     const { timesPointer: times, valuesPointer: values, count: n } = samples;
@@ -296,7 +316,40 @@ export class SlidingWindows {
           valuesPointer,
           kinds,
         );
+      case "deriv":
+        return exports.lineOverTime(times, values, lo, hi, steps, 0, 0, 0, valuesPointer, kinds);
+      case "predict_linear": {
+        const { startMs, stepMs } = argument!.steps;
+        const durations = this.argumentPointer(argument!.values);
+        return exports.lineOverTime(
+          times,
+          values,
+          lo,
+          hi,
+          steps,
+          startMs,
+          stepMs,
+          durations,
+          valuesPointer,
+          kinds,
+        );
+      }
+      case "quantile_over_time": {
+        const quantiles = this.argumentPointer(argument!.values);
+        const room = this.scratch.reserve(n);
+        return exports.quantileOverTime(values, lo, hi, steps, quantiles, room, valuesPointer, kinds);
+      }
     }
+  }
+
+  /** Where an argument's column lies in query memory; copied there once. */
+  private argumentPointer(values: Float64Array): number {
+    if (this.argument !== values) {
+      if (this.argumentAt === 0) this.argumentAt = this.memory.allocate(8 * this.grid.count);
+      new Float64Array(this.memory.buffer, this.argumentAt, this.grid.count).set(values);
+      this.argument = values;
+    }
+    return this.argumentAt;
   }
 
   private extrapolation(timesPointer: number, rangeSeconds: number): number {

@@ -4,6 +4,7 @@ import {
   QueryMemory,
   WindowKernel,
   type AccumulatedOp,
+  type WindowArgument,
   type WindowFunction,
   type WindowGrid,
 } from "../../src/kernels/index.ts";
@@ -70,6 +71,14 @@ function column(count: number) {
   return { values, kinds, valuesPointer: values.byteOffset, kindsPointer: kinds.byteOffset };
 }
 
+/** An argument that differs from step to step: a quantile, or seconds ahead. */
+function argument(count: number): WindowArgument {
+  return {
+    values: Float64Array.from({ length: count }, (_, k) => (k % 11) / 10),
+    steps: { startMs: 7_000, stepMs: 13_000 },
+  };
+}
+
 /** Runs a check in working memory that is given back after it. */
 function inMemory(check: () => void): void {
   const mark = memory.mark();
@@ -102,6 +111,9 @@ const functions: WindowFunction[] = [
   "first_over_time",
   "stddev_over_time",
   "stdvar_over_time",
+  "deriv",
+  "predict_linear",
+  "quantile_over_time",
 ];
 
 describe("a window function", () => {
@@ -112,8 +124,8 @@ describe("a window function", () => {
         const out = column(windows.count);
         const sliding = kernel.windows(windows);
         sliding.bind(slice.timesPointer, slice.count);
-        const hits = sliding.compute(name, slice, out);
-        const expected = overWindows(name, samples, windows);
+        const hits = sliding.compute(name, slice, out, argument(windows.count));
+        const expected = overWindows(name, samples, windows, argument(windows.count));
         expect(shown(out)).toEqual(expected);
         expect(hits).toBe(expected.filter((v) => v !== undefined).length);
       });

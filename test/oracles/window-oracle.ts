@@ -2,7 +2,7 @@
  * The window kernels in plain TypeScript, written from the definitions: each window on its own, nothing reused. NaN is
  * absent from nothing: presence is `undefined`.
  */
-import type { AccumulatedOp, WindowFunction, WindowGrid } from "../../src/kernels/index.ts";
+import type { AccumulatedOp, WindowArgument, WindowFunction, WindowGrid } from "../../src/kernels/index.ts";
 
 interface Sample {
   readonly time: number;
@@ -19,10 +19,17 @@ export function overWindows(
   name: WindowFunction,
   samples: readonly Sample[],
   grid: WindowGrid,
+  argument?: WindowArgument,
 ): (number | undefined)[] {
   return Array.from({ length: grid.count }, (_, k) => {
     const end = grid.firstMs + k * grid.stepMs;
     const window = windowOf(samples, grid, k);
+    if (name === "quantile_over_time" && window.length > 0) return quantileOf(window, argument!.values[k]!);
+    if (name === "predict_linear" && window.length > 1) {
+      const { startMs, stepMs } = argument!.steps;
+      const { slope, intercept } = line(window, startMs + k * stepMs);
+      return slope * argument!.values[k]! + intercept;
+    }
     return window.length === 0 ? undefined : evaluate(name, window, end - grid.rangeMs, end);
   });
 }
@@ -74,6 +81,11 @@ function evaluate(
       return Math.sqrt(variance(values));
     case "stdvar_over_time":
       return variance(values);
+    case "deriv":
+      return window.length < 2 ? undefined : line(window, window[0]!.time).slope;
+    case "predict_linear":
+    case "quantile_over_time":
+      return undefined;
   }
 }
 
@@ -105,6 +117,38 @@ function extrapolated(
   let factor = (sampled + toStart + toEnd) / sampled;
   if (name === "rate") factor /= (end - start) / 1000;
   return change * factor;
+}
+
+/** NaN is less than any number. */
+function quantileOf(window: readonly Sample[], q: number): number {
+  const sorted = window
+    .map(({ value }) => value)
+    .sort((a, b) =>
+      Number.isNaN(a) ? (Number.isNaN(b) ? 0 : -1) : Number.isNaN(b) ? 1 : a < b ? -1 : Number(a > b),
+    );
+  const rank = q * (sorted.length - 1);
+  const lower = Math.max(0, Math.floor(rank));
+  const upper = Math.min(sorted.length - 1, lower + 1);
+  const weight = rank - Math.floor(rank);
+  return sorted[lower]! * (1 - weight) + sorted[upper]! * weight;
+}
+
+function line(window: readonly Sample[], originMs: number): { slope: number; intercept: number } {
+  const first = window[0]!.value;
+  if (window.every(({ value }) => value === first)) {
+    return Number.isFinite(first) ? { slope: 0, intercept: first } : { slope: NaN, intercept: NaN };
+  }
+  const xs = window.map(({ time }) => (time - originMs) / 1000);
+  const total = (terms: readonly number[]) => {
+    const { sum, compensation } = neumaier(terms, 0);
+    return sum + compensation;
+  };
+  const n = window.length;
+  const x = total(xs);
+  const y = total(window.map(({ value }) => value));
+  const covariance = total(window.map(({ value }, i) => xs[i]! * value)) - (x * y) / n;
+  const slope = covariance / (total(xs.map((v) => v * v)) - (x * x) / n);
+  return { slope, intercept: y / n - (slope * x) / n };
 }
 
 function neumaier(values: readonly number[], start: number): { sum: number; compensation: number } {

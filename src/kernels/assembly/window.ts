@@ -534,6 +534,117 @@ function varianceFour(values: usize, lo: usize, hi: usize, k: i32, root: i32, ou
   return 1;
 }
 
+/**
+ * The slope of the least-squares line through each window (`durations` 0), or the line's value that many seconds after
+ * interceptFirst + k · interceptStep (`durations` a column of count float64). Without durations x counts from the first sample.
+ */
+export function lineOverTime(times: usize, values: usize, lo: usize, hi: usize, count: i32, interceptFirst: f64, interceptStep: f64, durations: usize, out: usize, kinds: usize): i32 {
+  let hits = 0;
+  for (let k = 0; k < count; k++) {
+    const l = int(lo, k), h = int(hi, k);
+    if (h - l < 2) {
+      putKind(kinds, k, 0);
+      continue;
+    }
+    const origin = durations ? interceptFirst + <f64>k * interceptStep : at(times, l);
+    const initial = at(values, l);
+    let constant = true;
+    // The sums of x and y, and of x·y and x², each pair side by side.
+    let sA = f64x2.splat(0), cA = f64x2.splat(0), sB = f64x2.splat(0), cB = f64x2.splat(0);
+    for (let i = l; i < h; i++) {
+      const y = at(values, i);
+      if (y != initial) constant = false;
+      const x = (at(times, i) - origin) / 1000;
+      const xA = f64x2.replace_lane(f64x2.splat(x), 1, y);
+      const xB = f64x2.mul(f64x2.splat(x), f64x2.replace_lane(f64x2.splat(y), 1, x));
+      const tA = f64x2.add(sA, xA), tB = f64x2.add(sB, xB);
+      cA = v128.andnot(f64x2.add(cA, lost(sA, xA, tA)), infinite(tA));
+      cB = v128.andnot(f64x2.add(cB, lost(sB, xB, tB)), infinite(tB));
+      sA = tA;
+      sB = tB;
+    }
+    let slope: f64, intercept: f64;
+    if (constant) {
+      const isFinite = Math.abs(initial) <= MAX_FLOAT;
+      slope = isFinite ? 0 : NaN;
+      intercept = isFinite ? initial : NaN;
+    } else {
+      const a = f64x2.add(sA, cA), b = f64x2.add(sB, cB);
+      const n = <f64>(h - l);
+      const x = f64x2.extract_lane(a, 0), y = f64x2.extract_lane(a, 1);
+      const covariance = f64x2.extract_lane(b, 0) - (x * y) / n;
+      const variance = f64x2.extract_lane(b, 1) - (x * x) / n;
+      slope = covariance / variance;
+      intercept = y / n - (slope * x) / n;
+    }
+    put(out, k, durations ? slope * at(durations, k) + intercept : slope);
+    putKind(kinds, k, 1);
+    hits++;
+  }
+  return hits;
+}
+
+@inline function infinite(t: v128): v128 { return f64x2.gt(f64x2.abs(t), f64x2.splat(MAX_FLOAT)); }
+
+/** The quantile of each window, `quantiles` a column of numbers from 0 to 1. `room` is for n float64. NaN is the least. */
+export function quantileOverTime(values: usize, lo: usize, hi: usize, count: i32, quantiles: usize, room: usize, out: usize, kinds: usize): i32 {
+  let hits = 0;
+  for (let k = 0; k < count; k++) {
+    const l = int(lo, k), h = int(hi, k);
+    if (h <= l) {
+      putKind(kinds, k, 0);
+      continue;
+    }
+    let nans = 0, numbers = 0;
+    for (let i = l; i < h; i++) {
+      const v = at(values, i);
+      if (v != v) nans++;
+      else put(room, numbers++, v);
+    }
+    const n = h - l;
+    const rank = at(quantiles, k) * <f64>(n - 1);
+    const lower = max(0, <i32>Math.floor(rank));
+    const upper = min(n - 1, lower + 1);
+    const weight = rank - Math.floor(rank);
+    let a: f64 = NaN, b: f64 = NaN;
+    if (lower >= nans) a = select(room, numbers, lower - nans);
+    if (upper >= nans) {
+      // What lies behind the selected element is not below it: the next is the least of that.
+      if (upper == lower) b = a;
+      else if (lower >= nans) {
+        b = at(room, upper - nans);
+        for (let i = upper - nans + 1; i < numbers; i++) if (at(room, i) < b) b = at(room, i);
+      } else b = select(room, numbers, upper - nans);
+    }
+    put(out, k, a * (1 - weight) + b * weight);
+    putKind(kinds, k, 1);
+    hits++;
+  }
+  return hits;
+}
+
+/** Hoare's selection: afterwards element k is the k-th least, none before it greater, none after it less. */
+function select(p: usize, n: i32, k: i32): f64 {
+  let l = 0, r = n - 1;
+  while (l < r) {
+    const pivot = at(p, (l + r) >> 1);
+    let i = l, j = r;
+    while (i <= j) {
+      while (at(p, i) < pivot) i++;
+      while (at(p, j) > pivot) j--;
+      if (i <= j) {
+        const v = at(p, i);
+        put(p, i++, at(p, j));
+        put(p, j--, v);
+      }
+    }
+    if (k <= j) r = j;
+    else if (k >= i) l = i;
+    else break;
+  }
+  return at(p, k);
+}
+
 // ── aggregation: a group's columns take in one series ──
 // `seen` counts the floats of the group at each step, as int32.
 

@@ -1,4 +1,4 @@
-import type { SlidingWindows } from "../../kernels/index.ts";
+import type { SlidingWindows, WindowArgument } from "../../kernels/index.ts";
 import type { Labels } from "../../model/labels.ts";
 import { quote } from "../../model/quote.ts";
 import type { RangeFunction } from "../functions/contract.ts";
@@ -19,6 +19,8 @@ export class RangeCallOperator implements VectorOperator {
   private readonly window = new RangeWindow();
   private readonly notes: CallNotes;
   private current = 0;
+  private argumentsFit: boolean | null = null;
+  private windowArgument: WindowArgument | null = null;
 
   constructor(
     private readonly context: ExecutionContext,
@@ -63,6 +65,7 @@ export class RangeCallOperator implements VectorOperator {
     // Fast path: floats only, and a kernel that knows the function.
     if (
       this.func.kernel !== null &&
+      this.kernelTakesArguments() &&
       this.source.extension === null &&
       samples.histograms === null &&
       samples.startTimes === null
@@ -73,10 +76,8 @@ export class RangeCallOperator implements VectorOperator {
         count: samples.count,
       };
       this.windows.bind(slice.timesPointer, slice.count);
-      out.presentCount = this.windows.compute(this.func.kernel, slice, {
-        valuesPointer: out.values.byteOffset,
-        kindsPointer: out.kinds.byteOffset,
-      });
+      const pointers = { valuesPointer: out.values.byteOffset, kindsPointer: out.kinds.byteOffset };
+      out.presentCount = this.windows.compute(this.func.kernel, slice, pointers, this.argument());
       this.countWindows();
     } else {
       this.computeEach(samples, out);
@@ -84,6 +85,19 @@ export class RangeCallOperator implements VectorOperator {
     if (this.func.wantsCounter && out.presentCount > 0) this.noteMissingCounterName(out);
     this.context.limits.hold(out.presentCount);
   };
+
+  /** Whether the kernel can do with the scalar arguments at all steps; found out once. */
+  private kernelTakesArguments(): boolean {
+    const { kernelTakes } = this.func;
+    if (kernelTakes === undefined) return true;
+    return (this.argumentsFit ??= this.args.every((arg) => arg.values().every(kernelTakes)));
+  }
+
+  private argument(): WindowArgument | undefined {
+    const [arg] = this.args;
+    if (arg === undefined) return undefined;
+    return (this.windowArgument ??= { values: arg.values(), steps: this.grid });
+  }
 
   private computeEach(samples: RangeSamples, out: StepColumn): void {
     out.clear();

@@ -32,6 +32,8 @@ export interface RangeFunction {
   readonly keepsName: boolean;
   /** The kernel that does the same for floats alone, all steps at once. */
   readonly kernel: WindowFunction | null;
+  /** Whether the kernel takes the function's scalar argument as it is; where it does not, `evaluate` is asked. */
+  kernelTakes?(argument: number): boolean;
   /** Whether annotations speak of a counter without a counter's name. */
   readonly wantsCounter: boolean;
   /** @returns undefined for no output */

@@ -166,7 +166,7 @@ function firstTime(window: RangeWindow): number {
 export const overTimeFunctions: Readonly<Record<string, RangeFunction>> = {
   avg_over_time: overTime("avg_over_time", (w, notes) => avg(w, notes)),
   count_over_time: overTime("count_over_time", (w) => w.floatCount + w.histogramCount),
-  deriv: overTime(null, (w, notes) => {
+  deriv: overTime("deriv", (w, notes) => {
     if (w.floatCount < 1) return undefined;
     noteIgnoredHistograms(w, notes);
     return w.floatCount < 2 ? undefined : linearRegression(w, w.floatTime(0)).slope;
@@ -177,7 +177,7 @@ export const overTimeFunctions: Readonly<Record<string, RangeFunction>> = {
   mad_over_time: ofFloats(null, medianDeviation),
   max_over_time: ofFloats("max_over_time", (w) => w.float(extremeIndex(w, (a, b) => a > b))),
   min_over_time: ofFloats("min_over_time", (w) => w.float(extremeIndex(w, (a, b) => a < b))),
-  predict_linear: overTime(null, (w, notes) => {
+  predict_linear: overTime("predict_linear", (w, notes) => {
     if (w.floatCount < 1) return undefined;
     noteIgnoredHistograms(w, notes);
     if (w.floatCount < 2) return undefined;
@@ -185,7 +185,10 @@ export const overTimeFunctions: Readonly<Record<string, RangeFunction>> = {
     return slope * w.args[0]! + intercept;
   }),
   present_over_time: overTime("present_over_time", () => 1),
-  quantile_over_time: ofFloats(null, quantileOverTime),
+  quantile_over_time: {
+    ...ofFloats("quantile_over_time", quantileOverTime),
+    kernelTakes: (q) => !invalidQuantile(q),
+  },
   stddev_over_time: ofFloats("stddev_over_time", (w) => Math.sqrt(variance(w))),
   stdvar_over_time: ofFloats("stdvar_over_time", variance),
   sum_over_time: overTime("sum_over_time", (w, notes) => sum(w, notes)),
