@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import { Agent, ProxyAgent, type Dispatcher } from "undici";
+import { Agent, buildConnector, ProxyAgent, type Dispatcher } from "undici";
 import { authorizationHeader, basicAuthHeader, extraHeaders } from "./credentials.ts";
 import { OAuth2TokenSource } from "./oauth2.ts";
 import type { HttpClientOptions } from "./options.ts";
@@ -204,15 +204,14 @@ class UndiciClient implements HttpClient {
   }
 
   private agent(unixSocketPath: string | undefined): Agent {
-    return new Agent({
-      ...this.commonOptions(),
-      connect: {
-        ...readTlsContext(this.options.tls ?? {}),
-        timeout: CONNECT_TIMEOUT_MS,
-        allowH2: this.options.enableHttp2 !== false,
-        ...(unixSocketPath ? { socketPath: unixSocketPath } : {}),
-      },
+    // One connector for all hosts: left to itself, the agent would make one for each, with a cache of TLS sessions.
+    const connect = buildConnector({
+      ...readTlsContext(this.options.tls ?? {}),
+      timeout: CONNECT_TIMEOUT_MS,
+      allowH2: this.options.enableHttp2 !== false,
+      ...(unixSocketPath ? { socketPath: unixSocketPath } : {}),
     });
+    return new Agent({ ...this.commonOptions(), connect });
   }
 
   private proxyAgent(proxy: URL, isTunnel: boolean): ProxyAgent {
