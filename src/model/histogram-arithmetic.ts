@@ -8,6 +8,8 @@ import {
   BucketSide,
   commonBounds,
   haveEqualBounds,
+  mergeHints,
+  reachesInto,
   widenZeroBucket,
   WorkingHistogram,
 } from "./working-histogram.ts";
@@ -32,22 +34,81 @@ export function subtractHistograms(a: FloatHistogram, b: FloatHistogram): Combin
 }
 
 function combine(a: FloatHistogram, b: FloatHistogram, sign: 1 | -1): CombinedHistogram | null {
+  if (haveEqualLayout(a, b)) return combineAlike(a, b, sign);
   const working = new WorkingHistogram(a);
   const outcome = working.add(b, sign, addPlainly);
   return outcome === "incompatible" ? null : { histogram: working.histogram(), ...outcome };
 }
 
+/** The fast path: the histograms of one series seldom change their buckets. */
+function combineAlike(a: FloatHistogram, b: FloatHistogram, sign: 1 | -1): CombinedHistogram {
+  const { hint, collision } = mergeHints(a.counterResetHint, b.counterResetHint);
+  const histogram: FloatHistogram = {
+    ...a,
+    isInteger: false,
+    isStale: false,
+    counterResetHint: hint,
+    zeroCount: a.zeroCount + sign * b.zeroCount,
+    count: a.count + sign * b.count,
+    sum: a.sum + sign * b.sum,
+    positiveBuckets: addCounts(a.positiveBuckets, b.positiveBuckets, sign),
+    negativeBuckets: addCounts(a.negativeBuckets, b.negativeBuckets, sign),
+  };
+  return { histogram, collision, reconciled: false };
+}
+
+function addCounts(a: Float64Array, b: Float64Array, sign: 1 | -1): Float64Array {
+  const sums = new Float64Array(a.length);
+  for (let i = 0; i < sums.length; i++) sums[i] = a[i]! + sign * b[i]!;
+  return sums;
+}
+
+/** Whether two histograms have the very same buckets, none of them within their zero buckets. */
+function haveEqualLayout(a: FloatHistogram, b: FloatHistogram): boolean {
+  return (
+    a.schema === b.schema &&
+    a.zeroThreshold === b.zeroThreshold &&
+    haveEqualBounds(a.customValues, b.customValues) &&
+    haveEqualSpans(a.positiveSpans, b.positiveSpans) &&
+    haveEqualSpans(a.negativeSpans, b.negativeSpans) &&
+    (hasCustomBuckets(a) ||
+      !(
+        reachesInto(a.zeroThreshold, a.positiveSpans, a.schema) ||
+        reachesInto(a.zeroThreshold, a.negativeSpans, a.schema)
+      ))
+  );
+}
+
 /** Every count times `factor`; a negative factor makes a gauge. */
 export function multiplyHistogram(histogram: FloatHistogram, factor: number): FloatHistogram {
-  const product = new WorkingHistogram(histogram).scale((value) => value * factor);
-  return (factor < 0 ? product.setHint("gauge") : product).histogram();
+  const product = scaleCounts(histogram, (value) => value * factor);
+  return factor < 0 ? withHint(product, "gauge") : product;
 }
 
 /** Every count divided by `divisor`; a negative one makes a gauge, and zero leaves no buckets. */
 export function divideHistogram(histogram: FloatHistogram, divisor: number): FloatHistogram {
-  const quotient = new WorkingHistogram(histogram).scale((value) => value / divisor);
-  if (divisor === 0) quotient.dropBuckets();
-  return (divisor < 0 ? quotient.setHint("gauge") : quotient).histogram();
+  const quotient = scaleCounts(histogram, (value) => value / divisor);
+  if (divisor === 0) return { ...quotient, ...NO_BUCKETS };
+  return divisor < 0 ? withHint(quotient, "gauge") : quotient;
+}
+
+const NO_BUCKETS = {
+  positiveSpans: [],
+  negativeSpans: [],
+  positiveBuckets: new Float64Array(0),
+  negativeBuckets: new Float64Array(0),
+} as const;
+
+function scaleCounts(histogram: FloatHistogram, scale: (value: number) => number): FloatHistogram {
+  return {
+    ...histogram,
+    isInteger: false,
+    zeroCount: scale(histogram.zeroCount),
+    count: scale(histogram.count),
+    sum: scale(histogram.sum),
+    positiveBuckets: histogram.positiveBuckets.map(scale),
+    negativeBuckets: histogram.negativeBuckets.map(scale),
+  };
 }
 
 /** Adds histograms with compensation and can turn to a running mean when the sum leaves the range of floats. */
@@ -125,6 +186,7 @@ function compactSide(
   buckets: Float64Array,
   maxEmpty: number,
 ): [readonly Span[], Float64Array] {
+  if (maxEmpty === 0 && isCompact(spans, buckets)) return [spans, buckets];
   const counts: number[] = [];
   const compacted: { offset: number; length: number }[] = [];
   let end = 0;
@@ -141,6 +203,15 @@ function compactSide(
     end = index + 1;
   });
   return [compacted, Float64Array.from(counts)];
+}
+
+/** Whether there is nothing to cut and nothing to merge. */
+function isCompact(spans: readonly Span[], buckets: Float64Array): boolean {
+  for (let i = 0; i < spans.length; i++) {
+    if (spans[i]!.length === 0 || (i > 0 && spans[i]!.offset === 0)) return false;
+  }
+  for (let i = 0; i < buckets.length; i++) if (buckets[i] === 0) return false;
+  return true;
 }
 
 export function withHint(histogram: FloatHistogram, counterResetHint: CounterResetHint): FloatHistogram {
@@ -178,6 +249,7 @@ function haveEqualCounts(a: Float64Array, b: Float64Array): boolean {
 }
 
 function haveEqualSpans(a: readonly Span[], b: readonly Span[]): boolean {
+  if (a === b) return true;
   const left = withoutEmptySpans(a);
   const right = withoutEmptySpans(b);
   return (
@@ -211,6 +283,13 @@ export function detectReset(current: FloatHistogram, previous: FloatHistogram): 
     }
   }
   if (current.schema > previous.schema || current.zeroThreshold < previous.zeroThreshold) return true;
+  if (haveEqualLayout(current, previous)) {
+    return (
+      current.zeroCount < previous.zeroCount ||
+      someSmaller(current.positiveBuckets, previous.positiveBuckets) ||
+      someSmaller(current.negativeBuckets, previous.negativeBuckets)
+    );
+  }
   const before = new Sides(previous);
   if (!hasCustomBuckets(current)) {
     const widened = widenZeroBucket(
@@ -227,6 +306,11 @@ export function detectReset(current: FloatHistogram, previous: FloatHistogram): 
     hasShrunk(current, now.positive, before.positive, previous.schema) ||
     hasShrunk(current, now.negative, before.negative, previous.schema)
   );
+}
+
+function someSmaller(now: Float64Array, before: Float64Array): boolean {
+  for (let i = 0; i < now.length; i++) if (now[i]! < before[i]!) return true;
+  return false;
 }
 
 class Sides {

@@ -1,5 +1,5 @@
 import { customBound, exponentialBound, hasCustomBuckets, indicesOf, spansOf } from "./histogram-buckets.ts";
-import { type CounterResetHint, CUSTOM_BUCKETS_SCHEMA, type FloatHistogram } from "./histogram.ts";
+import { type CounterResetHint, CUSTOM_BUCKETS_SCHEMA, type FloatHistogram, type Span } from "./histogram.ts";
 
 /** One side of a histogram: bucket indices, ascending, with their counts and what rounding lost of each. */
 export class BucketSide {
@@ -58,6 +58,44 @@ export class BucketSide {
       }
     }
     return wide;
+  }
+
+  /** Adds counts whose buckets are all here already, in place and with compensation. */
+  addWithin(spans: readonly Span[], counts: Float64Array, sign: 1 | -1): void {
+    const { indices } = this;
+    let index = 0;
+    let position = 0;
+    let i = 0;
+    for (const span of spans) {
+      index += span.offset;
+      for (let k = 0; k < span.length; k++, index++, i++) {
+        while (indices[i] !== index) i++;
+        const x = sign * counts[position++]!;
+        const sum = this.counts[i]!;
+        const total = sum + x;
+        this.counts[i] = total;
+        if (total === Infinity || total === -Infinity) this.compensations[i] = 0;
+        else {
+          const lost = Math.abs(sum) >= Math.abs(x) ? sum - total + x : x - total + sum;
+          if (lost !== 0) this.compensations[i]! += lost;
+        }
+      }
+    }
+  }
+
+  /** Whether every bucket of these spans is here. */
+  hasAll(spans: readonly Span[]): boolean {
+    const { indices } = this;
+    let index = 0;
+    let i = 0;
+    for (const span of spans) {
+      index += span.offset;
+      for (let k = 0; k < span.length; k++, index++) {
+        while (i < indices.length && indices[i]! < index) i++;
+        if (indices[i] !== index) return false;
+      }
+    }
+    return true;
   }
 
   scale(scale: (value: number) => number): void {
@@ -175,12 +213,6 @@ export class WorkingHistogram {
     return this;
   }
 
-  dropBuckets(): this {
-    this.positive = BucketSide.empty();
-    this.negative = BucketSide.empty();
-    return this;
-  }
-
   /** Whether a field has left the range of floats. */
   get hasOverflow(): boolean {
     const isInfinite = (value: number) => value === Infinity || value === -Infinity;
@@ -215,6 +247,7 @@ export class WorkingHistogram {
     if (!isCustom) this.addZeroBucket(other, sign, adding);
     [this.count, this.countCompensation] = adding(sign * other.count, this.count, this.countCompensation);
     [this.sum, this.sumCompensation] = adding(sign * other.sum, this.sum, this.sumCompensation);
+    if (adding === addCompensated && this.addInPlace(other, sign)) return { collision, reconciled: false };
     const positive = BucketSide.of(other.positiveSpans, other.positiveBuckets);
     if (isCustom && !haveEqualBounds(this.customValues, other.customValues)) {
       this.addReconciled(positive, other.customValues, sign, adding);
@@ -232,15 +265,31 @@ export class WorkingHistogram {
     return { collision, reconciled: false };
   }
 
-  /** @returns whether the hints contradict each other */
-  private mergeHint(other: CounterResetHint): boolean {
-    if (other === this.hint || this.hint === "gauge") return false;
-    if (other === "gauge") {
-      this.hint = "gauge";
+  /**
+   * Adds buckets where every one of them is here already: so it is with most histograms of one metric.
+   * @returns false, with nothing done, where that isn't so
+   */
+  private addInPlace(other: FloatHistogram, sign: 1 | -1): boolean {
+    if (other.schema !== this.schema) return false;
+    if (this.isCustom) {
+      if (!haveEqualBounds(this.customValues, other.customValues)) return false;
+    } else if (
+      reachesInto(this.zeroThreshold, other.positiveSpans, this.schema) ||
+      reachesInto(this.zeroThreshold, other.negativeSpans, this.schema)
+    ) {
       return false;
     }
-    const collision = this.hint !== "unknown" && other !== "unknown";
-    this.hint = "unknown";
+    if (!this.positive.hasAll(other.positiveSpans) || !this.negative.hasAll(other.negativeSpans))
+      return false;
+    this.positive.addWithin(other.positiveSpans, other.positiveBuckets, sign);
+    this.negative.addWithin(other.negativeSpans, other.negativeBuckets, sign);
+    return true;
+  }
+
+  /** @returns whether the hints contradict each other */
+  private mergeHint(other: CounterResetHint): boolean {
+    const { hint, collision } = mergeHints(this.hint, other);
+    this.hint = hint;
     return collision;
   }
 
@@ -331,6 +380,23 @@ export class WorkingHistogram {
   }
 }
 
+/** The hint of a sum; a reset and no reset contradict each other, and then nothing is known. */
+export function mergeHints(
+  a: CounterResetHint,
+  b: CounterResetHint,
+): { readonly hint: CounterResetHint; readonly collision: boolean } {
+  if (a === b) return { hint: a, collision: false };
+  if (a === "gauge" || b === "gauge") return { hint: "gauge", collision: false };
+  return { hint: "unknown", collision: a !== "unknown" && b !== "unknown" };
+}
+
+/** Whether buckets of these spans lie within a zero bucket that ends at `threshold`, or might. */
+export function reachesInto(threshold: number, spans: readonly Span[], schema: number): boolean {
+  const first = spans[0];
+  if (threshold === 0 || first === undefined) return false;
+  return first.length === 0 || exponentialBound(first.offset, schema) <= threshold;
+}
+
 function totals(side: BucketSide): Float64Array {
   const counts = new Float64Array(side.size);
   for (let i = 0; i < side.size; i++) counts[i] = side.counts[i]! + side.compensations[i]!;
@@ -380,7 +446,10 @@ export function widenZeroBucket(
 }
 
 export function haveEqualBounds(a: Float64Array, b: Float64Array): boolean {
-  return a.length === b.length && a.every((bound, i) => bound === b[i]);
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 /** The bounds found in both, ascending. */
