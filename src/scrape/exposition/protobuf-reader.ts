@@ -3,6 +3,8 @@ import { ExpositionError } from "./exposition-error.ts";
 /** Walks over the fields of one protobuf message in `bytes[start..end)`. */
 export class ProtobufReader {
   field = 0;
+  /** Where the field at hand begins, its tag included. */
+  fieldStart = 0;
   private wireType = 0;
 
   constructor(
@@ -14,6 +16,7 @@ export class ProtobufReader {
   /** Moves to the next field; what is in it must be read or skipped. */
   next(): boolean {
     if (this.position >= this.end) return false;
+    this.fieldStart = this.position;
     const key = this.varint();
     this.field = Math.floor(key / 8);
     this.wireType = key % 8;
@@ -102,6 +105,16 @@ export class ProtobufReader {
     }
     const packed = this.message();
     while (packed.position < packed.end) into.push(read(packed));
+  }
+
+  /** Bytes as they lie there, one character each. */
+  slice(start: number, end: number): string {
+    return this.bytes.toString("latin1", start, end);
+  }
+
+  /** The same message from its beginning, which is at `start`. */
+  again(start: number): ProtobufReader {
+    return new ProtobufReader(this.bytes, start, this.end);
   }
 
   private take(size: number): number {

@@ -87,20 +87,25 @@ class Family {
   }
 
   private *seriesOf(reader: ProtobufReader): Generator<ScrapedSeries> {
-    const labels: string[] = [];
+    const metricStart = reader.position;
+    // Labels are told apart by their bytes, a run of fields at a time; what they say is read for new series only.
     let labelKey = "";
+    let runStart = 0;
+    let runEnd = 0;
     let timestampMs: number | null = null;
     let simple: ProtobufReader | null = null;
     let summary: ProtobufReader | null = null;
     let histogram: ProtobufReader | null = null;
     while (reader.next()) {
       switch (reader.field) {
-        case 1: {
-          const pair = labelPair(reader.message());
-          labelKey += `${pair[0].length}:${pair[0]}${pair[1].length}:${pair[1]}`;
-          labels.push(...pair);
+        case 1:
+          if (reader.fieldStart !== runEnd) {
+            labelKey += reader.slice(runStart, runEnd);
+            runStart = reader.fieldStart;
+          }
+          reader.skip();
+          runEnd = reader.position;
           break;
-        }
         case 2:
         case 3:
         case 5:
@@ -119,6 +124,7 @@ class Family {
           reader.skip();
       }
     }
+    labelKey += reader.slice(runStart, runEnd);
     const emit = (
       suffix: string,
       value: number | FloatHistogram,
@@ -130,7 +136,8 @@ class Family {
       return {
         key: `${this.name}${suffix}\n${boundText}\n${labelKey}`,
         pairs: () => {
-          const pairs = [METRIC_NAME, this.name + suffix, ...labels, ...(bound ? [bound[0], boundText] : [])];
+          const pairs = [METRIC_NAME, this.name + suffix, ...labelsOf(reader.again(metricStart))];
+          if (bound) pairs.push(bound[0], boundText);
           return this.options.addsTypeAndUnit ? withTypeAndUnit(pairs, this.type, this.unit) : pairs;
         },
         value,
@@ -447,6 +454,15 @@ function readTimestamp(reader: ProtobufReader): number {
     else reader.skip();
   }
   return seconds * 1000 + Math.floor(nanos / 1e6);
+}
+
+function labelsOf(metric: ProtobufReader): string[] {
+  const labels: string[] = [];
+  while (metric.next()) {
+    if (metric.field === 1) labels.push(...labelPair(metric.message()));
+    else metric.skip();
+  }
+  return labels;
 }
 
 function labelPair(reader: ProtobufReader): [name: string, value: string] {
