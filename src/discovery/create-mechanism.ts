@@ -17,6 +17,7 @@ import { kubernetesDiscovery } from "./kubernetes/kubernetes.ts";
 import { marathonDiscovery } from "./marathon.ts";
 import type { DiscoverySurroundings, Mechanism } from "./mechanism.ts";
 import { nomadDiscovery } from "./nomad.ts";
+import { scalewayDiscovery } from "./scaleway.ts";
 import { staticDiscovery } from "./static.ts";
 import { tritonDiscovery } from "./triton.ts";
 import { vultrDiscovery } from "./vultr.ts";
@@ -74,6 +75,8 @@ export function createMechanism(
       return digitalOceanDiscovery(config as DiscoveryConfigOf<"digitalocean">, configName, surroundings);
     case "hetzner":
       return hetznerDiscovery(config as DiscoveryConfigOf<"hetzner">, configName, surroundings);
+    case "scaleway":
+      return scalewayDiscovery(config as DiscoveryConfigOf<"scaleway">, configName, surroundings);
     case "vultr":
       return vultrDiscovery(config as DiscoveryConfigOf<"vultr">, configName, surroundings);
     case "triton":

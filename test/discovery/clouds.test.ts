@@ -9,6 +9,7 @@ import { FakeServer, sendJson, sendStatus } from "../support/fake-server.ts";
 let server: FakeServer;
 let running: Running;
 let authorizations: Set<unknown>;
+let tokens: Set<unknown>;
 
 /** Starts a mechanism whose provider's address leads to a server with these answers, by path and query. */
 async function start(
@@ -17,8 +18,10 @@ async function start(
   answers: Record<string, unknown>,
 ): Promise<void> {
   authorizations = new Set();
+  tokens = new Set();
   server = await FakeServer.start((request, _url, response) => {
     authorizations.add(request.headers.authorization);
+    tokens.add(request.headers["x-auth-token"]);
     const path = request.url ?? "";
     if (path in answers) sendJson(response, answers[path]);
     else sendStatus(response, 404);
@@ -364,4 +367,108 @@ test("ionos discovery takes the first address of the last card", async () => {
       [`${I}boot_image_id`]: "img",
     },
   ]);
+});
+
+describe("scaleway discovery", () => {
+  const fields = "project_id: proj, access_key: AK, secret_key: SK";
+
+  test("finds instances, by their private address first", async () => {
+    const I = "__meta_scaleway_instance_";
+    const server = {
+      id: "i1",
+      name: "web",
+      state: "running",
+      hostname: "h",
+      boot_type: "local",
+      organization: "org",
+      project: "proj",
+      commercial_type: "DEV1-S",
+      zone: "fr-par-1",
+      tags: ["a", "b"],
+      image: { id: "im", name: "Ubuntu", arch: "x86_64" },
+      location: { cluster_id: "1", hypervisor_id: "2", node_id: "3" },
+      security_group: { id: "sg", name: "default" },
+      private_ip: "10.0.0.1",
+      public_ips: [{ address: "1.2.3.4" }, { address: "2001::1" }],
+    };
+    await start("scaleway", `${fields}, role: instance, name_filter: web, tags_filter: [a, b]`, {
+      "/instance/v1/zones/fr-par-1/servers?page=1&per_page=100&project=proj&name=web&tags=a%2Cb": {
+        servers: [
+          server,
+          { ...server, id: "i2", private_ip: null },
+          { ...server, private_ip: null, public_ips: [] },
+        ],
+      },
+    });
+    expect(running.targets().map((target) => target["__address__"])).toEqual(["1.2.3.4:80", "10.0.0.1:80"]);
+    expect(running.targets()[1]).toEqual({
+      __address__: "10.0.0.1:80",
+      [`${I}boot_type`]: "local",
+      [`${I}hostname`]: "h",
+      [`${I}id`]: "i1",
+      [`${I}image_arch`]: "x86_64",
+      [`${I}image_id`]: "im",
+      [`${I}image_name`]: "Ubuntu",
+      [`${I}location_cluster_id`]: "1",
+      [`${I}location_hypervisor_id`]: "2",
+      [`${I}location_node_id`]: "3",
+      [`${I}name`]: "web",
+      [`${I}organization_id`]: "org",
+      [`${I}private_ipv4`]: "10.0.0.1",
+      [`${I}project_id`]: "proj",
+      [`${I}public_ipv4`]: "1.2.3.4",
+      [`${I}public_ipv4_addresses`]: ",1.2.3.4,",
+      [`${I}public_ipv6`]: "2001::1",
+      [`${I}public_ipv6_addresses`]: ",2001::1,",
+      [`${I}region`]: "fr-par",
+      [`${I}security_group_id`]: "sg",
+      [`${I}security_group_name`]: "default",
+      [`${I}status`]: "running",
+      [`${I}tags`]: ",a,b,",
+      [`${I}type`]: "DEV1-S",
+      [`${I}zone`]: "fr-par-1",
+    });
+    expect(tokens).toEqual(new Set(["SK"]));
+  });
+
+  test("finds bare metal servers with their systems", async () => {
+    const B = "__meta_scaleway_baremetal_";
+    await start("scaleway", `${fields}, role: baremetal, zone: fr-par-2`, {
+      "/baremetal/v1/zones/fr-par-2/servers?page=1&page_size=100&project_id=proj": {
+        servers: [
+          {
+            id: "b1",
+            name: "metal",
+            status: "ready",
+            project_id: "proj",
+            offer_name: "GP-BM1-M",
+            zone: "fr-par-2",
+            tags: ["x"],
+            ips: [
+              { address: "2001::2", version: "IPv6" },
+              { address: "1.2.3.5", version: "IPv4" },
+            ],
+            install: { os_id: "o1" },
+          },
+        ],
+      },
+      "/baremetal/v1/zones/fr-par-2/os": { os: [{ id: "o1", name: "Ubuntu", version: "20.04" }] },
+    });
+    expect(running.targets()).toEqual([
+      {
+        __address__: "1.2.3.5:80",
+        [`${B}id`]: "b1",
+        [`${B}name`]: "metal",
+        [`${B}os_name`]: "Ubuntu",
+        [`${B}os_version`]: "20.04",
+        [`${B}project_id`]: "proj",
+        [`${B}public_ipv4`]: "1.2.3.5",
+        [`${B}public_ipv6`]: "2001::2",
+        [`${B}status`]: "ready",
+        [`${B}tags`]: ",x,",
+        [`${B}type`]: "GP-BM1-M",
+        [`${B}zone`]: "fr-par-2",
+      },
+    ]);
+  });
 });

@@ -439,7 +439,6 @@ export const IDLE_MECHANISMS: readonly DiscoveryMechanismName[] = [
   "outscale",
   "ovhcloud",
   "rds",
-  "scaleway",
   "serverset",
   "stackit",
   "uyuni",
