@@ -35,11 +35,15 @@ export const PAGE_DATA_WORD = 1;
 export const PageField = {
   nextPage: 0,
   nextChunk: 1,
-  /** Once the chunk is full: u16 samples, u8 bytes used in its last page, u8 encoding. */
+  /**
+   * Once the chunk is full: u16 samples, u8 bytes used in its last page, u8 encoding. Until then, the encoding being
+   * 0: how many samples of the series come before it, if fewer than `MAX_SAMPLES_BEFORE`.
+   */
   sealed: 2,
   firstTime: 3,
 } as const;
 export const SAMPLES_PER_CHUNK = 120;
+export const MAX_SAMPLES_BEFORE = 0xffffff;
 
 /** Words the kernel reads and writes back around a batch. */
 export const AppendCounter = { nextFreePage: 0, pageLimit: 1, chunks: 2, minTime: 3, maxTime: 4 } as const;

@@ -11,6 +11,7 @@
 // Page, 64 bytes, known by its number (address / 64). The first page of a chunk spends 16 bytes on a header,
 // the others 4; the rest is the chunk's bit stream.
 //    0 next page u32   4 next chunk u32   8 samples u16, bytes used in last page u8, encoding u8   12 first time u32
+// As long as a chunk is open, its encoding is 0 and the rest of that word says how many samples come before it.
 //
 // Readers in other threads look while we write: whatever a count promises was stored before the count.
 
@@ -20,6 +21,7 @@ const PAGE_DATA_BIT: u32 = 32;
 const SAMPLES_PER_CHUNK: u32 = 120;
 const ENCODING_XOR: u32 = 1;
 const UNSET_LEADING: u32 = 255;
+const MAX_SAMPLES_BEFORE: u32 = 0xffffff;
 
 // Outcomes, as in model/storage.ts.
 const APPENDED: u8 = 0;
@@ -221,6 +223,8 @@ export function appendFloats(
       chunks++;
       const address = <usize>chunk << 6;
       store<u32>(address, time, 12);
+      // Without an encoding: the chunk is open.
+      store<u32>(address, min(total, MAX_SAMPLES_BEFORE), 8);
       const tail = load<u32>(record, 32);
       if (tail != 0) {
         const encoding = <u32>load<u8>(record, 25);

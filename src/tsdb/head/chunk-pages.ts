@@ -1,4 +1,5 @@
 import {
+  MAX_SAMPLES_BEFORE,
   FIRST_PAGE_DATA_WORD,
   PAGE_DATA_WORD,
   PAGE_WORDS,
@@ -36,6 +37,16 @@ export function forEachChunk(
   const chunk: HeadChunk = { page: 0, encoding: 0, minTime: 0, count: 0, isOpen: false };
   let page = generation.series.field(series, SeriesField.firstChunk);
   let left = visible;
+  // Fast path: who asks for the newest samples finds them in the open chunk, without a look at those before it.
+  const tail = generation.series.field(series, SeriesField.tailChunk);
+  if (tail !== page) {
+    const before = words[tail * PAGE_WORDS + PageField.sealed]!;
+    const isTold = before < Math.min(visible, MAX_SAMPLES_BEFORE);
+    if (isTold && startTime + words[tail * PAGE_WORDS + PageField.firstTime]! <= minTime) {
+      page = tail;
+      left -= before;
+    }
+  }
   while (left > 0) {
     const at = page * PAGE_WORDS;
     // A chunk is sealed before the next one is linked to it: whoever sees the link may trust the seal.
@@ -61,7 +72,7 @@ export function forEachChunk(
 function openEncoding(generation: Generation, series: number, page: number): number {
   const encoding = (generation.series.field(series, SeriesField.state) >>> 8) & 0xff;
   const sealed = generation.arena.words[page * PAGE_WORDS + PageField.sealed]!;
-  return sealed === 0 ? encoding : sealed >>> 24;
+  return sealed >>> 24 === 0 ? encoding : sealed >>> 24;
 }
 
 /** The most bytes a chunk of an open series may have grown to is not known: this counts what its pages can hold. */
@@ -110,7 +121,7 @@ export function chunkSizeBytes(
 ): number {
   const sealed = generation.arena.words[page * PAGE_WORDS + PageField.sealed]!;
   const usedInLastPage =
-    sealed !== 0
+    sealed >>> 24 !== 0
       ? (sealed >>> 16) & 0xff
       : ((generation.series.field(series, SeriesField.position) & 0xffff) + 7) >>> 3;
   return capacityBytes - (4 * PAGE_WORDS - usedInLastPage);

@@ -1,4 +1,5 @@
 import {
+  MAX_SAMPLES_BEFORE,
   FIRST_PAGE_DATA_WORD,
   PAGE_BYTES,
   PAGE_DATA_WORD,
@@ -132,6 +133,8 @@ export class HistogramChunks {
     const bytes = builder.toBytes();
     const page = generation.arena.allocatePages(1);
     words[page * PAGE_WORDS + PageField.firstTime] = timeMs - generation.startTime;
+    const before = table.field(series, SeriesField.samples);
+    words[page * PAGE_WORDS + PageField.sealed] = Math.min(before, MAX_SAMPLES_BEFORE);
     this.write(series, page, bytes, COUNT_BYTES);
     const tail = table.field(series, SeriesField.tailChunk);
     if (tail === 0) table.setField(series, SeriesField.firstChunk, page);
@@ -159,6 +162,7 @@ export class HistogramChunks {
       const old = page;
       page = generation.arena.allocatePages(1);
       words[page * PAGE_WORDS + PageField.firstTime] = words[old * PAGE_WORDS + PageField.firstTime]!;
+      words[page * PAGE_WORDS + PageField.sealed] = words[old * PAGE_WORDS + PageField.sealed]!;
       this.write(series, page, bytes, COUNT_BYTES);
       this.relink(series, old, page);
     }
