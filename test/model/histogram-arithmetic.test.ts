@@ -228,6 +228,48 @@ function hasNothingWithinZero(histogram: FloatHistogram): boolean {
   return !within("positive") && !within("negative");
 }
 
+describe("histograms of one layout", () => {
+  /** The same with an empty bucket at the end, which is another layout. */
+  const widened = (histogram: FloatHistogram): FloatHistogram => ({
+    ...histogram,
+    positiveSpans: [...histogram.positiveSpans, { offset: 3, length: 1 }],
+    positiveBuckets: Float64Array.of(...histogram.positiveBuckets, 0),
+  });
+  const pairs = fc
+    .tuple(fc.oneof(exponential, custom), fc.array(fc.nat(9), { minLength: 40, maxLength: 40 }))
+    .map(([a, counts]) => {
+      const b = {
+        ...a,
+        zeroCount: a.schema === -53 ? 0 : counts[0]!,
+        count: a.count + counts[1]! - 4,
+        sum: counts[2]!,
+      };
+      const other = (buckets: Float64Array, from: number) => buckets.map((_, i) => counts[from + i]!);
+      return [
+        a,
+        { ...b, positiveBuckets: other(a.positiveBuckets, 3), negativeBuckets: other(a.negativeBuckets, 20) },
+      ] as const;
+    });
+
+  test("are added, subtracted and compared as any others", () => {
+    fc.assert(
+      fc.property(pairs, ([a, b]) => {
+        const compact = (histogram: FloatHistogram) => compactHistogram(histogram);
+        expect(compact(sum(a, b))).toEqual(compact(sum(a, widened(b))));
+        const difference = subtractHistograms(a, b)!.histogram;
+        expect(compact(difference)).toEqual(compact(subtractHistograms(a, widened(b))!.histogram));
+        expect(detectReset(b, a)).toBe(detectReset(b, widened(a)));
+        const inPlace = new HistogramSum(a);
+        inPlace.add(b);
+        const rebuilt = new HistogramSum(a);
+        rebuilt.add(widened(b));
+        expect(compact(inPlace.sum())).toEqual(compact(rebuilt.sum()));
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
 describe("sums with compensation", () => {
   const ofSum = (value: number) => ({ ...h("count:1 buckets:[1]"), sum: value });
 
