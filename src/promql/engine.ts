@@ -181,6 +181,7 @@ export class PromqlEngine {
       memoryLimitBytes: perQuery.memoryLimitBytes ?? Infinity,
     });
     limits.check("query execution");
+    limits.checkSteps(grid.count);
     const plan = planQuery(expr, { startMs: grid.startMs, endMs, stepMs: grid.stepMs });
     const { minTime, maxTime } = this.timeRange(plan, grid, perQuery);
     const memoryMark = options.memory.mark();

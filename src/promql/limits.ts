@@ -49,6 +49,9 @@ export interface QueryLimitOptions {
   readonly memoryLimitBytes: number;
 }
 
+/** So many steps may be evaluated whatever the limit on samples: most may turn out to hold none. */
+const MOST_STEPS = 10_000_000;
+
 export class QueryLimits {
   private current = 0;
   private peak = 0;
@@ -77,6 +80,14 @@ export class QueryLimits {
     const { current } = this;
     this.hold(samples);
     this.current = current;
+  }
+
+  /**
+   * Refuses to evaluate at more steps than could ever be answered, before anything is laid out for them.
+   * @throws TooManySamplesError
+   */
+  checkSteps(count: number): void {
+    if (count > Math.max(this.options.maxSamples, MOST_STEPS)) throw new TooManySamplesError();
   }
 
   /** Makes an account for an operator that reads series by series but is to count as if it held its inputs whole. */

@@ -119,6 +119,20 @@ describe("limits", () => {
     );
   });
 
+  test("refuse more steps than could be answered, before laying anything out for them", () => {
+    const engine = engineOver(requests);
+    expect(() => engine.instant("sum_over_time(vector(time())[1000d:1ms])", 0)).toThrow(TooManySamplesError);
+    expect(() => engine.range("time()", 0, 1e12, 1)).toThrow(TooManySamplesError);
+    expect(memory.usedBytes).toBe(0);
+  });
+
+  test("let a query be as deep as the parser takes it", () => {
+    const deep = `${"weight + ".repeat(900)}weight`;
+    expect(shown(engineOver(requests).instant(deep, 600_000))).toEqual({ '{job="api"}': 1802 });
+    const nested = `${"abs(".repeat(150)}weight${")".repeat(150)}`;
+    expect(shown(engineOver(requests).instant(nested, 600_000))).toEqual({ '{job="api"}': 2 });
+  });
+
   test("leave no working memory behind", () => {
     const before = memory.usedBytes;
     engineOver(requests).instant("sum(rate(requests_total[5m]))", 600_000);

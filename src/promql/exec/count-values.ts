@@ -1,5 +1,6 @@
 import { formatDecimal } from "../../model/format-float.ts";
 import { formatHistogram } from "../../model/histogram-buckets.ts";
+import type { FloatHistogram } from "../../model/histogram.ts";
 import { compareLabels, LabelsBuilder, type Labels } from "../../model/labels.ts";
 import { isValidLabelName } from "../../model/label-name.ts";
 import { quote } from "../../model/quote.ts";
@@ -65,33 +66,47 @@ export class CountValuesOperator implements VectorOperator {
     for (let i = 0, n = child.count; i < n; i++) {
       child.read(i, column);
       if (column.presentCount === 0) continue;
-      const builder = new LabelsBuilder(child.labels(i));
-      const ofText = new Map<string, Group>();
+      const groupOf = this.groupFinder(child.labels(i), groups);
       for (let step = 0; step < column.count; step++) {
         const kind = column.kinds[step];
         if (kind === ABSENT) continue;
-        const text =
-          kind === HISTOGRAM
-            ? formatHistogram(column.histogramAt(step))
-            : formatDecimal(column.values[step]!);
-        let group = ofText.get(text);
-        if (group === undefined) {
-          const labels = builder.set(this.label, text).labels();
-          const key = this.grouping.key(labels);
-          group = groups.get(key);
-          if (group === undefined) {
-            group = { labels: this.grouping.labels(labels), counts: new Int32Array(grid.count) };
-            groups.set(key, group);
-            // A group per value can be as many as there are samples: its columns count for what they hold.
-            context.limits.hold(Math.ceil(grid.count / 2));
-          }
-          ofText.set(text, group);
-        }
+        const group = kind === HISTOGRAM ? groupOf(column.histogramAt(step)) : groupOf(column.values[step]!);
         group.counts[step]!++;
       }
       context.limits.worked(column.count);
     }
     context.limits.releaseTo(held);
     return [...groups.values()].sort((a, b) => compareLabels(a.labels, b.labels));
+  }
+
+  /** Finds the group of a value of one series; a number seen before without writing it out again. */
+  private groupFinder(labels: Labels, groups: Map<string, Group>): (value: number | FloatHistogram) => Group {
+    const builder = new LabelsBuilder(labels);
+    const ofNumber = new Map<number, Group>();
+    return (value) => {
+      if (typeof value !== "number") return this.group(builder, formatHistogram(value), groups);
+      // The two zeros are one key and two texts.
+      const isKey = value !== 0;
+      let group = isKey ? ofNumber.get(value) : undefined;
+      if (group === undefined) {
+        group = this.group(builder, formatDecimal(value), groups);
+        if (isKey) ofNumber.set(value, group);
+      }
+      return group;
+    };
+  }
+
+  private group(builder: LabelsBuilder, text: string, groups: Map<string, Group>): Group {
+    const labels = builder.set(this.label, text).labels();
+    const key = this.grouping.key(labels);
+    let group = groups.get(key);
+    if (group === undefined) {
+      const stepCount = this.grid.count;
+      group = { labels: this.grouping.labels(labels), counts: new Int32Array(stepCount) };
+      groups.set(key, group);
+      // There can be as many groups as samples: their columns count for the room they take.
+      this.context.limits.hold(Math.ceil(stepCount / 2));
+    }
+    return group;
   }
 }
