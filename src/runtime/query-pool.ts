@@ -9,6 +9,12 @@ import type { FromQueryThread, Lane, QueryThreadOptions, ToQueryThread } from ".
 const DEADLINE_GRACE_MS = 500;
 /** Requests that may wait for a slot, beyond those that run. */
 const MAX_WAITING = 2_000;
+/** How long a thread may go on with a query that nobody waits for any more. */
+const CANCEL_GRACE_MS = 1_000;
+/** Heavy threads come with the first heavy query and go when there was none for so long. */
+const IDLE_MS = 5 * 60_000;
+/** A thread that could not even start is tried again after this. */
+const RESTART_DELAY_MS = 1_000;
 
 export interface QueryPoolOptions {
   readonly threadFile: URL;
@@ -53,12 +59,12 @@ export class QueryPool {
     const buffer = new SharedArrayBuffer(4 * options.maxConcurrency);
     this.cancelFlags = new Int32Array(buffer);
     this.freeSlots = Array.from({ length: options.maxConcurrency }, (_, slot) => slot);
-    const lane = (name: Lane, size: number) =>
-      new LaneThreads(name, size, options, buffer, () => [...this.sticky.values()], {
+    const lane = (name: Lane, least: number, most: number) =>
+      new LaneThreads(name, least, most, options, buffer, () => [...this.sticky.values()], {
         onHeavy: (request) => this.lanes.heavy.submit(request),
         onSettled: (request, answer) => this.settle(request, answer),
       });
-    this.lanes = { light: lane("light", 1), heavy: lane("heavy", options.heavyThreads) };
+    this.lanes = { light: lane("light", 1, 1), heavy: lane("heavy", 0, options.heavyThreads) };
   }
 
   /** Resolves when every thread can take queries. */
@@ -67,7 +73,7 @@ export class QueryPool {
   }
 
   get threadCount(): number {
-    return 1 + this.options.heavyThreads;
+    return this.lanes.light.size + this.lanes.heavy.size;
   }
 
   /** Queries that run or wait. */
@@ -128,7 +134,11 @@ export class QueryPool {
     request.slot = this.freeSlots.pop()!;
     Atomics.store(this.cancelFlags, request.slot, 0);
     const cancel = () => {
-      if (!request.isSettled) Atomics.store(this.cancelFlags, request.slot, 1);
+      if (request.isSettled) return;
+      Atomics.store(this.cancelFlags, request.slot, 1);
+      setTimeout(() => {
+        if (!request.isSettled) for (const lane of Object.values(this.lanes)) lane.endRunning(request);
+      }, CANCEL_GRACE_MS).unref();
     };
     if (request.signal.aborted) cancel();
     else request.signal.addEventListener("abort", cancel, { once: true });
@@ -164,11 +174,19 @@ function failure(
   return { status: error.status, parts: errorEnvelope(error), report: null };
 }
 
+/** What to answer for a query whose thread is gone. */
+function fateOf(request: Request, cause: string): QueryAnswer {
+  if (request.signal.aborted) return failure("canceled", "query was canceled in query execution");
+  if (Date.now() >= request.deadlineMs) return failure("timeout", "query timed out in query execution");
+  return failure("execution", `query ended its thread: ${cause}`);
+}
+
 interface Thread {
   worker: Worker;
   isReady: boolean;
   running: Request | null;
   watchdog: NodeJS.Timeout | null;
+  idleSinceMs: number;
 }
 
 /** The threads of one lane and the requests that wait for them, first come, first served. */
@@ -176,11 +194,14 @@ class LaneThreads {
   private readonly threads: Thread[] = [];
   private readonly queue: Request[] = [];
   private readonly readyWaiters: (() => void)[] = [];
+  private readonly idleTimer: NodeJS.Timeout | null = null;
   private isClosed = false;
 
   constructor(
     private readonly lane: Lane,
-    size: number,
+    /** So many threads are always there, so many at most. */
+    least: number,
+    private readonly most: number,
     private readonly options: QueryPoolOptions,
     private readonly cancelFlags: SharedArrayBuffer,
     private readonly history: () => readonly ToQueryThread[],
@@ -189,7 +210,29 @@ class LaneThreads {
       onSettled(request: Request, answer: QueryAnswer): void;
     },
   ) {
-    for (let i = 0; i < size; i++) this.threads.push(this.start());
+    for (let i = 0; i < least; i++) this.threads.push(this.start());
+    if (least < most) {
+      this.idleTimer = setInterval(() => this.endIdle(), IDLE_MS / 5);
+      this.idleTimer.unref();
+    }
+  }
+
+  get size(): number {
+    return this.threads.length;
+  }
+
+  private endIdle(): void {
+    for (const thread of [...this.threads]) {
+      if (thread.running || !thread.isReady || Date.now() - thread.idleSinceMs < IDLE_MS) continue;
+      this.threads.splice(this.threads.indexOf(thread), 1);
+      void thread.worker.terminate();
+    }
+  }
+
+  /** Ends the thread that runs this request, if one does. */
+  endRunning(request: Request): void {
+    const thread = this.threads.find(({ running }) => running === request);
+    void thread?.worker.terminate();
   }
 
   ready(): Promise<void> {
@@ -238,7 +281,7 @@ class LaneThreads {
       name: `query-${this.lane}`,
       resourceLimits: { maxOldGenerationSizeMb: this.options.heapLimitMiB, maxYoungGenerationSizeMb: 4 },
     });
-    const thread: Thread = { worker, isReady: false, running: null, watchdog: null };
+    const thread: Thread = { worker, isReady: false, running: null, watchdog: null, idleSinceMs: Date.now() };
     for (const message of this.history()) worker.postMessage(message);
     worker.on("message", (message: FromQueryThread) => this.receive(thread, message));
     let cause = "it ended";
@@ -268,6 +311,7 @@ class LaneThreads {
   private release(thread: Thread): Request | null {
     const request = thread.running;
     thread.running = null;
+    thread.idleSinceMs = Date.now();
     if (thread.watchdog) clearTimeout(thread.watchdog);
     thread.watchdog = null;
     return request;
@@ -277,7 +321,7 @@ class LaneThreads {
     for (const thread of this.threads) {
       if (!thread.isReady || thread.running) continue;
       const request = this.nextRequest();
-      if (!request) return;
+      if (!request) break;
       thread.running = request;
       const message: ToQueryThread = {
         type: "run",
@@ -290,6 +334,8 @@ class LaneThreads {
       const overtimeMs = Math.max(request.deadlineMs - Date.now(), 0) + DEADLINE_GRACE_MS;
       thread.watchdog = setTimeout(() => void thread.worker.terminate(), overtimeMs);
     }
+    const coming = this.threads.filter(({ isReady }) => !isReady).length;
+    if (this.queue.length > coming && this.threads.length < this.most) this.threads.push(this.start());
   }
 
   /** The next one that is still wanted. */
@@ -312,20 +358,19 @@ class LaneThreads {
     if (this.isClosed || index < 0) return;
     this.options.logger.warn({ lane: this.lane, cause }, "query thread was replaced");
     this.options.onReplaced();
-    if (request) {
-      const isLate = Date.now() >= request.deadlineMs;
-      this.on.onSettled(
-        request,
-        isLate
-          ? failure("timeout", "query timed out in query execution")
-          : failure("execution", `query ended its thread: ${cause}`),
-      );
-    }
-    this.threads[index] = this.start();
+    // First out of the list: settling its request may admit another, which must not go to a dead thread.
+    this.threads.splice(index, 1);
+    const restart = () => {
+      if (!this.isClosed) this.threads.push(this.start());
+    };
+    if (thread.isReady) restart();
+    else setTimeout(restart, RESTART_DELAY_MS);
+    if (request) this.on.onSettled(request, fateOf(request, cause));
   }
 
   async close(): Promise<void> {
     this.isClosed = true;
+    if (this.idleTimer) clearInterval(this.idleTimer);
     for (const request of this.queue.splice(0)) {
       this.on.onSettled(request, failure("unavailable", "the server is stopping"));
     }

@@ -1,0 +1,124 @@
+import { pathToFileURL } from "node:url";
+import { join } from "node:path";
+import { pino } from "pino";
+import { afterEach, describe, expect, test } from "vitest";
+import type { QueryAnswer, QueryTask } from "../../src/api/query-tasks.ts";
+import { QueryPool, type QueryPoolOptions } from "../../src/runtime/query-pool.ts";
+
+const threadFile = pathToFileURL(join(import.meta.dirname, "../support/fake-query-thread.mjs"));
+let pool: QueryPool;
+let replaced = 0;
+
+function start(over: Partial<QueryPoolOptions> = {}): QueryPool {
+  replaced = 0;
+  pool = new QueryPool({
+    threadFile,
+    thread: {} as QueryPoolOptions["thread"],
+    heavyThreads: 1,
+    maxConcurrency: 4,
+    timeoutMs: 5_000,
+    heapLimitMiB: 64,
+    onReplaced: () => replaced++,
+    logger: pino({ level: "silent" }),
+    ...over,
+  });
+  return pool;
+}
+
+afterEach(() => pool.close());
+
+function task(query: string, timeoutMs: number | null = null): QueryTask {
+  return { kind: "instant", query, timeMs: 0, timeoutMs, limit: 0, lookbackMs: null, stats: "" };
+}
+
+function run(query: string, timeoutMs: number | null = null, signal = new AbortController().signal) {
+  return pool.run(task(query, timeoutMs), signal);
+}
+
+function bodyOf(answer: QueryAnswer) {
+  return JSON.parse(Buffer.concat(answer.parts).toString()) as Record<string, unknown>;
+}
+
+describe("the query pool", () => {
+  test("answers small queries on the light lane and moves large ones to the heavy lane", async () => {
+    await start().ready();
+    expect(bodyOf(await run("small"))).toMatchObject({ lane: "light" });
+    expect(bodyOf(await run("heavy"))).toMatchObject({ lane: "heavy" });
+  });
+
+  test("answers small queries while heavy ones run", async () => {
+    await start().ready();
+    const heavy = run("heavy, never ends", 1_500);
+    for (let i = 0; i < 20; i++) expect((await run("small")).status).toBe(200);
+    expect((await heavy).status).toBe(503);
+  });
+
+  test("ends a query that overstays its deadline, and its thread with it; others go on", async () => {
+    await start().ready();
+    const answer = await run("never ends", 300);
+    expect(answer.status).toBe(503);
+    expect(bodyOf(answer)).toMatchObject({
+      errorType: "timeout",
+      error: "query timed out in query execution",
+    });
+    expect((await run("small")).status).toBe(200);
+    expect(replaced).toBe(1);
+  });
+
+  test("answers for a thread that died, and replaces it", async () => {
+    await start().ready();
+    const answer = await run("dies");
+    expect(bodyOf(answer)).toMatchObject({
+      errorType: "execution",
+      error: "query ended its thread: out of everything",
+    });
+    expect((await run("small")).status).toBe(200);
+  });
+
+  test("tells a new thread what the others were told, the newest word under each key, unless taken back", async () => {
+    await start().ready();
+    pool.tellAll("generation 1", { type: "generationBorn", announcement: null as never });
+    pool.tellAll("settings", { type: "settings", defaultSubqueryStepMs: 1 });
+    pool.tellAll("settings", { type: "settings", defaultSubqueryStepMs: 2 });
+    await run("dies");
+    expect(bodyOf(await run("small"))["told"]).toEqual(["generationBorn", "settings"]);
+    pool.tellAll("generation 1", null);
+    await run("dies");
+    expect(bodyOf(await run("small"))["told"]).toEqual(["settings"]);
+  });
+
+  test("lets a query know that its client went away", async () => {
+    await start().ready();
+    const gone = new AbortController();
+    const answer = run("until cancelled", null, gone.signal);
+    setTimeout(() => gone.abort(), 100);
+    expect((await answer).status).toBe(200);
+    expect(replaced).toBe(0);
+  });
+
+  test("replaces a thread that does not listen when the client went away", async () => {
+    await start().ready();
+    const gone = new AbortController();
+    const answer = run("never ends", null, gone.signal);
+    setTimeout(() => gone.abort(), 100);
+    expect((await answer).status).toBe(499);
+    expect((await run("small")).status).toBe(200);
+  });
+
+  test("keeps those beyond the concurrency limit waiting, and tells those whose time runs out there", async () => {
+    await start({ maxConcurrency: 1 }).ready();
+    const first = run("never ends", 1_000);
+    const second = await run("small", 200);
+    expect(bodyOf(second)).toMatchObject({ errorType: "execution", error: "context deadline exceeded" });
+    const third = run("small");
+    expect((await first).status).toBe(503);
+    expect((await third).status).toBe(200);
+  });
+
+  test("knows when all threads have taken in what they were told", async () => {
+    await start().ready();
+    pool.tellAll("settings", { type: "settings", defaultSubqueryStepMs: 1 });
+    await pool.synced();
+    expect(bodyOf(await run("small"))["told"]).toEqual(["settings"]);
+  });
+});
