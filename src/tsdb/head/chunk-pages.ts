@@ -14,15 +14,21 @@ export interface HeadChunk {
   page: number;
   encoding: number;
   minTime: number;
+  /** Samples of the series that lie before it. */
+  before: number;
   /** Samples of it that may be read. */
   count: number;
   /** Whether samples may still be added. */
   isOpen: boolean;
+  /** The first page of the next chunk, where all of this one may be read and nothing will be added; else 0. */
+  next: number;
 }
 
 /**
  * Visits the chunks of a series that hold its first `visible` samples and may have some from `minTime` to `maxTime`,
  * in order. The chunk object is reused: take what you need before returning.
+ * @param page the chunk to begin with, 0 for the series' first
+ * @param before how many samples lie before that one
  */
 export function forEachChunk(
   generation: Generation,
@@ -31,22 +37,25 @@ export function forEachChunk(
   minTime: number,
   maxTime: number,
   visit: (chunk: HeadChunk) => void,
+  page = 0,
+  before = 0,
 ): void {
   const { words } = generation.arena;
   const { startTime } = generation;
-  const chunk: HeadChunk = { page: 0, encoding: 0, minTime: 0, count: 0, isOpen: false };
-  let page = generation.series.field(series, SeriesField.firstChunk);
-  let left = visible;
-  // Fast path: who asks for the newest samples finds them in the open chunk, without a look at those before it.
-  const tail = generation.series.field(series, SeriesField.tailChunk);
-  if (tail !== page) {
-    const before = words[tail * PAGE_WORDS + PageField.sealed]!;
-    const isTold = before < Math.min(visible, MAX_SAMPLES_BEFORE);
-    if (isTold && startTime + words[tail * PAGE_WORDS + PageField.firstTime]! <= minTime) {
-      page = tail;
-      left -= before;
+  const chunk: HeadChunk = { page: 0, encoding: 0, minTime: 0, before: 0, count: 0, isOpen: false, next: 0 };
+  if (page === 0) {
+    page = generation.series.field(series, SeriesField.firstChunk);
+    // Fast path: who asks for the newest samples finds them in the open chunk, without a look at those before it.
+    const tail = generation.series.field(series, SeriesField.tailChunk);
+    const told = words[tail * PAGE_WORDS + PageField.sealed]!;
+    if (tail !== page && told < Math.min(visible, MAX_SAMPLES_BEFORE)) {
+      if (startTime + words[tail * PAGE_WORDS + PageField.firstTime]! <= minTime) {
+        page = tail;
+        before = told;
+      }
     }
   }
+  let left = visible - before;
   while (left > 0) {
     const at = page * PAGE_WORDS;
     // A chunk is sealed before the next one is linked to it: whoever sees the link may trust the seal.
@@ -55,8 +64,10 @@ export function forEachChunk(
     const time = startTime + words[at + PageField.firstTime]!;
     if (time > maxTime) return;
     chunk.page = page;
-    chunk.isOpen = next === 0;
+    chunk.before = visible - left;
     chunk.count = next === 0 ? left : Math.min(left, sealed & 0xffff);
+    chunk.next = chunk.count === (sealed & 0xffff) ? next : 0;
+    chunk.isOpen = next === 0;
     left -= chunk.count;
     // All samples of this chunk are before the first of the next.
     if (next === 0 || startTime + words[next * PAGE_WORDS + PageField.firstTime]! > minTime) {
@@ -85,27 +96,37 @@ export function chunkCapacityBytes(generation: Generation, page: number): number
   return bytes;
 }
 
+/** Whether a chunk is full and all of it lies within the next `visible` samples. */
+export function isWholeChunk(generation: Generation, page: number, visible: number): boolean {
+  const { words } = generation.arena;
+  const at = page * PAGE_WORDS;
+  return words[at + PageField.nextChunk] !== 0 && visible >= (words[at + PageField.sealed]! & 0xffff);
+}
+
 /**
  * Copies a chunk's bits, page by page, to words of another memory.
- * @param capacityBytes as `chunkCapacityBytes` said; pages added since are left out, nothing visible is in them
+ * @returns how many bytes that were, or -1 if they are more than `roomBytes`
  */
 export function copyChunk(
   generation: Generation,
   page: number,
-  capacityBytes: number,
+  roomBytes: number,
   target: Uint32Array,
   targetPointer: number,
-): void {
+): number {
   const { words } = generation.arena;
+  const first = targetPointer / 4;
+  const end = first + roomBytes / 4;
+  let to = first;
   let from = page * PAGE_WORDS;
-  let next = words[from]!;
-  let to = targetPointer / 4;
-  const end = to + capacityBytes / 4;
-  for (let i = FIRST_PAGE_DATA_WORD; i < PAGE_WORDS; i++) target[to++] = words[from + i]!;
-  while (next !== 0 && to < end) {
+  let skipped = FIRST_PAGE_DATA_WORD;
+  for (;;) {
+    const next = words[from]!;
+    if (to + PAGE_WORDS - skipped > end) return -1;
+    for (let i = skipped; i < PAGE_WORDS; i++) target[to++] = words[from + i]!;
+    if (next === 0) return 4 * (to - first);
     from = next * PAGE_WORDS;
-    next = words[from]!;
-    for (let i = PAGE_DATA_WORD; i < PAGE_WORDS; i++) target[to++] = words[from + i]!;
+    skipped = PAGE_DATA_WORD;
   }
 }
 
