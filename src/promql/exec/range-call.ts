@@ -18,6 +18,7 @@ export class RangeCallOperator implements VectorOperator {
   private readonly windows: SlidingWindows;
   private readonly window = new RangeWindow();
   private readonly notes: CallNotes;
+  private readonly heedsStartTimes: boolean;
   private current = 0;
   private argumentsFit: boolean | null = null;
   private windowArgument: WindowArgument | null = null;
@@ -32,6 +33,7 @@ export class RangeCallOperator implements VectorOperator {
   ) {
     this.series = new DerivedSeries(source, func.keepsName ? "keep" : "drop", context, true);
     this.windows = context.kernel.windows(source.windows);
+    this.heedsStartTimes = HEED_START_TIMES.has(call.func.name);
     const positions = call.args.map((arg) => (holdsSubquery(arg) ? LOST_POSITION : arg.position));
     this.notes = new CallNotes(context.annotations, call.position, positions, positions[0]!, () =>
       this.metricName(),
@@ -68,7 +70,7 @@ export class RangeCallOperator implements VectorOperator {
       this.kernelTakesArguments() &&
       this.source.extension === null &&
       samples.histograms === null &&
-      samples.startTimes === null
+      (samples.startTimes === null || !this.heedsStartTimes)
     ) {
       const slice = {
         timesPointer: samples.times.byteOffset,
@@ -184,6 +186,9 @@ export class RangeCallOperator implements VectorOperator {
     );
   }
 }
+
+/** Functions for which it matters when a counter began. */
+const HEED_START_TIMES: ReadonlySet<string> = new Set(["rate", "irate", "increase", "resets"]);
 
 const COUNTER_SUFFIXES = ["_total", "_sum", "_count", "_bucket"];
 
