@@ -259,6 +259,7 @@ export class ScrapeLoop {
         honorTimestamps: options.honorTimestamps,
         trackTimestampsStaleness: options.trackTimestampsStaleness,
         sampleLimit: options.sampleLimit,
+        appendsMetadata: this.shared.appendsMetadata,
       },
       {
         scrapeNative: target.scrapeNativeHistograms,

@@ -27,6 +27,7 @@ export interface HistogramLimits {
 /** One series as the target names it; null labels for one that relabelling drops. */
 interface CachedSeries {
   readonly labels: Labels | null;
+  readonly metric: string;
   ref: SeriesRef;
   /** The page that had it last. */
   page: number;
@@ -70,6 +71,7 @@ export class SeriesCache {
       throw error;
     }
     this.endVanished(options.appender, epoch, options.timeMs);
+    if (options.appendsMetadata) this.appendMetadata(options.appender, page.metadata, new Set(created));
     this.isLive = true;
     this.said = page.metadata;
   }
@@ -120,7 +122,7 @@ export class SeriesCache {
         // Beyond the limit the page is lost: no series of it should come into being any more.
         const isOverLimit = options.sampleLimit > 0 && limited >= options.sampleLimit;
         const ref = labels && !isOverLimit ? appender.resolve(epoch, labels).ref : NO_SERIES;
-        series = { labels, ref, page: 0, isTracked: true, startMs: null };
+        series = { labels, metric: scraped.metric, ref, page: 0, isTracked: true, startMs: null };
         this.series.set(scraped.key, series);
         created.push(scraped.key);
       }
@@ -208,6 +210,22 @@ export class SeriesCache {
 
   private appendExemplars(appender: Appender, scraped: ScrapedSeries, labels: Labels, timeMs: number): void {
     for (const exemplar of scraped.exemplars) appendExemplar(appender, labels, exemplar, timeMs);
+  }
+
+  /** Of series that are new, or whose metric is described in other words than on the last page. */
+  private appendMetadata(
+    appender: Appender,
+    said: ReadonlyMap<string, Metadata>,
+    created: ReadonlySet<string>,
+  ): void {
+    for (const [key, { labels, metric }] of this.series) {
+      const metadata = said.get(metric);
+      if (!labels || !metadata) continue;
+      const before = created.has(key) ? undefined : this.said.get(metric);
+      const isSame =
+        before?.type === metadata.type && before.unit === metadata.unit && before.help === metadata.help;
+      if (!isSame) appender.updateMetadata(labels, metadata);
+    }
   }
 
   private carryTo(appender: Appender, epoch: number): void {

@@ -8,13 +8,14 @@ import {
   type ScrapeMemory,
   type StoredSequence,
 } from "../kernels/index.ts";
-import { LabelsBuilder, type Labels } from "../model/labels.ts";
+import { LabelsBuilder, METRIC_NAME, type Labels } from "../model/labels.ts";
 import type { Metadata, MetricType } from "../model/metadata.ts";
 import { NORMAL_NAN_HIGH_WORD, NORMAL_NAN_LOW_WORD } from "../model/sample.ts";
 import { NO_SERIES, SampleOutcome, type Appender, type SeriesRef } from "../model/storage.ts";
 import { ExpositionError } from "./exposition/exposition-error.ts";
 import type { LineSyntax, ParsedExemplar, SampleRest } from "./exposition/line-syntax.ts";
 import { openMetricsSyntax } from "./exposition/openmetrics.ts";
+import { isOfFamily } from "./exposition/scraped-series.ts";
 import { textSyntax } from "./exposition/text.ts";
 import { SampleError, type BoundLabel, type SeriesLabels } from "./series-labels.ts";
 
@@ -34,6 +35,8 @@ export interface AppendOptions {
   readonly trackTimestampsStaleness: boolean;
   /** 0 for none. */
   readonly sampleLimit: number;
+  /** Tell storage the metadata of series that are new or newly described. */
+  readonly appendsMetadata?: boolean | undefined;
 }
 
 /** What became of a page; right up to the line that failed, where one did. */
@@ -129,7 +132,9 @@ export class SeriesSequence {
     appendTimedSamples(memory, options, epoch, counts);
     for (const append of judge.afterwards) append();
     if (memory.seenCount < this.stored.count && this.isLive) this.endVanished(appender, epoch, timeMs, refs);
-    return this.remember(judge, syntax);
+    const haveCommentsChanged = this.remember(judge, syntax);
+    if (options.appendsMetadata) this.appendMetadata(judge, appender, epoch);
+    return haveCommentsChanged;
   }
 
   /** Ends every series that has not ended yet. */
@@ -210,6 +215,32 @@ export class SeriesSequence {
     for (const ref of vanished) appender.appendStale(epoch, ref, timeMs);
   }
 
+  /** Series belong to the comments before them, as far as their names allow. */
+  private appendMetadata(judge: LineJudge, appender: Appender, epoch: number): void {
+    if (judge.newRefs.size === 0 && judge.newMetrics.size === 0) return;
+    const { memory, stored } = this;
+    const refs = memory.refsOf(stored);
+    let metric = "";
+    let metadata: { type: MetricType; unit: string; help: string } | null = null;
+    for (let i = 0; i < stored.count; i++) {
+      if (memory.flagsOf(stored, i) & EntryFlag.comment) {
+        const comment = this.syntax.parseComment(memory.textOf(stored, i));
+        if (comment.kind === "remark" || comment.kind === "eof") continue;
+        if (metadata === null || comment.metric !== metric)
+          metadata = { type: "unknown", unit: "", help: "" };
+        metric = comment.metric;
+        if (comment.kind === "type") metadata.type = comment.type;
+        else metadata[comment.kind] = comment.text;
+        continue;
+      }
+      const ref = refs[i]!;
+      if (ref === NO_SERIES || metadata === null) continue;
+      if (!judge.newRefs.has(ref) && !judge.newMetrics.has(metric)) continue;
+      const name = nameOf(this.syntax.parseSeries(memory.textOf(stored, i)));
+      if (isOfFamily(name, metric)) appender.updateMetadata(appender.labelsOf(epoch, ref), metadata);
+    }
+  }
+
   /** Keeps this page as the next prediction if it differs; for order alone only while that seems to help. */
   private remember(judge: LineJudge, syntax: LineSyntax): boolean {
     const { memory } = this;
@@ -225,6 +256,10 @@ export class SeriesSequence {
     this.stored = memory.storePage();
     return judge.hasNewComments || !hasAll;
   }
+}
+
+function nameOf(pairs: readonly string[]): string {
+  return pairs[pairs.indexOf(METRIC_NAME) + 1]!;
 }
 
 /** After this many pages in a row that only changed their order, the order is taken to be random. */
@@ -284,6 +319,9 @@ class LineJudge {
   droppedCount = 0;
   repeatedCount = 0;
   hasNewComments = false;
+  /** Series and metrics that this page brought or describes anew; kept only where metadata is stored. */
+  readonly newRefs = new Set<SeriesRef>();
+  readonly newMetrics = new Set<string>();
   /** What must wait until the samples are appended that come before on the page. */
   readonly afterwards: (() => void)[] = [];
   /** Samples whose reference is 0 although relabelling kept them. */
@@ -352,6 +390,7 @@ class LineJudge {
     const comment = this.syntax.parseComment(this.bytesOf(report.line, report.textLength));
     this.hasNewComments = true;
     if (comment.kind === "eof") throw new ExpositionError("unexpected data after # EOF");
+    if (comment.kind !== "remark" && this.options.appendsMetadata) this.newMetrics.add(comment.metric);
     if (comment.kind !== "type") return;
     this.type = TYPES.indexOf(comment.type);
     this.memory.setEntryFlags(report.code, this.type << ENTRY_TYPE_SHIFT);
@@ -371,6 +410,7 @@ class LineJudge {
       else if (!this.isOverLimit(sampleIndex)) {
         ref = options.appender.resolve(this.epoch, labels).ref;
         memory.setEntryRef(code, ref);
+        if (options.appendsMetadata) this.newRefs.add(ref);
       }
     } else ref = memory.entryRef(code);
 

@@ -98,6 +98,8 @@ export interface ScrapeSurroundings {
   readonly timestampToleranceMs: number;
   /** Feature `created-timestamp-zero-ingestion`: a zero where a series says it began. */
   readonly takesStartTimes?: boolean | undefined;
+  /** Feature `metadata-wal-records`: tell storage the metadata of series. */
+  readonly appendsMetadata?: boolean | undefined;
   /** Feature `type-and-unit-labels`. */
   readonly addsTypeAndUnit?: boolean | undefined;
 }

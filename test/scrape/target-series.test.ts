@@ -531,6 +531,46 @@ test("types and units become labels when asked to, in place of exposed ones", ()
   ]);
 });
 
+describe("metadata, where storage takes it", () => {
+  const options = { appendsMetadata: true };
+  const counter = (help: string): object => ({ type: "counter", unit: "", help });
+
+  test("is told of new series, and of all when the words change", () => {
+    const target = new FakeTarget(options);
+    const text = (help: string, more = ""): string =>
+      `# HELP c ${help}\n# TYPE c counter\nc_total{l="1"} 1\n${more}# TYPE h histogram\nh_sum 1\nother 1\n`;
+    target.says(text("Helps."), "text");
+    const histogram = { type: "histogram", unit: "", help: "" };
+    expect(target.appender.described).toEqual({ 'c_total{l="1"}': counter("Helps."), h_sum: histogram });
+    target.appender.metadata.clear();
+    target.says(text("Helps."), "text");
+    expect(target.appender.described).toEqual({});
+    target.says(text("Helps.", 'c_total{l="2"} 1\n'), "text");
+    expect(target.appender.described).toEqual({ 'c_total{l="2"}': counter("Helps.") });
+    target.says(text("Says more.", 'c_total{l="2"} 1\n'), "text");
+    expect(target.appender.described).toEqual({
+      'c_total{l="1"}': counter("Says more."),
+      'c_total{l="2"}': counter("Says more."),
+    });
+  });
+
+  test("comes out of protobuf too", () => {
+    const target = new FakeTarget(options);
+    const body = page(family("g", FamilyType.gauge, gauge(1)));
+    target.says(body);
+    expect(target.appender.described).toEqual({ g: { type: "gauge", unit: "", help: "help of g" } });
+    target.appender.metadata.clear();
+    target.says(body);
+    expect(target.appender.described).toEqual({});
+  });
+
+  test("is not told otherwise", () => {
+    const target = new FakeTarget();
+    target.says("# TYPE c counter\nc_total 1\n", "text");
+    expect(target.appender.described).toEqual({});
+  });
+});
+
 test("a target that changes its format keeps the series it has in both, and ends the others", () => {
   const target = new FakeTarget();
   target.says("a 1\nb 1\n", "text");

@@ -170,6 +170,13 @@ export class FakeAppender implements Appender {
     return all;
   }
 
+  /** Metadata as it was told, series as above. */
+  get described(): Record<string, Metadata> {
+    const all: Record<string, Metadata> = {};
+    for (const [key, metadata] of this.metadata) all[describe(this.labelsByKey.get(key)!)] = metadata;
+    return all;
+  }
+
   /** Samples of the one series written like this, [] when there is none. */
   series(description: string): string[] {
     return this.stored[description] ?? [];

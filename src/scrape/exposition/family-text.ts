@@ -1,15 +1,16 @@
 import { METRIC_NAME } from "../../model/labels.ts";
 import type { MetricType } from "../../model/metadata.ts";
-import { CustomBuckets } from "./custom-buckets.ts";
-import { ExpositionError } from "./exposition-error.ts";
-import { normalizeBound, parseGoFloat } from "./go-float.ts";
-import { linesOf, seriesTextLength, type LineSyntax, type ParsedExemplar } from "./line-syntax.ts";
 import {
+  isOfFamily,
   withTypeAndUnit,
   type FamilyOptions,
   type ScrapedPage,
   type ScrapedSeries,
 } from "./scraped-series.ts";
+import { CustomBuckets } from "./custom-buckets.ts";
+import { ExpositionError } from "./exposition-error.ts";
+import { normalizeBound, parseGoFloat } from "./go-float.ts";
+import { linesOf, seriesTextLength, type LineSyntax, type ParsedExemplar } from "./line-syntax.ts";
 
 /**
  * A text page read family by family, for what needs more than one line at a time: histograms to convert, start times,
@@ -94,16 +95,6 @@ class FamilyReader {
     return `${this.typedMetric}\n${groupKeyOf(labelsWithoutBound(pairs))}`;
   }
 
-  /** Whether a name belongs to the family of the last TYPE line. */
-  private isOfFamily(name: string): boolean {
-    const { typedMetric } = this;
-    return (
-      this.type !== null &&
-      name.startsWith(typedMetric) &&
-      FAMILY_SUFFIXES.has(name.slice(typedMetric.length))
-    );
-  }
-
   /** @returns whether it was the end of the page */
   private readComment(line: string): boolean {
     const comment = this.syntax.parseComment(line);
@@ -126,9 +117,10 @@ class FamilyReader {
     const rest = this.syntax.parseRest(line.slice(length));
     const { value, timestampMs, exemplar } = rest;
     if (this.startTimes.size > 0 && this.isStartTime(pairs)) return;
-    const isOfFamily = this.isOfFamily(valueOf(pairs, METRIC_NAME));
+    const name = valueOf(pairs, METRIC_NAME);
+    const isMember = this.type !== null && isOfFamily(name, this.typedMetric);
     const startMs =
-      isOfFamily && this.startTimes.size > 0 ? (this.startTimes.get(this.familyKey(pairs)) ?? null) : null;
+      isMember && this.startTimes.size > 0 ? (this.startTimes.get(this.familyKey(pairs)) ?? null) : null;
     const exemplars = exemplar ? [exemplar] : [];
     const part =
       this.options.convertClassic && this.type === "histogram" ? partOf(pairs, this.typedMetric) : null;
@@ -157,7 +149,7 @@ class FamilyReader {
       if (!this.options.alwaysClassic) return;
     }
     const bound = this.type === "histogram" ? "le" : this.type === "summary" ? "quantile" : null;
-    const described = isOfFamily ? this.described() : null;
+    const described = isMember ? this.described() : null;
     yield {
       key: described ? `${text}\n${described.type}\n${described.unit}` : text,
       pairs: () => {
@@ -166,6 +158,7 @@ class FamilyReader {
         );
         return described ? withTypeAndUnit(labels, described.type, described.unit) : labels;
       },
+      metric: isMember ? this.typedMetric : name,
       value,
       timestampMs,
       exemplars,
@@ -190,6 +183,7 @@ class FamilyReader {
       yield {
         key: `${open.metric}\n${open.groupKey}`,
         pairs: () => (this.options.addsTypeAndUnit ? withTypeAndUnit(pairs, "histogram", unit) : pairs),
+        metric: open.metric,
         value,
         timestampMs: open.timestampMs,
         exemplars: open.exemplars
@@ -202,18 +196,6 @@ class FamilyReader {
     }
   }
 }
-
-const FAMILY_SUFFIXES = new Set([
-  "",
-  "_total",
-  "_count",
-  "_sum",
-  "_bucket",
-  "_created",
-  "_info",
-  "_gcount",
-  "_gsum",
-]);
 
 type HistogramPart =
   | { readonly kind: "count" }

@@ -140,6 +140,7 @@ class Family {
           if (bound) pairs.push(bound[0], boundText);
           return this.options.addsTypeAndUnit ? withTypeAndUnit(pairs, this.type, this.unit) : pairs;
         },
+        metric: this.name,
         value,
         timestampMs,
         exemplars,

@@ -8,12 +8,31 @@ export interface ScrapedSeries {
   readonly key: string;
   /** Names and values in turn, the metric's name among them; asked for when the key is new. */
   pairs(): string[];
+  /** The metric it belongs to, as HELP and TYPE name it. */
+  readonly metric: string;
   readonly value: number | FloatHistogram;
   readonly timestampMs: number | null;
   readonly exemplars: readonly ParsedExemplar[];
   /** When its counting began; null where the target does not say, or nobody asks. */
   readonly startMs: number | null;
 }
+
+/** Whether a series of this name belongs to the metric that HELP and TYPE name. */
+export function isOfFamily(name: string, metric: string): boolean {
+  return name.startsWith(metric) && FAMILY_SUFFIXES.has(name.slice(metric.length));
+}
+
+const FAMILY_SUFFIXES = new Set([
+  "",
+  "_total",
+  "_count",
+  "_sum",
+  "_bucket",
+  "_created",
+  "_info",
+  "_gcount",
+  "_gsum",
+]);
 
 /** A page read that way: samples as they come, then what it says of its metrics. */
 export interface ScrapedPage {
