@@ -45,17 +45,29 @@ function fractionTables(): Float64Array[] {
   return tables;
 }
 
+/** 2^e for every exponent at which it is a float above zero, from `LOWEST_EXPONENT` on. */
+const LOWEST_EXPONENT = -1074;
+const POWERS_OF_TWO = Float64Array.from(
+  { length: 1024 - LOWEST_EXPONENT },
+  (_, i) => 2 ** (i + LOWEST_EXPONENT),
+);
+
+function powerOfTwo(exponent: number): number {
+  if (exponent < LOWEST_EXPONENT) return 0;
+  return exponent < 1024 ? POWERS_OF_TWO[exponent - LOWEST_EXPONENT]! : Infinity;
+}
+
 /** The upper bound of the positive bucket `index` of an exponential schema, -4 to 8. */
 export function exponentialBound(index: number, schema: number): number {
   if (schema < 0) {
-    const exponent = index * 2 ** -schema;
-    return exponent === 1024 ? Number.MAX_VALUE : 2 ** exponent;
+    const exponent = index * (1 << -schema);
+    return exponent === 1024 ? Number.MAX_VALUE : powerOfTwo(exponent);
   }
-  const fraction = FRACTIONS[schema]![index & (2 ** schema - 1)]!;
+  const fraction = FRACTIONS[schema]![index & ((1 << schema) - 1)]!;
   const exponent = (index >> schema) + 1;
   // The last power of two lies beyond the floats: the bound below infinity is the largest float.
   if (fraction === 0.5 && exponent === 1025) return Number.MAX_VALUE;
-  return 2 * fraction * 2 ** (exponent - 1);
+  return 2 * fraction * powerOfTwo(exponent - 1);
 }
 
 /** The upper bound of the custom bucket `index`: infinite behind the last bound. */
@@ -95,57 +107,102 @@ export function spansOf(indices: readonly number[]): Span[] {
 }
 
 /**
- * Every bucket from the lowest to the highest, empty ones of the spans included, the zero bucket where it holds
- * anything. A bucket that reaches into the zero bucket is cut at its bound.
+ * The buckets from the lowest to the highest: empty ones of the spans included, the zero bucket where it holds
+ * anything. Bounds are worked out only for buckets that are asked for.
  */
-export function bucketsUpwards(histogram: FloatHistogram): HistogramBucket[] {
-  return hasCustomBuckets(histogram) ? customBuckets(histogram) : exponentialBuckets(histogram);
+export class BucketsUpwards {
+  readonly size: number;
+  private readonly negativeCount: number;
+  private readonly hasZero: boolean;
+
+  constructor(private readonly histogram: FloatHistogram) {
+    this.negativeCount = histogram.negativeBuckets.length;
+    this.hasZero = histogram.zeroCount > 0 && !hasCustomBuckets(histogram);
+    this.size = this.negativeCount + Number(this.hasZero) + histogram.positiveBuckets.length;
+  }
+
+  /** What the bucket at `position` (0 for the lowest) holds. */
+  countAt(position: number): number {
+    const { negativeCount, histogram } = this;
+    if (position < negativeCount) return histogram.negativeBuckets[negativeCount - 1 - position]!;
+    if (this.hasZero && position === negativeCount) return histogram.zeroCount;
+    return histogram.positiveBuckets[position - negativeCount - Number(this.hasZero)]!;
+  }
+
+  /** The bucket at `position`; one that reaches into the zero bucket is cut at its bound. */
+  at(position: number): HistogramBucket {
+    const { negativeCount, histogram } = this;
+    if (position < negativeCount) {
+      return negativeBucket(
+        histogram,
+        indexAt(histogram.negativeSpans, negativeCount - 1 - position),
+        this.countAt(position),
+      );
+    }
+    if (this.hasZero && position === negativeCount) return zeroBucket(histogram);
+    const index = indexAt(histogram.positiveSpans, position - negativeCount - Number(this.hasZero));
+    return positiveBucket(histogram, index, this.countAt(position));
+  }
 }
 
-function customBuckets({ positiveSpans, positiveBuckets, customValues }: FloatHistogram): HistogramBucket[] {
+/** The index of the bucket at a position of its side. */
+function indexAt(spans: readonly Span[], position: number): number {
+  let index = 0;
+  for (const span of spans) {
+    index += span.offset;
+    if (position < span.length) return index + position;
+    index += span.length;
+    position -= span.length;
+  }
+  throw new RangeError("cannot find a histogram's bucket: its spans cover fewer");
+}
+
+/** Every bucket from the lowest to the highest. */
+export function bucketsUpwards(histogram: FloatHistogram): HistogramBucket[] {
   const buckets: HistogramBucket[] = [];
-  forEachIndex(positiveSpans, (index, position) =>
-    buckets.push({
-      lower: customBound(index - 1, customValues),
-      upper: customBound(index, customValues),
-      lowerInclusive: index === 0,
-      upperInclusive: true,
-      count: positiveBuckets[position]!,
-    }),
+  forEachIndex(histogram.negativeSpans, (index, position) =>
+    buckets.push(negativeBucket(histogram, index, histogram.negativeBuckets[position]!)),
+  );
+  buckets.reverse();
+  if (histogram.zeroCount > 0 && !hasCustomBuckets(histogram)) buckets.push(zeroBucket(histogram));
+  forEachIndex(histogram.positiveSpans, (index, position) =>
+    buckets.push(positiveBucket(histogram, index, histogram.positiveBuckets[position]!)),
   );
   return buckets;
 }
 
-function exponentialBuckets(histogram: FloatHistogram): HistogramBucket[] {
-  const { schema, zeroThreshold, zeroCount } = histogram;
-  const buckets: HistogramBucket[] = [];
-  forEachIndex(histogram.negativeSpans, (index, position) => {
-    const lower = -exponentialBound(index, schema);
-    let upper = -exponentialBound(index - 1, schema);
-    if (lower < -zeroThreshold && upper > -zeroThreshold) upper = -zeroThreshold;
-    buckets.push(exponentialBucket(lower, upper, histogram.negativeBuckets[position]!));
-  });
-  buckets.reverse();
-  if (zeroCount > 0) {
-    buckets.push({
-      lower: -zeroThreshold,
-      upper: zeroThreshold,
-      lowerInclusive: true,
-      upperInclusive: true,
-      count: zeroCount,
-    });
-  }
-  forEachIndex(histogram.positiveSpans, (index, position) => {
-    let lower = exponentialBound(index - 1, schema);
-    const upper = exponentialBound(index, schema);
-    if (lower < zeroThreshold && upper > zeroThreshold) lower = zeroThreshold;
-    buckets.push(exponentialBucket(lower, upper, histogram.positiveBuckets[position]!));
-  });
-  return buckets;
+function negativeBucket(
+  { schema, zeroThreshold }: FloatHistogram,
+  index: number,
+  count: number,
+): HistogramBucket {
+  const lower = -exponentialBound(index, schema);
+  let upper = -exponentialBound(index - 1, schema);
+  if (lower < -zeroThreshold && upper > -zeroThreshold) upper = -zeroThreshold;
+  return { lower, upper, lowerInclusive: true, upperInclusive: false, count };
 }
 
-function exponentialBucket(lower: number, upper: number, count: number): HistogramBucket {
-  return { lower, upper, lowerInclusive: lower < 0, upperInclusive: upper > 0, count };
+function zeroBucket({ zeroThreshold, zeroCount }: FloatHistogram): HistogramBucket {
+  return {
+    lower: -zeroThreshold,
+    upper: zeroThreshold,
+    lowerInclusive: true,
+    upperInclusive: true,
+    count: zeroCount,
+  };
+}
+
+function positiveBucket(histogram: FloatHistogram, index: number, count: number): HistogramBucket {
+  const { schema, zeroThreshold, customValues } = histogram;
+  if (hasCustomBuckets(histogram)) {
+    const lower = customBound(index - 1, customValues);
+    const upper = customBound(index, customValues);
+    return { lower, upper, lowerInclusive: index === 0, upperInclusive: true, count };
+  }
+  let lower = exponentialBound(index - 1, schema);
+  const upper = exponentialBound(index, schema);
+  if (lower < zeroThreshold && upper > zeroThreshold) lower = zeroThreshold;
+  return { lower, upper, lowerInclusive: false, upperInclusive: true, count };
 }
 
 /** A histogram as text, `{count:4, sum:5, (0.5,1]:1, (1,2]:3}`: populated buckets from the lowest up. */

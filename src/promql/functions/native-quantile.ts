@@ -1,4 +1,9 @@
-import { bucketsUpwards, type HistogramBucket, hasCustomBuckets } from "../../model/histogram-buckets.ts";
+import {
+  BucketsUpwards,
+  bucketsUpwards,
+  type HistogramBucket,
+  hasCustomBuckets,
+} from "../../model/histogram-buckets.ts";
 import type { FloatHistogram } from "../../model/histogram.ts";
 import { fractionBelow, valueAtFraction } from "./histogram-interpolation.ts";
 
@@ -21,18 +26,19 @@ export function nativeQuantile(q: number, histogram: FloatHistogram): NativeResu
   const hasNan = Number.isNaN(sum);
   // From whichever end is nearer; with NaN observed only the lower end is sure.
   const upwards = hasNan || q < 0.5;
-  const buckets = bucketsUpwards(histogram);
-  if (!upwards) buckets.reverse();
+  const buckets = new BucketsUpwards(histogram);
+  const { size } = buckets;
+  const positionOf = (walked: number) => (upwards ? walked : size - 1 - walked);
   let rank = upwards ? q * count : (1 - q) * count;
-  let bucket: HistogramBucket = EMPTY_BUCKET;
   let cumulative = 0;
-  let next = 0;
-  while (next < buckets.length) {
-    bucket = buckets[next++]!;
-    if (bucket.count === 0) continue;
-    cumulative += bucket.count;
+  let walked = 0;
+  while (walked < size) {
+    const inBucket = buckets.countAt(positionOf(walked++));
+    if (inBucket === 0) continue;
+    cumulative += inBucket;
     if (cumulative >= rank) break;
   }
+  let bucket = walked === 0 ? EMPTY_BUCKET : buckets.at(positionOf(walked - 1));
   const isCustom = hasCustomBuckets(histogram);
   if (isCustom) {
     if (bucket.lower === -Infinity) {
@@ -49,10 +55,8 @@ export function nativeQuantile(q: number, histogram: FloatHistogram): NativeResu
   if (hasNan) {
     let total = cumulative;
     // As in the reference, the last bucket looked at is the one interpolated in.
-    for (; next < buckets.length; next++) {
-      bucket = buckets[next]!;
-      total += bucket.count;
-    }
+    if (walked < size) bucket = buckets.at(size - 1);
+    for (; walked < size; walked++) total += buckets.countAt(walked);
     if (total < count) nanEffect = "result is skewed higher";
   }
   const { lower, upper } = bucket;
