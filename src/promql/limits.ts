@@ -1,5 +1,6 @@
 import { QueryMemoryError } from "../kernels/index.ts";
 import type { FloatHistogram } from "../model/histogram.ts";
+import { FLOAT, HISTOGRAM, type StepColumn } from "./exec/step-column.ts";
 
 /**
  * What one query may use: samples held at once, time, and the patience of whoever asked. Every operator reports here
@@ -148,6 +149,17 @@ export function histogramSampleCount(histogram: FloatHistogram): number {
 /** The same for a histogram point of a range result. */
 export function histogramPointCount(histogram: FloatHistogram): number {
   return Math.floor((histogramSizeBytes(histogram) + 8) / 16);
+}
+
+/** What a column of results counts for. */
+export function columnSampleCount(column: StepColumn): number {
+  if (column.histograms === null) return column.presentCount;
+  let samples = 0;
+  for (let step = 0; step < column.count; step++) {
+    if (column.kinds[step] === FLOAT) samples++;
+    else if (column.kinds[step] === HISTOGRAM) samples += histogramPointCount(column.histogramAt(step));
+  }
+  return samples;
 }
 
 function histogramSizeBytes(h: FloatHistogram): number {

@@ -1,3 +1,4 @@
+import { columnSampleCount } from "../limits.ts";
 import type { AccumulatedOp, GroupAccumulator } from "../../kernels/index.ts";
 import { Labels } from "../../model/labels.ts";
 import type { Aggregation } from "../parse/ast.ts";
@@ -57,7 +58,7 @@ export class AggregateOperator implements VectorOperator {
         if (sum !== undefined) out.setHistogram(step, sum);
       } else if (hasFloat) out.setFloat(step, floats.result(0, step));
     }
-    this.context.limits.hold(out.presentCount);
+    this.context.limits.hold(columnSampleCount(out));
   }
 
   private prepared(): Group[] {

@@ -1,5 +1,5 @@
 import { LabelsBuilder, type Labels } from "../../model/labels.ts";
-import { ExecutionError, type InputAccount } from "../limits.ts";
+import { columnSampleCount, ExecutionError, type InputAccount } from "../limits.ts";
 import type { Binary, VectorMatching } from "../parse/ast.ts";
 import {
   applyBinary,
@@ -98,7 +98,7 @@ export class BinaryOperator implements VectorOperator {
     const { pairs } = this.prepared()[index]!;
     const compute = () =>
       pairs.length === 1 ? this.computePair(pairs[0]!, out, null) : this.mergePairs(pairs, out);
-    this.account.exchange(compute, () => out.presentCount);
+    this.account.exchange(compute, () => columnSampleCount(out));
   }
 
   private prepared(): Output[] {

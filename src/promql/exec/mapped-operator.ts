@@ -1,5 +1,5 @@
 import type { Labels } from "../../model/labels.ts";
-import type { InputAccount } from "../limits.ts";
+import { columnSampleCount, type InputAccount } from "../limits.ts";
 import { DerivedSeries, type LabelRule } from "./derived-series.ts";
 import type { ExecutionContext, VectorOperator } from "./operator.ts";
 import type { StepColumn, StepGrid } from "./step-column.ts";
@@ -41,7 +41,7 @@ export class MappedOperator implements VectorOperator {
   read(index: number, out: StepColumn): void {
     this.account.exchange(
       () => this.series.read(index, out, this.compute),
-      () => out.presentCount,
+      () => columnSampleCount(out),
     );
   }
 

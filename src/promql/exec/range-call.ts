@@ -1,3 +1,4 @@
+import { columnSampleCount } from "../limits.ts";
 import type { SlidingWindows, WindowArgument } from "../../kernels/index.ts";
 import type { Labels } from "../../model/labels.ts";
 import { quote } from "../../model/quote.ts";
@@ -85,7 +86,7 @@ export class RangeCallOperator implements VectorOperator {
       this.computeEach(samples, out);
     }
     if (this.func.wantsCounter && out.presentCount > 0) this.noteMissingCounterName(out);
-    this.context.limits.hold(out.presentCount);
+    this.context.limits.hold(columnSampleCount(out));
   };
 
   /** Whether the kernel can do with the scalar arguments at all steps; found out once. */

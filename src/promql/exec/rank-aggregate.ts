@@ -2,7 +2,7 @@ import type { Labels } from "../../model/labels.ts";
 import { formatGeneral } from "../../model/format-float.ts";
 import { goSort } from "../functions/go-sort.ts";
 import { maxOf, minOf } from "../functions/math.ts";
-import { ExecutionError } from "../limits.ts";
+import { columnSampleCount, ExecutionError } from "../limits.ts";
 import type { Aggregation } from "../parse/ast.ts";
 import { Grouping } from "./grouping.ts";
 import { StepHeaps, type HeapOrder } from "./step-heaps.ts";
@@ -56,7 +56,7 @@ export class RankAggregateOperator implements VectorOperator {
 
   read(index: number, out: StepColumn): void {
     out.copyFrom(this.prepared()[index]!.column);
-    this.context.limits.hold(out.presentCount);
+    this.context.limits.hold(columnSampleCount(out));
   }
 
   private prepared(): Chosen[] {

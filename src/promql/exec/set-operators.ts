@@ -1,5 +1,5 @@
 import type { Labels } from "../../model/labels.ts";
-import type { InputAccount } from "../limits.ts";
+import { columnSampleCount, type InputAccount } from "../limits.ts";
 import type { VectorMatching } from "../parse/ast.ts";
 import type { ExecutionContext, VectorOperator } from "./operator.ts";
 import { MatchSignature } from "./signature.ts";
@@ -52,7 +52,7 @@ export class SetOperator implements VectorOperator {
   read(index: number, out: StepColumn): void {
     this.account.exchange(
       () => this.compute(index, out),
-      () => out.presentCount,
+      () => columnSampleCount(out),
     );
   }
 

@@ -1,3 +1,4 @@
+import { columnSampleCount } from "../limits.ts";
 import { hasCustomBuckets } from "../../model/histogram-buckets.ts";
 import { withHint } from "../../model/histogram-arithmetic.ts";
 import type { FloatHistogram } from "../../model/histogram.ts";
@@ -63,7 +64,7 @@ export class SmoothedSelectorOperator implements VectorOperator {
       if (typeof value === "number") out.setFloat(step, value);
       else out.setHistogram(step, value);
     }
-    this.context.limits.hold(out.presentCount);
+    this.context.limits.hold(columnSampleCount(out));
     countColumn(this.context.statistics, out, out.presentCount);
   }
 
