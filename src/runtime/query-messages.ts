@@ -23,6 +23,8 @@ export interface QueryThreadOptions {
   };
   /** Samples from which on a query is heavy. */
   readonly heavySamples: number;
+  /** How much each thread may keep of what it has decoded. */
+  readonly decodedBytes: number;
   /** One 32-bit flag per slot; not 0 means that the query in it is to stop. */
   readonly cancelFlags: SharedArrayBuffer;
   /** By which commits are followed: `Head.control` of the ingest thread. */

@@ -11,10 +11,14 @@ import { QueryMemory } from "../kernels/index.ts";
 import { PromqlEngine } from "../promql/engine.ts";
 import { warmUpParser } from "../promql/parse/index.ts";
 import { createLogger } from "../telemetry/logger.ts";
+import { PageCache } from "../tsdb/block/page-cache.ts";
 import { OpenBlocks } from "../tsdb/compaction/block-directory.ts";
+import { DecodedCache } from "../tsdb/decoded-cache.ts";
 import { TsdbReader } from "../tsdb/tsdb-reader.ts";
 import type { FromQueryThread, QueryThreadOptions, StorageChanged, ToQueryThread } from "./query-messages.ts";
 
+/** Without a query for so long, what was decoded for the last ones is given back. */
+const KEEP_DECODED_MS = 60_000;
 /** After a query that used more than this, the memory is given back. */
 const KEPT_MEMORY_BYTES = 64 * 1024 * 1024;
 
@@ -23,10 +27,13 @@ const port = parentPort!;
 const log = createLogger({ level: options.logLevel, format: options.logFormat });
 const cancelFlags = new Int32Array(options.cancelFlags);
 const memory = new QueryMemory(options.engine.memoryBytes);
-const reader = new TsdbReader(options.control, memory);
-const openBlocks = new OpenBlocks();
+const decoded = new DecodedCache(options.lane === "light" ? options.decodedBytes / 4 : options.decodedBytes);
+const reader = new TsdbReader(options.control, memory, decoded);
+const openBlocks = new OpenBlocks(new PageCache(), decoded);
 const { parserOptions, features } = options.engine;
 let engine = createEngine(options.engine.defaultSubqueryStepMs);
+
+const forgetDecoded = setTimeout(() => decoded.clear(), KEEP_DECODED_MS).unref();
 
 if (options.lane === "heavy") yieldToOthers();
 warmUpParser();
@@ -97,6 +104,7 @@ function run({ id, task, deadlineMs, slot }: Extract<ToQueryThread, { type: "run
       return;
     }
   }
+  forgetDecoded.refresh();
   const mark = memory.mark();
   const answer = answerQueryTask(task, services);
   memory.release(mark);

@@ -5,6 +5,7 @@ import { GenerationSource } from "./head/generation-source.ts";
 import { HeadControl } from "./head/head-control.ts";
 import { HeadView } from "./head/head-view.ts";
 import { readExemplars } from "./head/exemplars.ts";
+import type { DecodedCache } from "./decoded-cache.ts";
 import { SourceQuerier } from "./querier.ts";
 import type { SeriesSource } from "./series-source.ts";
 
@@ -29,10 +30,12 @@ export class TsdbReader implements Queryable {
   /**
    * @param control `Head.control.buffer` of the writing thread
    * @param memory where queries of this thread decode
+   * @param decoded where they keep samples for later queries
    */
   constructor(
     control: SharedArrayBuffer,
     private readonly memory: QueryMemory,
+    private readonly decoded: DecodedCache | null = null,
   ) {
     this.control = HeadControl.attach(control);
   }
@@ -44,6 +47,8 @@ export class TsdbReader implements Queryable {
 
   /** Forgets a generation; queries that have begun go on reading it, and its memory goes when they end. */
   detach(epoch: number): void {
+    const attached = this.generations.get(epoch);
+    if (attached) this.decoded?.forget(attached.generation);
     this.generations.delete(epoch);
   }
 
@@ -58,6 +63,7 @@ export class TsdbReader implements Queryable {
   }
 
   querier(minTime: number, maxTime: number): Querier {
+    this.decoded?.beginQuery();
     const view = new HeadView(this.control);
     const sources: SeriesSource[] = [];
     for (const block of this.blocks) {
@@ -68,7 +74,7 @@ export class TsdbReader implements Queryable {
       if (generation.minTime > maxTime || generation.maxTime < minTime) continue;
       attached.queries++;
       sources.push(
-        new GenerationSource(generation, this.memory, view, () => {
+        new GenerationSource(generation, this.memory, view, this.decoded, () => {
           attached.queries--;
         }),
       );

@@ -13,11 +13,12 @@ import { type SampleColumns, StorageError } from "../../model/storage.ts";
 import { decodeChunk } from "../chunk/decode-chunk.ts";
 import { ChunkEncoding } from "../chunk/encoding.ts";
 import { CorruptionError } from "../corruption-error.ts";
+import { appendRun, cutColumns, type DecodedCache, type DecodedColumns } from "../decoded-cache.ts";
 import { CHUNKS_FOLDER, INDEX_FILE } from "../file-names.ts";
 import type { SeriesSource } from "../series-source.ts";
 import { ChunkFiles, ChunkReader } from "./chunk-file.ts";
 import type { ChunkSeries } from "./chunk-series.ts";
-import { IndexReader } from "./index-file.ts";
+import { type ChunkMeta, IndexReader } from "./index-file.ts";
 import { type BlockMeta, readMeta } from "./meta.ts";
 import { PageCache } from "./page-cache.ts";
 import { labelNames, labelValues, selectSeries } from "./select-series.ts";
@@ -66,10 +67,13 @@ export class Block {
     return this.meta.ulid;
   }
 
-  /** A view for one query, which reads into the query's memory. Close it when the query ends. */
-  source(memory: QueryMemory): SeriesSource {
+  /**
+   * A view for one query, which reads into the query's memory. Close it when the query ends.
+   * @param cache where decoded samples may be kept for the next one
+   */
+  source(memory: QueryMemory, cache: DecodedCache | null = null): SeriesSource {
     this.users++;
-    return new BlockSource(this, memory, () => this.release());
+    return new BlockSource(this, memory, cache?.of(this) ?? null, () => this.release());
   }
 
   /** Every series with its chunks as they are, for compaction; deleted ranges are still in them. */
@@ -121,6 +125,7 @@ class BlockSource implements SeriesSource {
   constructor(
     private readonly block: Block,
     private readonly memory: QueryMemory,
+    private readonly decoded: DecodedColumns | null,
     private readonly onClose: () => void,
   ) {
     this.minTime = block.meta.minTime;
@@ -172,13 +177,48 @@ class BlockSource implements SeriesSource {
   }
 
   read(id: number, minTime: number, maxTime: number, columns: SampleColumns): void {
-    const { chunks } = this;
-    const metas = this.block.index
-      .chunks(id)
-      .filter((chunk) => chunk.minTime <= maxTime && chunk.maxTime >= minTime);
+    const before = columns.count;
+    const run = this.decoded?.get(id);
+    if (run && run.minTime <= minTime && run.maxTime >= maxTime) appendRun(run, minTime, maxTime, columns);
+    else this.readChunks(id, minTime, maxTime, columns);
+    const deleted = this.block.tombstones.get(id);
+    if (deleted) removeDeleted(columns, before, deleted);
+  }
+
+  private readChunks(id: number, minTime: number, maxTime: number, columns: SampleColumns): void {
+    const all = this.block.index.chunks(id);
+    const metas = all.filter((chunk) => chunk.minTime <= maxTime && chunk.maxTime >= minTime);
     if (metas.length === 0) return;
     const before = columns.count;
+    if (this.decoded === null || !areApart(all) || !this.decoded.isWanted(id)) {
+      this.decodeChunks(metas, minTime, maxTime, columns);
+      return;
+    }
+    // To be kept, chunks are decoded whole.
+    const isFloats = this.decodeChunks(metas, -Infinity, Infinity, columns);
+    if (isFloats) {
+      const first = all.indexOf(metas[0]!);
+      const next = all[first + metas.length];
+      this.decoded.keep(id, columns, before, columns.count, {
+        minTime: first === 0 ? -Infinity : all[first - 1]!.maxTime + 1,
+        maxTime: next ? next.minTime - 1 : Infinity,
+        through: 0,
+        resume: 0,
+      });
+    }
+    cutColumns(columns, before, minTime, maxTime);
+  }
+
+  /** @returns whether there were only floats */
+  private decodeChunks(
+    metas: readonly ChunkMeta[],
+    minTime: number,
+    maxTime: number,
+    columns: SampleColumns,
+  ): boolean {
+    const { chunks } = this;
     const lastRef = metas[metas.length - 1]!.ref;
+    let isFloats = true;
     this.clearStage();
     for (const { ref } of metas) {
       chunks.locate(ref, lastRef);
@@ -186,12 +226,12 @@ class BlockSource implements SeriesSource {
         this.stage();
         continue;
       }
+      isFloats = false;
       this.decodeStaged(minTime, maxTime, columns);
       decodeChunk(chunks.encoding, chunks.bytes, minTime, maxTime, columns);
     }
     this.decodeStaged(minTime, maxTime, columns);
-    const deleted = this.block.tombstones.get(id);
-    if (deleted) removeDeleted(columns, before, deleted);
+    return isFloats;
   }
 
   private clearStage(): void {
@@ -252,6 +292,12 @@ class BlockSource implements SeriesSource {
     this.closed = true;
     this.onClose();
   }
+}
+
+/** Whether chunks follow each other in time without touching. */
+function areApart(chunks: readonly ChunkMeta[]): boolean {
+  for (let i = 1; i < chunks.length; i++) if (chunks[i]!.minTime <= chunks[i - 1]!.maxTime) return false;
+  return true;
 }
 
 /** Takes the samples from `from` on that lie in deleted ranges out of the columns. */

@@ -13,6 +13,7 @@ import {
   TMP_FOR_DELETION,
   WAL_FOLDER,
 } from "../file-names.ts";
+import type { DecodedCache } from "../decoded-cache.ts";
 import type { SeriesSource } from "../series-source.ts";
 
 export interface BlockInfo {
@@ -120,8 +121,11 @@ export function minValidTime(blocks: readonly BlockInfo[]): number {
 export class OpenBlocks {
   private readonly open = new Map<string, Block>();
 
-  /** @param cache shared by all blocks of the thread */
-  constructor(private readonly cache: PageCache = new PageCache()) {}
+  /** @param cache shared by all blocks of the thread, as is `decoded`, where samples are kept for later queries */
+  constructor(
+    private readonly cache: PageCache = new PageCache(),
+    private readonly decoded: DecodedCache | null = null,
+  ) {}
 
   /**
    * Opens what is new, closes what is gone; queries that have begun go on with what they have.
@@ -135,6 +139,7 @@ export class OpenBlocks {
     for (const [directory, block] of this.open) {
       if (wanted.has(directory) && !changed.includes(directory)) continue;
       block.close();
+      this.decoded?.forget(block);
       this.open.delete(directory);
     }
     for (const directory of directories) {
@@ -157,7 +162,7 @@ export class OpenBlocks {
     return this.blocks.map((block) => ({
       minTime: block.meta.minTime,
       maxTime: block.meta.maxTime - 1,
-      source: () => block.source(memory),
+      source: () => block.source(memory, this.decoded),
     }));
   }
 

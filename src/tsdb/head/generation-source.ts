@@ -7,9 +7,17 @@ import type { SampleColumns } from "../../model/storage.ts";
 import type { SeriesSource } from "../series-source.ts";
 import { decodeChunk } from "../chunk/decode-chunk.ts";
 import { ChunkEncoding } from "../chunk/encoding.ts";
-import { chunkBytes, chunkCapacityBytes, copyChunk, forEachChunk } from "./chunk-pages.ts";
+import {
+  chunkBytes,
+  chunkCapacityBytes,
+  copyChunk,
+  forEachChunk,
+  isWholeChunk,
+  type HeadChunk,
+} from "./chunk-pages.ts";
 import type { Interval } from "../block/tombstones.ts";
 import { RunMerger } from "../merge-runs.ts";
+import { appendRun, cutColumns, type DecodedCache, type DecodedColumns } from "../decoded-cache.ts";
 import { dropDeleted, readDeletions } from "./deletions.ts";
 import { hasOutOfOrder, outOfOrderView, readOutOfOrder, type OutOfOrderView } from "./out-of-order.ts";
 import type { HeadView, ViewMember } from "./head-view.ts";
@@ -19,6 +27,8 @@ import { labelNamesOf, labelValuesOf, selectSeries } from "./select-series.ts";
 /** Chunks that are gathered before they are decoded together. */
 const CHUNKS_PER_CALL = 64;
 const GATHER_BYTES = 65536;
+/** What is left for a chunk to grow by between being measured and being copied; a full one is hardly larger. */
+const GROWTH_BYTES = 4096;
 
 /**
  * A generation as one query sees it: everything up to a commit. How many samples of a series that is, is fixed when
@@ -37,12 +47,14 @@ export class GenerationSource implements SeriesSource, ViewMember {
   private readonly outOfOrder = new Map<number, OutOfOrderView>();
   private readonly deletions: ReadonlyMap<number, readonly Interval[]> | null;
   private readonly merger = new RunMerger();
+  private readonly decoded: DecodedColumns | null;
 
   /** @param view made before anything of the generation was looked at */
   constructor(
     private readonly generation: Generation,
     private readonly memory: QueryMemory,
     private readonly view: HeadView,
+    decoded: DecodedCache | null = null,
     private readonly onClose: () => void = () => {},
   ) {
     this.minTime = generation.minTime;
@@ -50,6 +62,7 @@ export class GenerationSource implements SeriesSource, ViewMember {
     this.seriesCount = generation.series.count;
     this.visible = generation.takeCounts();
     this.deletions = readDeletions(generation);
+    this.decoded = decoded?.of(generation) ?? null;
     view.add(this);
   }
 
@@ -129,46 +142,113 @@ export class GenerationSource implements SeriesSource, ViewMember {
   }
 
   private readInOrder(id: number, minTime: number, maxTime: number, columns: SampleColumns): void {
+    const { generation, decoded } = this;
+    const visible = this.visible[id]! - 1;
+    // Columns grow in the same stack of regions as scratch does: first they, then it.
+    columns.reserve(columns.count + visible + 1);
+    const run = decoded?.get(id);
+    if (run && run.minTime <= minTime && run.through <= visible) {
+      // Once another chunk is full, all are kept anew.
+      if (!isWholeChunk(generation, run.resume, visible - run.through)) {
+        appendRun(run, minTime, maxTime, columns);
+        this.decode(id, minTime, maxTime, columns, null, run.resume, run.through);
+        return;
+      }
+    }
+    this.decode(id, minTime, maxTime, columns, decoded);
+  }
+
+  /**
+   * Decodes what lies from chunk `page` on, behind `before` samples; 0 for all.
+   * @param decoded where full chunks may be kept
+   */
+  private decode(
+    id: number,
+    minTime: number,
+    maxTime: number,
+    columns: SampleColumns,
+    decoded: DecodedColumns | null,
+    page = 0,
+    before = 0,
+  ): void {
     const { generation, memory } = this;
     const visible = this.visible[id]! - 1;
-    // Columns grow in the same stack of regions as the scratch below: first they, then it.
-    columns.reserve(columns.count + visible + 1);
+    const first = columns.count;
     const mark = memory.mark();
     const list = memory.allocate(4 * CHUNK_LIST_WORDS * CHUNKS_PER_CALL);
     let gathered = 0;
+    let room = 0;
+    let pointer = 0;
+    // Set while full chunks are decoded whole, to be kept.
+    let kept: { readonly minTime: number; readonly maxTime: number; through: number; resume: number } | null =
+      null;
+    let wasKept = false;
+    let isFirst = true;
+
     const decode = () => {
-      decodeXorChunks(memory, list, gathered, columns, minTime, maxTime);
+      const from = kept === null ? minTime : -Infinity;
+      decodeXorChunks(memory, list, gathered, columns, from, kept === null ? maxTime : Infinity);
       gathered = 0;
     };
+    const endKept = () => {
+      if (kept === null) return;
+      decode();
+      decoded!.keep(id, columns, first, columns.count, kept);
+      kept = null;
+      wasKept = true;
+    };
+    const visit = (chunk: HeadChunk) => {
+      const isXor = chunk.encoding === ChunkEncoding.xor;
+      const isFull = isXor && chunk.next !== 0;
+      if (isFirst && isFull && decoded?.isWanted(id)) {
+        kept = {
+          minTime: chunk.before === 0 ? -Infinity : chunk.minTime,
+          maxTime: Infinity,
+          through: 0,
+          resume: 0,
+        };
+      }
+      isFirst = false;
+      if (kept !== null && isFull) {
+        kept.through = chunk.before + chunk.count;
+        kept.resume = chunk.next;
+      } else endKept();
+      if (!isXor) {
+        decode();
+        const bytes = chunkBytes(
+          generation,
+          chunk.page,
+          chunk.count,
+          chunkCapacityBytes(generation, chunk.page),
+        );
+        decodeChunk(chunk.encoding, bytes, minTime, maxTime, columns);
+        return;
+      }
+      if (gathered === CHUNKS_PER_CALL) decode();
+      let size = copyChunk(generation, chunk.page, room - CHUNK_PADDING_BYTES, memory.words, pointer);
+      if (size < 0) {
+        decode();
+        // It may be the one that is written to, and grow: what comes now is not seen by this query.
+        const capacity = chunkCapacityBytes(generation, chunk.page) + GROWTH_BYTES;
+        room = Math.max(GATHER_BYTES, capacity + CHUNK_PADDING_BYTES);
+        pointer = memory.allocate(room);
+        size = copyChunk(generation, chunk.page, room - CHUNK_PADDING_BYTES, memory.words, pointer);
+      }
+      const entry = list / 4 + CHUNK_LIST_WORDS * gathered++;
+      memory.words[entry] = pointer;
+      memory.words[entry + 1] = size;
+      memory.words[entry + 2] = chunk.count;
+      pointer += size;
+      room -= size;
+    };
     try {
-      let room = 0;
-      let pointer = 0;
-      forEachChunk(generation, id, visible, minTime, maxTime, (chunk) => {
-        const size = chunkCapacityBytes(generation, chunk.page);
-        if (chunk.encoding !== ChunkEncoding.xor) {
-          decode();
-          const bytes = chunkBytes(generation, chunk.page, chunk.count, size);
-          decodeChunk(chunk.encoding, bytes, minTime, maxTime, columns);
-          return;
-        }
-        if (gathered === CHUNKS_PER_CALL) decode();
-        if (room < size + CHUNK_PADDING_BYTES) {
-          decode();
-          room = Math.max(GATHER_BYTES, size + CHUNK_PADDING_BYTES);
-          pointer = memory.allocate(room);
-        }
-        copyChunk(generation, chunk.page, size, memory.words, pointer);
-        const entry = list / 4 + CHUNK_LIST_WORDS * gathered++;
-        memory.words[entry] = pointer;
-        memory.words[entry + 1] = size;
-        memory.words[entry + 2] = chunk.count;
-        pointer += size;
-        room -= size;
-      });
+      forEachChunk(generation, id, visible, minTime, maxTime, visit, page, before);
+      endKept();
       decode();
     } finally {
       memory.release(mark);
     }
+    if (wasKept) cutColumns(columns, first, minTime, maxTime);
   }
 
   labelNames(matchers: readonly Matcher[]): string[] {
