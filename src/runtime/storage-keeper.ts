@@ -84,19 +84,30 @@ export class StorageKeeper {
       const seen = this.fingerprint();
       const { sizeBytes, percentage } = this.options.limits();
       if (this.sealed.length === 0 && seen === this.lastSeen && sizeBytes === 0 && percentage === 0) return;
-      try {
-        await this.withThread((compaction) => this.keep(compaction));
-      } catch (err) {
+      const failures = await this.withThread((compaction) => this.keep(compaction)).catch((err: unknown) => [
+        err,
+      ]);
+      for (const err of failures) {
         this.counters.compactionsFailed++;
         this.options.log.error({ err }, "cannot keep the data directory in order; it is tried again");
       }
-      this.lastSeen = this.fingerprint();
+      // As it was before: what was put there meanwhile is noticed the next time, and so is what we did, once.
+      this.lastSeen = failures.length > 0 ? "" : seen;
     });
   }
 
-  private async keep(compaction: Compaction): Promise<void> {
-    const { log } = this.options;
+  /** Does what it can: deleting old blocks must not wait for a disk that is full. @returns what went wrong */
+  private async keep(compaction: Compaction): Promise<unknown[]> {
     this.counters.compactionsTriggered++;
+    const failures: unknown[] = [];
+    for (const work of ["storeGenerations", "compactBlocks", "removeRetired"] as const) {
+      await this[work](compaction).catch((err: unknown) => failures.push(err));
+    }
+    return failures;
+  }
+
+  private async storeGenerations(compaction: Compaction): Promise<void> {
+    const { log } = this.options;
     while (this.sealed.length > 0) {
       const announcement = this.sealed[0]!;
       const startedMs = performance.now();
@@ -116,19 +127,21 @@ export class StorageKeeper {
       }
       this.sealed.shift();
     }
+  }
+
+  private async compactBlocks(compaction: Compaction): Promise<void> {
     for (;;) {
       const startedMs = performance.now();
       const done = await compaction.call("compactNext", []);
       if (done === null) break;
       this.counters.compactions++;
       this.counters.verticalCompactions += Number(done.isVertical);
-      log.info(
+      this.options.log.info(
         { ms: Math.round(performance.now() - startedMs), vertical: done.isVertical },
         "blocks were compacted",
       );
       await this.removeRetired(compaction);
     }
-    await this.removeRetired(compaction);
   }
 
   /** Has readers use the blocks that are to stay, then deletes the others. */
