@@ -136,6 +136,7 @@ export class HistogramOperator implements VectorOperator {
     const native = this.readNative(group, isFirstRead);
     const bucketColumns = group.buckets.map(({ member }) => this.readMember(member));
     out.clear();
+    if (native === null && bucketColumns.length === 0) return context.limits.releaseTo(held);
     const metricName = context.features.delayedNameRemoval ? group.labels.metricName : "";
     const buckets = new ClassicBuckets(group.buckets.length);
     const place: HistogramPlace = { step: 0, timeMs: 0, metricName, isFirstRead };

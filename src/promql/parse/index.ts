@@ -19,13 +19,15 @@ export { documentedType, typeOf } from "./value-type.ts";
 /** How deep a tree may be, so that walking it by recursion is safe: `a + a + …` is as deep as it has operators. */
 export const MAX_TREE_DEPTH = 1_000;
 
-/** Trees are kept for so many texts, and for about so many characters of text. */
+/** Trees are kept for so many texts of so many characters in all, none of them very long: a tree is far bigger. */
 const MAX_CACHED_QUERIES = 1_000;
-const MAX_CACHED_CHARACTERS = 2_000_000;
+const MAX_CACHED_CHARACTERS = 400_000;
+const MAX_CACHED_LENGTH = 20_000;
 
 const cache = new LRUCache<string, Expr>({
   max: MAX_CACHED_QUERIES,
   maxSize: MAX_CACHED_CHARACTERS,
+  maxEntrySize: MAX_CACHED_LENGTH,
   sizeCalculation: (_, key) => key.length,
 });
 
