@@ -1,5 +1,10 @@
 /** The typed door to the AssemblyScript kernels. A file per kernel; memories are made here and nowhere else. */
-export { instantiateKernels, reserveSharedMemory, RESERVED_BYTES, type KernelExports } from "./instantiate.ts";
+export {
+  instantiateKernels,
+  reserveSharedMemory,
+  RESERVED_BYTES,
+  type KernelExports,
+} from "./instantiate.ts";
 export { QueryMemory, QueryMemoryError, QuerySampleColumns } from "./query-memory.ts";
 export { decodeXorChunks, ChunkDecodeError, CHUNK_LIST_WORDS, CHUNK_PADDING_BYTES } from "./decode-kernel.ts";
 export {

@@ -1,6 +1,11 @@
 import type { FloatHistogram } from "../model/histogram.ts";
 import type { SampleColumns } from "../model/storage.ts";
-import { instantiateKernels, RESERVED_BYTES, reserveSharedMemory, type KernelExports } from "./instantiate.ts";
+import {
+  instantiateKernels,
+  RESERVED_BYTES,
+  reserveSharedMemory,
+  type KernelExports,
+} from "./instantiate.ts";
 
 /** A query asked for more working memory than it may have. */
 export class QueryMemoryError extends Error {
