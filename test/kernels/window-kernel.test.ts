@@ -217,15 +217,15 @@ describe("an accumulator", () => {
     const series = fc.array(
       fc.record({
         group: fc.integer({ min: 0, max: 2 }),
-        values: fc.array(fc.option(value, { nil: undefined }), { minLength: 3, maxLength: 3 }),
+        values: fc.array(fc.option(value, { nil: undefined }), { minLength: 5, maxLength: 5 }),
       }),
       { maxLength: 12 },
     );
     fc.assert(
       fc.property(series, (all) =>
         inMemory(() => {
-          const accumulator = kernel.accumulator(op, 3, 3);
-          const input = column(3);
+          const accumulator = kernel.accumulator(op, 3, 5);
+          const input = column(5);
           for (const { group, values } of all) {
             values.forEach((v, k) => {
               input.kinds[k] = v === undefined ? 0 : 1;
@@ -234,13 +234,13 @@ describe("an accumulator", () => {
             accumulator.add(group, input);
           }
           for (let group = 0; group < 3; group++) {
-            for (let step = 0; step < 3; step++) {
+            for (let step = 0; step < 5; step++) {
               const seen = all.filter((s) => s.group === group && s.values[step] !== undefined);
               const expected = aggregate(
                 op,
                 seen.map((s) => s.values[step]!),
               );
-              expect(accumulator.seen[group * 3 + step]).toBe(seen.length);
+              expect(accumulator.seen[group * 5 + step]).toBe(seen.length);
               if (expected !== undefined) expect(accumulator.result(group, step)).toBe(expected);
             }
           }

@@ -650,23 +650,42 @@ function select(p: usize, n: i32, k: i32): f64 {
 
 /** sum: state is the running sum and its compensation. */
 export function accumulateSum(values: usize, kinds: usize, count: i32, sum: usize, compensation: usize, seen: usize): void {
-  for (let k = 0; k < count; k++) {
-    if (kind(kinds, k) != 1) continue;
-    const x = at(values, k);
-    const n = int(seen, k);
-    putInt(seen, k, n + 1);
-    if (n == 0) {
-      put(sum, k, x);
-      put(compensation, k, 0);
-      continue;
+  let k = 0;
+  for (; k + 2 <= count; k += 2) {
+    const o = <usize>k << 3;
+    const both = load<u64>(seen + (<usize>k << 2));
+    // Two steps at once where both hold a float and neither is the first.
+    if (load<u16>(kinds + <usize>k) == 0x0101 && <u32>both != 0 && both >> 32 != 0) {
+      const s = v128.load(sum + o), x = v128.load(values + o);
+      const t = f64x2.add(s, x);
+      const c = f64x2.add(v128.load(compensation + o), lost(s, x, t));
+      v128.store(sum + o, t);
+      v128.store(compensation + o, v128.andnot(c, infinite(t)));
+      store<u64>(seen + (<usize>k << 2), both + 0x100000001);
+    } else {
+      addToSum(values, kinds, k, sum, compensation, seen);
+      addToSum(values, kinds, k + 1, sum, compensation, seen);
     }
-    const s = at(sum, k);
-    const t = s + x;
-    if (Math.abs(t) > MAX_FLOAT) put(compensation, k, 0);
-    else if (Math.abs(s) >= Math.abs(x)) put(compensation, k, at(compensation, k) + ((s - t) + x));
-    else put(compensation, k, at(compensation, k) + ((x - t) + s));
-    put(sum, k, t);
   }
+  if (k < count) addToSum(values, kinds, k, sum, compensation, seen);
+}
+
+@inline function addToSum(values: usize, kinds: usize, k: i32, sum: usize, compensation: usize, seen: usize): void {
+  if (kind(kinds, k) != 1) return;
+  const x = at(values, k);
+  const n = int(seen, k);
+  putInt(seen, k, n + 1);
+  if (n == 0) {
+    put(sum, k, x);
+    put(compensation, k, 0);
+    return;
+  }
+  const s = at(sum, k);
+  const t = s + x;
+  if (Math.abs(t) > MAX_FLOAT) put(compensation, k, 0);
+  else if (Math.abs(s) >= Math.abs(x)) put(compensation, k, at(compensation, k) + ((s - t) + x));
+  else put(compensation, k, at(compensation, k) + ((x - t) + s));
+  put(sum, k, t);
 }
 
 /** avg: as sum, until the sum would overflow; from then on (`mode` byte 1) a running mean. */
