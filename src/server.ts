@@ -30,7 +30,9 @@ process.on("unhandledRejection", (err) => {
 try {
   await server.start();
 } catch (err) {
-  log.error({ err }, "cannot start");
+  if (err instanceof ConfigError) {
+    log.error({ err }, `Error loading config (--config.file=${values["config.file"]})`);
+  } else log.error({ err }, "cannot start");
   await server.stop();
   process.exit(err instanceof ConfigError ? EXIT_BAD_CONFIG : EXIT_FAILURE);
 }

@@ -1,7 +1,8 @@
 import { bucketsUpwards } from "../model/histogram-buckets.ts";
 import type { FloatHistogram } from "../model/histogram.ts";
 import type { QueryResult, QueryStatistics, QueryValue } from "../promql/value.ts";
-import { formatSampleValue, JsonBytes } from "./json-bytes.ts";
+import type { JsonBytes } from "./json-bytes.ts";
+import { formatSampleValue } from "./json-bytes.ts";
 
 /** The data of a query's answer, `{"resultType":…,"result":…,"stats"?:…}`, appended to `out`. */
 export function writeQueryData(out: JsonBytes, result: QueryResult, withStatistics: boolean): void {

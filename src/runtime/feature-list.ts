@@ -1,3 +1,5 @@
+import { DISCOVERY_MECHANISMS, IDLE_MECHANISMS } from "../config/schema/discovery.ts";
+import { prometheusFunctions } from "../rules/template/functions.ts";
 import type { CommandLine } from "../config/flags.ts";
 
 /** What this server can do, by category: what clients ask of `/api/v1/features`. */
@@ -41,6 +43,10 @@ export function featureList({ values, features }: CommandLine): Record<string, R
     prometheus: { agent_mode: false, auto_reload_config: values["config.auto-reload"], server_mode: true },
     rules: { concurrent_rule_eval: has("concurrent-rule-eval"), keep_firing_for: true, query_offset: true },
     scrape: { extra_scrape_metrics: true, type_and_unit_labels: has("type-and-unit-labels") },
+    service_discovery_providers: Object.fromEntries(
+      DISCOVERY_MECHANISMS.map((name) => [name, !IDLE_MECHANISMS.includes(name)]),
+    ),
+    templating_functions: Object.fromEntries([...prometheusFunctions.keys()].map((name) => [name, true])),
     tsdb: { isolation: true, native_histograms: true, xor2_encoding: true },
     ui: { ui_v3: true },
   };

@@ -20,6 +20,10 @@ export interface IngestThreadOptions {
   readonly outOfOrderWindowMs: number;
   readonly maxExemplars: number;
   readonly logsMetadata: boolean;
+  /** Start timestamps of the targets become samples of 0. */
+  readonly takesStartTimes: boolean;
+  /** Types and units become labels. */
+  readonly addsTypeAndUnit: boolean;
   readonly timestampToleranceMs: number;
   /** Spreads the targets of different servers differently over the interval. */
   readonly offsetSeed: string;

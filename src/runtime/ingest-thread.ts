@@ -71,6 +71,9 @@ function run(): void {
     offsetSeed: options.offsetSeed,
     userAgent: options.userAgent,
     timestampToleranceMs: options.timestampToleranceMs,
+    appendsMetadata: options.logsMetadata,
+    takesStartTimes: options.takesStartTimes,
+    addsTypeAndUnit: options.addsTypeAndUnit,
   });
   exportIngestMetrics(registry, { tsdb, scraping, counters });
 

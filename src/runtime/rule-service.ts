@@ -28,17 +28,22 @@ export interface RuleServiceOptions {
 
 /**
  * The rules of the configuration, running. The parser, which only rules need on this thread, is loaded with the first
- * configuration that has any.
+ * configuration that has any; that a configuration without rules came before is told to the manager all the same, for
+ * it treats the first one of a server's life with care.
  */
 export class RuleService {
   private manager: RuleManager | null = null;
   private isStarted = false;
+  private hadEmptyConfig = false;
 
   constructor(private readonly options: RuleServiceOptions) {}
 
   /** Loads the rule files and replaces the groups. @throws Error with all that is wrong; the old groups then stay */
   async apply(config: Config): Promise<void> {
-    if (this.manager === null && config.ruleFiles.length === 0) return;
+    if (this.manager === null && config.ruleFiles.length === 0) {
+      this.hadEmptyConfig = true;
+      return;
+    }
     const { parseExpr, printExpr } = await import("../promql/parse/index.ts");
     const { parserOptions } = this.options;
     const groups = loadRuleGroups(config, {
@@ -65,10 +70,13 @@ export class RuleService {
         maxConcurrentEvaluations: this.options.maxConcurrentEvaluations,
       });
     }
-    await this.manager.update(groups, {
+    const context = {
       externalLabels: Labels.fromRecord(config.global.externalLabels),
       externalUrl: this.options.externalUrl,
-    });
+    };
+    if (this.hadEmptyConfig) await this.manager.update([], context);
+    this.hadEmptyConfig = false;
+    await this.manager.update(groups, context);
     if (this.isStarted) this.manager.start();
   }
 

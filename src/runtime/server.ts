@@ -182,6 +182,8 @@ export class Server {
           : "none",
         ...storageSettings(this.config, features),
         logsMetadata: has("metadata-wal-records"),
+        takesStartTimes: has("created-timestamp-zero-ingestion"),
+        addsTypeAndUnit: has("type-and-unit-labels"),
         timestampToleranceMs: values["scrape.adjust-timestamps"] ? values["scrape.timestamp-tolerance"] : 0,
         offsetSeed: offsetSeedOf(this.config),
         userAgent: USER_AGENT,

@@ -1,4 +1,5 @@
-import { AggregatorRegistry, Registry, type MetricObjectWithValues, type MetricValue } from "prom-client";
+import type { Registry } from "prom-client";
+import { AggregatorRegistry, type MetricObjectWithValues, type MetricValue } from "prom-client";
 
 /** The families of one registry as plain data, which can cross to another thread. */
 export type MetricFamilies = MetricObjectWithValues<MetricValue<string>>[];
