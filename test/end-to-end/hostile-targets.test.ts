@@ -68,10 +68,14 @@ describe("a target that misbehaves", () => {
     });
     api = new ApiClient(narthex.url);
     // Every loop has had its first scrape, and the slow ones their time-out.
-    await eventually("a verdict on every target", async () => {
-      const { activeTargets } = await api.get<TargetsData>("targets");
-      return activeTargets.length === jobs.length && activeTargets.every((one) => one.health !== "unknown");
-    }, 60_000);
+    await eventually(
+      "a verdict on every target",
+      async () => {
+        const { activeTargets } = await api.get<TargetsData>("targets");
+        return activeTargets.length === jobs.length && activeTargets.every((one) => one.health !== "unknown");
+      },
+      60_000,
+    );
   }, 90_000);
 
   afterAll(async () => {
