@@ -38,6 +38,7 @@ import { blockRanges } from "../tsdb/compaction/plan.ts";
 import { ServerMetrics } from "./server-metrics.ts";
 import { configFingerprint, TargetDiscovery } from "./target-discovery.ts";
 import { version } from "./version.ts";
+import { flagsWithoutEffect, refuseDangerousFlags, sectionsWithoutEffect } from "./without-effect.ts";
 
 /** From about this many samples on, some milliseconds of work, a query goes to the heavy lane. */
 const HEAVY_SAMPLES = 200_000;
@@ -124,7 +125,9 @@ export class Server {
       protobufFirst: features.includes("created-timestamp-zero-ingestion") || features.includes("st-storage"),
       onWarning: (message, fields) => this.log.warn(fields, message),
     });
-    for (const sentence of unsupported(config)) this.log.warn(`not supported yet: ${sentence}`);
+    for (const sentence of [...unsupported(config), ...sectionsWithoutEffect(config)]) {
+      this.log.warn(`not supported yet: ${sentence}`);
+    }
     return config;
   }
 
