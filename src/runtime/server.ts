@@ -100,6 +100,8 @@ export class Server {
       { version: version.narthex, compatible_with: `Prometheus ${version.prometheus}` },
       "starting Narthex",
     );
+    refuseDangerousFlags(this.commandLine);
+    for (const sentence of flagsWithoutEffect(this.commandLine)) log.warn(`not supported yet: ${sentence}`);
     this.config = this.loadConfig();
     this.notifications.add(notice.starting);
     await this.listen();
