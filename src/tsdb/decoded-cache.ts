@@ -84,11 +84,11 @@ export class DecodedCache {
     const open = owner.open;
     if (open?.isAlive && open.room >= words) {
       this.touch(open);
-      return open;
+      return this.makeRoom(RUN_BYTES) ? open : null;
     }
     const least = Math.min(FIRST_SEGMENT_BYTES * 2 ** owner.segmentCount, MAX_SEGMENT_BYTES);
-    const bytes = Math.max(8 * words, Math.min(least, this.limitBytes));
-    if (bytes > MAX_SEGMENT_BYTES || !this.makeRoom(bytes)) return null;
+    const bytes = Math.max(8 * words, Math.min(least, (this.limitBytes - RUN_BYTES) & ~7));
+    if (bytes > MAX_SEGMENT_BYTES || !this.makeRoom(bytes + RUN_BYTES)) return null;
     const segment = new Segment(owner, bytes, this.query);
     owner.open = segment;
     owner.segmentCount++;
