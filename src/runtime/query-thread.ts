@@ -17,7 +17,7 @@ import { DecodedCache } from "../tsdb/decoded-cache.ts";
 import { TsdbReader } from "../tsdb/tsdb-reader.ts";
 import type { FromQueryThread, QueryThreadOptions, StorageChanged, ToQueryThread } from "./query-messages.ts";
 
-/** Without a query for so long, what was decoded for the last ones is given back. */
+/** Without a query for so long, what the last ones decoded is given back. */
 const KEEP_DECODED_MS = 60_000;
 /** After a query that used more than this, the memory is given back. */
 const KEPT_MEMORY_BYTES = 64 * 1024 * 1024;
@@ -33,7 +33,7 @@ const openBlocks = new OpenBlocks(new PageCache(), decoded);
 const { parserOptions, features } = options.engine;
 let engine = createEngine(options.engine.defaultSubqueryStepMs);
 
-const forgetDecoded = setTimeout(() => decoded.clear(), KEEP_DECODED_MS).unref();
+const forgetting = setTimeout(() => reader.forget(), KEEP_DECODED_MS).unref();
 
 if (options.lane === "heavy") yieldToOthers();
 warmUpParser();
@@ -104,7 +104,7 @@ function run({ id, task, deadlineMs, slot }: Extract<ToQueryThread, { type: "run
       return;
     }
   }
-  forgetDecoded.refresh();
+  forgetting.refresh();
   const mark = memory.mark();
   const answer = answerQueryTask(task, services);
   memory.release(mark);

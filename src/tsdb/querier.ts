@@ -1,8 +1,9 @@
-import { compareLabels, compareUtf8, type Labels } from "../model/labels.ts";
+import { compareUtf8, type Labels } from "../model/labels.ts";
 import type { Exemplar } from "../model/exemplar.ts";
 import type { Matcher } from "../model/matcher.ts";
 import type { Querier, SampleColumns, SeriesSet } from "../model/storage.ts";
 import { RunMerger } from "./merge-runs.ts";
+import { type MergedSelection, MergedSelections, type Selection } from "./merged-selections.ts";
 import type { SeriesSource } from "./series-source.ts";
 
 /** Finds the exemplars of series that satisfy any of the matcher sets, by series. */
@@ -15,10 +16,14 @@ export type ExemplarLookup = Querier["exemplars"];
 export class SourceQuerier implements Querier {
   private readonly sources: readonly SeriesSource[];
 
-  /** @param sources become the querier's, which closes them */
+  /**
+   * @param sources become the querier's, which closes them
+   * @param merges of the queries before
+   */
   constructor(
     sources: readonly SeriesSource[],
     private readonly lookUpExemplars: ExemplarLookup = () => [],
+    private readonly merges = new MergedSelections(),
   ) {
     this.sources = [...sources].sort((a, b) => a.minTime - b.minTime);
   }
@@ -29,7 +34,7 @@ export class SourceQuerier implements Querier {
       const ids = withSamples(source, source.select(matchers), minTime, maxTime);
       if (ids.length > 0) selections.push({ source, ids });
     }
-    return selections.length === 1 ? new OneSourceSet(selections[0]!) : mergeSelections(selections);
+    return new SelectedSeries(selections, this.merges);
   }
 
   labelNames(matchers: readonly Matcher[], minTime: number, maxTime: number, limit: number): string[] {
@@ -75,61 +80,48 @@ function withSamples(source: SeriesSource, ids: Uint32Array, minTime: number, ma
   return ids.filter((id) => source.mayHaveSamples!(id, minTime, maxTime));
 }
 
-interface Selection {
-  readonly source: SeriesSource;
-  readonly ids: Uint32Array;
-}
-
-class OneSourceSet implements SeriesSet {
-  constructor(private readonly selection: Selection) {}
-
-  get count(): number {
-    return this.selection.ids.length;
-  }
-
-  labels(index: number): Labels {
-    return this.selection.source.labels(this.selection.ids[index]!);
-  }
-
-  read(index: number, minTime: number, maxTime: number, columns: SampleColumns): void {
-    clear(columns);
-    this.selection.source.read(this.selection.ids[index]!, minTime, maxTime, columns);
-  }
-
-  estimateSamples(minTime: number, maxTime: number): number {
-    return estimateSelection(this.selection, minTime, maxTime);
-  }
-}
-
-/**
- * Series of several sources. Row `i` of `ids` holds, for each source, the series' id in it plus 1, or 0 where the
- * source doesn't know it.
- */
-class MergedSet implements SeriesSet {
+/** Series of any number of sources. Which of them are the same is looked into once that is asked for. */
+class SelectedSeries implements SeriesSet {
   private readonly merger = new RunMerger();
+  private mergedSelection: MergedSelection | null = null;
 
   constructor(
     private readonly selections: readonly Selection[],
-    private readonly ids: Float64Array,
-    readonly count: number,
+    private readonly merges: MergedSelections,
   ) {}
 
+  private get merged(): MergedSelection {
+    return (this.mergedSelection ??= this.merges.merge(this.selections));
+  }
+
+  get count(): number {
+    return this.selections.length === 0 ? 0 : this.merged.count;
+  }
+
   labels(index: number): Labels {
+    const { labels } = this.merged;
+    return (labels[index] ??= this.findLabels(index));
+  }
+
+  private findLabels(index: number): Labels {
+    const { rows } = this.merged;
     const width = this.selections.length;
     for (let s = 0; s < width; s++) {
-      const id = this.ids[index * width + s]!;
-      if (id !== 0) return this.selections[s]!.source.labels(id - 1);
+      const id = rows[index * width + s]!;
+      if (id > 0) return this.selections[s]!.source.labels(id - 1);
     }
     throw new Error(`cannot find labels of series ${index}: there are only ${this.count}`);
   }
 
   read(index: number, minTime: number, maxTime: number, columns: SampleColumns): void {
     clear(columns);
-    const width = this.selections.length;
+    const { selections } = this;
+    const { rows } = this.merged;
+    const width = selections.length;
     for (let s = 0; s < width; s++) {
-      const id = this.ids[index * width + s]!;
+      const id = rows[index * width + s]!;
       if (id === 0) continue;
-      const { source } = this.selections[s]!;
+      const { source } = selections[s]!;
       if (source.minTime > maxTime || source.maxTime < minTime) continue;
       const before = columns.count;
       source.read(id - 1, minTime, maxTime, columns);
@@ -163,34 +155,6 @@ function clear(columns: SampleColumns): void {
   columns.count = 0;
   columns.histograms = null;
   columns.startTimes = null;
-}
-
-function mergeSelections(selections: readonly Selection[]): SeriesSet {
-  const width = selections.length;
-  let most = 0;
-  for (const { ids } of selections) most += ids.length;
-  const rows = new Float64Array(most * width);
-  const positions = new Uint32Array(width);
-  const heads: (Labels | null)[] = selections.map(({ source, ids }) => source.labels(ids[0]!));
-  let count = 0;
-  for (;;) {
-    let least: Labels | null = null;
-    for (const head of heads) {
-      if (head !== null && (least === null || compareLabels(head, least) < 0)) least = head;
-    }
-    if (least === null) break;
-    for (let s = 0; s < width; s++) {
-      const head = heads[s]!;
-      if (head === null || (head !== least && !head.equals(least))) continue;
-      const { source, ids } = selections[s]!;
-      const position = positions[s]!;
-      rows[count * width + s] = ids[position]! + 1;
-      positions[s] = position + 1;
-      heads[s] = position + 1 < ids.length ? source.labels(ids[position + 1]!) : null;
-    }
-    count++;
-  }
-  return new MergedSet(selections, rows.slice(0, count * width), count);
 }
 
 /** @param lists each sorted and unique @param limit 0 for all */

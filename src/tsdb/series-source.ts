@@ -7,6 +7,8 @@ import type { SampleColumns } from "../model/storage.ts";
  * their samples by time. A source is a consistent, read-only view, valid until `close`.
  */
 export interface SeriesSource {
+  /** What this is a view of: the same for every query. Ids and labels found in one view hold in the others. */
+  readonly identity?: object;
   /** The samples lie between these, both ends included. */
   readonly minTime: number;
   readonly maxTime: number;

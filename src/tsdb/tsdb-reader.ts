@@ -6,6 +6,7 @@ import { HeadControl } from "./head/head-control.ts";
 import { HeadView } from "./head/head-view.ts";
 import { readExemplars } from "./head/exemplars.ts";
 import type { DecodedCache } from "./decoded-cache.ts";
+import { MergedSelections } from "./merged-selections.ts";
 import { SourceQuerier } from "./querier.ts";
 import type { SeriesSource } from "./series-source.ts";
 
@@ -26,6 +27,7 @@ export class TsdbReader implements Queryable {
   private readonly generations = new Map<number, AttachedGeneration>();
   private blocks: readonly OpenBlock[] = [];
   private exemplars: SharedArrayBuffer | null = null;
+  private readonly merges = new MergedSelections();
 
   /**
    * @param control `Head.control.buffer` of the writing thread
@@ -80,9 +82,17 @@ export class TsdbReader implements Queryable {
       );
     }
     const { exemplars } = this;
-    return new SourceQuerier(sources, (matcherSets, from, to) =>
-      exemplars ? readExemplars(exemplars, matcherSets, from, to) : [],
+    return new SourceQuerier(
+      sources,
+      (matcherSets, from, to) => (exemplars ? readExemplars(exemplars, matcherSets, from, to) : []),
+      this.merges,
     );
+  }
+
+  /** Gives back what is kept for queries to come. */
+  forget(): void {
+    this.decoded?.clear();
+    this.merges.clear();
   }
 
   /** Queries that are reading a generation now. */

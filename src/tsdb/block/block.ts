@@ -133,6 +133,10 @@ class BlockSource implements SeriesSource {
     this.chunks = new ChunkReader(block.chunkFiles);
   }
 
+  get identity(): Block {
+    return this.block;
+  }
+
   /** Without the series that are deleted whole. */
   select(matchers: readonly Matcher[]): Uint32Array {
     const { index, tombstones } = this.block;

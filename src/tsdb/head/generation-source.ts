@@ -66,6 +66,10 @@ export class GenerationSource implements SeriesSource, ViewMember {
     view.add(this);
   }
 
+  get identity(): Generation {
+    return this.generation;
+  }
+
   select(matchers: readonly Matcher[]): Uint32Array {
     const { generation, visible } = this;
     const ids = selectSeries(generation, matchers);
