@@ -17,15 +17,44 @@ const STALE: u64 = 0x7ff0000000000002;
 
 // ── windows ──
 
+/**
+ * The first index from `from` on whose time is greater than `time`, `n` if there is none. Steps as far as the last time
+ * (`stride`) first: samples mostly come evenly, and then two looks are enough.
+ */
+@inline
+function firstAfter(times: usize, n: i32, from: i32, stride: i32, time: f64): i32 {
+  let low = from;
+  let reach = stride;
+  let high = low + reach;
+  // Gallops until what is looked for lies in [low, high].
+  while (high < n && at(times, high) <= time) {
+    low = high + 1;
+    reach = (reach << 1) | 1;
+    high = low + reach;
+  }
+  if (high > n) high = n;
+  // One less than where it was the last time is the commonest of all.
+  if (high > low && at(times, high - 1) <= time) return high;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (at(times, middle) <= time) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 /** Bounds of the left-open windows (end − range, end], end = first + k·step. Gives how many samples all windows hold. */
 export function windowBounds(times: usize, n: i32, first: f64, step: f64, count: i32, range: f64, lo: usize, hi: usize): f64 {
-  let l = 0, h = 0;
+  let l = 0, h = 0, strideL = 0, strideH = 0;
   let total: f64 = 0;
   for (let k = 0; k < count; k++) {
     const end = first + <f64>k * step;
-    const start = end - range;
-    while (h < n && at(times, h) <= end) h++;
-    while (l < h && at(times, l) <= start) l++;
+    const nextH = firstAfter(times, n, h, strideH, end);
+    const nextL = firstAfter(times, nextH, l, strideL, end - range);
+    strideH = nextH - h;
+    strideL = nextL - l;
+    h = nextH;
+    l = nextL;
     putInt(lo, k, l);
     putInt(hi, k, h);
     total += <f64>(h - l);
@@ -35,10 +64,12 @@ export function windowBounds(times: usize, n: i32, first: f64, step: f64, count:
 
 /** For each step the newest sample in (end − lookback, end], or −1. */
 export function newestWithin(times: usize, n: i32, first: f64, step: f64, count: i32, lookback: f64, index: usize): void {
-  let h = 0;
+  let h = 0, stride = 0;
   for (let k = 0; k < count; k++) {
     const end = first + <f64>k * step;
-    while (h < n && at(times, h) <= end) h++;
+    const next = firstAfter(times, n, h, stride, end);
+    stride = next - h;
+    h = next;
     putInt(index, k, h > 0 && at(times, h - 1) > end - lookback ? h - 1 : -1);
   }
 }
