@@ -77,12 +77,6 @@ const { vector } = fc.letrec<{ vector: string; scalar: string }>((tie) => ({
       )
       .map(([op, clause, of]) => `${op}${clause} (${of})`),
     fc
-      .tuple(
-        fc.constantFrom("topk(2, ", "bottomk by (job) (1, ", "limitk(2, ", "quantile(0.4, "),
-        tie("vector"),
-      )
-      .map((p) => `${p.join("")})`),
-    fc
       .tuple(fc.constantFrom("abs", "ceil", "sgn", "timestamp", "hour", "-"), tie("vector"))
       .map(([f, of]) => `${f}(${of})`),
     fc
@@ -103,6 +97,12 @@ const { vector } = fc.letrec<{ vector: string; scalar: string }>((tie) => ({
     tie("vector").map((of) => `scalar(${of})`),
   ),
 }));
+
+// Only outermost: what is above them would depend on their order, which differs between an instant and a range.
+const ranked = fc
+  .tuple(fc.constantFrom("topk(2, ", "bottomk by (job) (1, ", "limitk(2, ", "quantile(0.4, "), vector)
+  .map(([op, of]) => `${op}${of})`);
+const anyQuery = fc.oneof({ weight: 4, arbitrary: vector }, { weight: 1, arbitrary: ranked });
 
 /** Everything a result holds, order aside: series by labels and time. */
 function points({ value }: QueryResult, atMs?: number): string[] {
@@ -129,7 +129,7 @@ function outcome<T>(work: () => T): T | string {
 describe("a range query", () => {
   test("gives at each step what an instant query gives there", () => {
     fc.assert(
-      fc.property(storage, vector, fc.integer({ min: 1, max: 40 }), (queryable, query, stepSeconds) => {
+      fc.property(storage, anyQuery, fc.integer({ min: 1, max: 40 }), (queryable, query, stepSeconds) => {
         const engine = engineOver(queryable);
         const stepMs = stepSeconds * 1000;
         const endMs = 60_000 + 6 * stepMs;
