@@ -52,6 +52,10 @@ ${Array.from(
 `;
 const running: SpawnedServer[] = [];
 try {
+  const idle = {
+    prometheus: await idleBytes(startPrometheus, "idle-prometheus"),
+    narthex: await idleBytes(startNarthex, "idle-narthex"),
+  };
   const prometheus = await startPrometheus({ config, folder: join(folder, "prometheus") });
   running.push(prometheus);
   const narthex = await startNarthex({ config, folder: join(folder, "narthex") });
@@ -92,6 +96,10 @@ try {
   console.log(
     `ratio      ${(theirs.nsPerSample / ours.nsPerSample).toFixed(2)} × less CPU per sample, ${(theirs.resident / ours.resident).toFixed(2)} × less resident memory per active series`,
   );
+  const [theirGrowth, ourGrowth] = [theirs.resident - idle.prometheus, ours.resident - idle.narthex];
+  console.log(
+    `above idle (${(idle.prometheus / 2 ** 20).toFixed(0)} and ${(idle.narthex / 2 ** 20).toFixed(0)} MiB): ${(theirGrowth / activeSeries).toFixed(0)} and ${(ourGrowth / activeSeries).toFixed(0)} B/series, ${(theirGrowth / ourGrowth).toFixed(2)} × less`,
+  );
   const late = await lateness();
   console.log(
     `gaps between scrapes off the interval (both servers): p50 ${quantile(late, 0.5).toFixed(1)} ms, p99 ${quantile(late, 0.99).toFixed(1)} ms, max ${Math.max(...late).toFixed(1)} ms`,
@@ -101,6 +109,15 @@ try {
   pages.stdin.end();
   pages.kill();
   removeFolder(folder);
+}
+
+/** What a server without anything to do holds, some seconds after its start. */
+async function idleBytes(start: typeof startNarthex, name: string): Promise<number> {
+  const server = await start({ config: "scrape_configs: []\n", folder: join(folder, name) });
+  await sleep(6_000);
+  const { residentBytes } = processUsage(server.pid);
+  await server.stop();
+  return residentBytes;
 }
 
 async function lateness(): Promise<number[]> {
