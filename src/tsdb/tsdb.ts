@@ -11,6 +11,7 @@ import { ExemplarStorage } from "./head/exemplars.ts";
 import { Head, type HeadStatistics } from "./head/head.ts";
 import { HeadAppender } from "./head/head-appender.ts";
 import { HeadReplay, type UnknownRefs } from "./head/head-replay.ts";
+import { lateSamples } from "./head/late-samples.ts";
 import { WalLog } from "./head/wal-log.ts";
 import { writeCheckpoint } from "./wal/checkpoint.ts";
 import type { WalCompression } from "./wal/compression.ts";
@@ -218,6 +219,26 @@ export class Tsdb {
   deleteSeries(matchers: readonly Matcher[], minTime: number, maxTime: number): void {
     const deleted = this.head.deleteSeries(matchers, minTime, maxTime);
     if (deleted.length > 0) this.log.tombstones(deleted);
+    this.rewriteLateLog();
+  }
+
+  /**
+   * Writes the log of out-of-order samples anew, with those that the head shows. It may hold deleted ones for longer
+   * than the other log, or a block, knows that they are deleted: a start would bring them back.
+   */
+  private rewriteLateLog(): void {
+    const { lateWal } = this;
+    if (!lateWal) return;
+    const first = cutIfUsed(lateWal);
+    for (const writer of this.head.generations) {
+      const { floats, histograms } = lateSamples(writer);
+      if (floats.length + histograms.length === 0) continue;
+      this.log.late(floats, histograms);
+      this.log.flush();
+    }
+    lateWal.sync();
+    truncateLog(lateWal.directory, first);
+    for (const epoch of this.firstLateSegments.keys()) this.firstLateSegments.set(epoch, first);
   }
 
   get walStatistics(): WalStatistics & { readonly segment: number; readonly sizeBytes: number } {

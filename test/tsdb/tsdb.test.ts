@@ -9,6 +9,8 @@ import { Matcher } from "../../src/model/matcher.ts";
 import { SampleOutcome } from "../../src/model/storage.ts";
 import { Tsdb, type TsdbOptions } from "../../src/tsdb/tsdb.ts";
 import { TsdbReader } from "../../src/tsdb/tsdb-reader.ts";
+import { replayLog } from "../../src/tsdb/wal/replay.ts";
+import { RecordingSink } from "./wal/recording-sink.ts";
 import { HeadModel, readAll, type Bits, type PlainSeries } from "../support/head-model.ts";
 import { anyBits, bitsOf } from "../support/xor-samples.ts";
 
@@ -234,6 +236,45 @@ describe("a database", () => {
 
     const again = new Rig({ minValidTime: START + RANGE });
     expect(again.read()[0]![1]).toHaveLength(3);
+    again.tsdb.close();
+  });
+
+  test("logs a series once, over generations and starts, for Prometheus forgets what came before a second time", () => {
+    const labels = seriesOf({ __name__: "up" });
+    for (let start = 0; start < 3; start++) {
+      const rig = new Rig();
+      for (let i = 0; i < 4; i++) {
+        rig.scrape(START + start * RANGE + (i * RANGE) / 4, new Map([[labels, bitsOf(i)]]));
+      }
+      rig.tsdb.close();
+    }
+    const sink = new RecordingSink();
+    let logged = 0;
+    sink.onSeries = () => void logged++;
+    replayLog(join(directory, "wal"), sink);
+    expect(logged).toBe(1);
+    expect(new Set(sink.samples.map(({ ref }) => ref)).size).toBe(1);
+    const again = new Rig();
+    expect(again.read()[0]![1]).toHaveLength(12);
+    again.tsdb.close();
+  });
+
+  test("keeps out-of-order samples deleted when their range is in a block", () => {
+    const options = { outOfOrderWindowMs: 4 * RANGE };
+    const rig = new Rig(options);
+    const labels = seriesOf({ __name__: "late" });
+    rig.scrape(START + 2 * RANGE, new Map([[labels, bitsOf(1)]]));
+    for (const offset of [10, 20, 30]) rig.scrape(START + offset, new Map([[labels, bitsOf(offset)]]));
+    rig.tsdb.deleteSeries([], START + 20, START + 25);
+    expect(rig.read()[0]![1]).toHaveLength(3);
+    rig.tsdb.close();
+
+    // The log that tells of the deletion may be gone sooner than the one with what was deleted.
+    const sink = new RecordingSink();
+    replayLog(join(directory, "wbl"), sink);
+    expect(sink.samples.map(({ timeMs }) => timeMs - START)).toEqual([10, 30]);
+    const again = new Rig({ ...options, minValidTime: START + RANGE });
+    expect(again.read()[0]![1].map(([time]) => time - START)).toEqual([10, 30, 2 * RANGE]);
     again.tsdb.close();
   });
 

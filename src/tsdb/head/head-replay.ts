@@ -161,7 +161,7 @@ export class HeadReplay implements ReplaySink {
       return;
     }
     // Over all of time it says that Prometheus let the series go from its memory, which deletes nothing.
-    if (maxTime < this.head.minValidTime || minTime < -MAX_TIME) return;
+    if (minTime < -MAX_TIME) return;
     this.tombstones.push({ known, minTime, maxTime });
   }
 
