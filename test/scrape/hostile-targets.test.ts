@@ -11,7 +11,7 @@ import { TargetSeries } from "../../src/scrape/target-series.ts";
 import { targetsOf } from "../../src/scrape/target.ts";
 import { FakeAppender } from "../support/fake-appender.ts";
 import { PageServer } from "../support/page-server.ts";
-import { ScrapeClock } from "../support/scrape-clock.ts";
+import { ManualClock } from "../support/manual-clock.ts";
 
 let memory: ScrapeMemory;
 beforeAll(() => {
@@ -46,7 +46,7 @@ function loopFor(
   const shared = {
     appender,
     memory,
-    clock: new ScrapeClock(),
+    clock: new ManualClock(),
     log: { debug: () => {}, warn: () => {}, error: () => {} },
     counters: zeroCounters(),
     offsetSeed: "",

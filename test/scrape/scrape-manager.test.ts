@@ -10,7 +10,7 @@ import {
   type TargetGroup,
 } from "../../src/scrape/index.ts";
 import { FakeAppender } from "../support/fake-appender.ts";
-import { ScrapeClock } from "../support/scrape-clock.ts";
+import { ManualClock } from "../support/manual-clock.ts";
 import { PageServer } from "../support/page-server.ts";
 
 let memory: ScrapeMemory;
@@ -27,7 +27,7 @@ const INTERVAL_MS = 10_000;
 
 /** A manager on a manual clock, and one job `test` with one target unless a test says otherwise. */
 class House {
-  readonly clock = new ScrapeClock();
+  readonly clock = new ManualClock();
   readonly appender = new FakeAppender();
   readonly counters = zeroCounters();
   readonly warnings: object[] = [];
