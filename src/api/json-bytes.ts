@@ -1,3 +1,4 @@
+import { FloatPrinter } from "../kernels/index.ts";
 import type { Labels } from "../model/labels.ts";
 
 const INITIAL_BYTES = 64 * 1024;
@@ -12,6 +13,7 @@ export class JsonBytes {
   private buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES);
   private length = 0;
   private finishedBytes = 0;
+  private knownTimes: TimeTexts | null = null;
 
   get sizeBytes(): number {
     return this.finishedBytes + this.length;
@@ -112,6 +114,42 @@ export class JsonBytes {
     return this;
   }
 
+  /**
+   * Points side by side, without brackets around them. Series of one answer mostly have the same times: those of the
+   * series before are copied.
+   */
+  points(times: Float64Array | readonly number[], values: Float64Array | readonly number[]): this {
+    const count = times.length;
+    let known = this.knownTimes;
+    if (known === null || !known.covers(times)) {
+      this.knownTimes = known = new TimeTexts(times);
+    }
+    const { times: knownTimes, texts, ends } = known;
+    let at = 0;
+    for (let i = 0; i < count; i++) {
+      this.room(96);
+      const time = times[i]!;
+      while (knownTimes[at]! < time) at++;
+      if (knownTimes[at] !== time) {
+        if (i > 0) this.buffer[this.length++] = COMMA;
+        this.point(time, values[i]!);
+        continue;
+      }
+      const { buffer } = this;
+      let to = this.length;
+      // The text begins with the comma, which the first point goes without.
+      const end = ends[at]!;
+      let from = at === 0 ? 0 : ends[at - 1]!;
+      if (i === 0) from++;
+      while (from < end) buffer[to++] = texts[from++]!;
+      this.length = to;
+      this.float(values[i]!);
+      this.buffer[this.length++] = QUOTE;
+      this.buffer[this.length++] = CLOSE_BRACKET;
+    }
+    return this;
+  }
+
   /** A sample's value as a JSON string: the shortest digits that read back as the same number. */
   sampleValue(value: number): this {
     this.room(40);
@@ -154,7 +192,16 @@ export class JsonBytes {
         return;
       }
     }
-    this.length += this.buffer.write(formatSampleValue(value), this.length, "latin1");
+    if (!Number.isFinite(value)) {
+      this.length += this.buffer.write(formatSampleValue(value), this.length, "latin1");
+      return;
+    }
+    printer ??= new FloatPrinter();
+    const count = printer.print(value);
+    const { text } = printer;
+    const buffer = this.buffer;
+    for (let i = 0; i < count; i++) buffer[this.length + i] = text[i]!;
+    this.length += count;
   }
 
   private digits(value: number): void {
@@ -182,6 +229,33 @@ export class JsonBytes {
     }
   }
 }
+
+/** The beginning of a point, `,[1435781451.781,"`, for each time of a series, behind each other. */
+class TimeTexts {
+  readonly texts: Uint8Array;
+  readonly ends: Uint32Array;
+
+  constructor(readonly times: Float64Array | readonly number[]) {
+    this.ends = new Uint32Array(times.length);
+    const out = new JsonBytes();
+    for (let i = 0; i < times.length; i++) {
+      out.ascii(",[").timestamp(times[i]!).ascii(',"');
+      this.ends[i] = out.sizeBytes;
+    }
+    this.texts = Buffer.concat(out.finish());
+  }
+
+  /** Whether other times may well be among these. */
+  covers(others: Float64Array | readonly number[]): boolean {
+    const { times } = this;
+    return (
+      others.length <= times.length && others[0]! >= times[0]! && others.at(-1)! <= times[times.length - 1]!
+    );
+  }
+}
+
+/** Made with the first number that needs it. */
+let printer: FloatPrinter | null = null;
 
 const ZERO = 0x30;
 const MINUS = 0x2d;

@@ -44,12 +44,7 @@ function writeValue(out: JsonBytes, value: QueryValue): void {
         if (index > 0) out.ascii(",");
         out.ascii(`{"metric":`).labels(series.labels);
         if (series.floatTimes.length > 0) {
-          out.ascii(`,"values":[`);
-          for (let i = 0; i < series.floatTimes.length; i++) {
-            if (i > 0) out.ascii(",");
-            out.point(series.floatTimes[i]!, series.floats[i]!);
-          }
-          out.ascii("]");
+          out.ascii(`,"values":[`).points(series.floatTimes, series.floats).ascii("]");
         }
         if (series.histogramTimes.length > 0) {
           out.ascii(`,"histograms":[`);

@@ -31,4 +31,5 @@ export {
   type LineReport,
   type StoredSequence,
 } from "./parse-kernel.ts";
+export { FloatPrinter } from "./float-printer.ts";
 export { AppendKernel } from "./append-kernel.ts";

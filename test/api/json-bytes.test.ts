@@ -68,3 +68,25 @@ test("an answer larger than any part arrives whole", () => {
   expect(parsed).toHaveLength(points);
   expect(parsed[points - 1]).toEqual([points - 1, String((points - 1) / 8)]);
 });
+
+test("points side by side are written as each by itself, whatever times the series before had", () => {
+  const anyTimes = fc
+    .tuple(fc.constantFrom(-20_000, 0, 1_700_000_000_123), fc.uniqueArray(fc.nat(30), { minLength: 1 }))
+    .map(([start, steps]) => steps.sort((a, b) => a - b).map((step) => start + 7_500 * step));
+  fc.assert(
+    fc.property(fc.array(fc.tuple(anyTimes, fc.double()), { minLength: 1, maxLength: 8 }), (series) => {
+      const points = written((out) =>
+        series.forEach(([times, value]) => {
+          const values = times.map((time, i) => (i % 3 === 0 ? time : value));
+          out.points(times, Float64Array.from(values));
+        }),
+      );
+      const each = series
+        .map(([times, value]) =>
+          times.map((time, i) => written((out) => out.point(time, i % 3 === 0 ? time : value))).join(","),
+        )
+        .join("");
+      expect(points).toBe(each);
+    }),
+  );
+});

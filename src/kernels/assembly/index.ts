@@ -2,4 +2,5 @@
 export * from "./chunk-append";
 export * from "./chunk-decode";
 export * from "./exposition-parse";
+export * from "./float-print";
 export * from "./window";
