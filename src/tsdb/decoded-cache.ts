@@ -34,6 +34,11 @@ export class DecodedCache {
     return this.used;
   }
 
+  /** @internal */
+  get currentQuery(): number {
+    return this.query;
+  }
+
   /** A query begins. */
   beginQuery(): void {
     this.query++;
@@ -128,7 +133,7 @@ class Segment {
   usedWords = 0;
   extraBytes = 0;
   isAlive = true;
-  /** Series whose runs have their values here. */
+  /** Series whose runs have their values or their times here. */
   readonly ids: number[] = [];
 
   constructor(
@@ -174,6 +179,9 @@ export class DecodedColumns {
   /** Time columns of the newest runs: series of one target have the same. */
   private recentTimes: TimesColumn[] = [];
   private nextRecent = 0;
+  private notedIn = 0;
+  private notedTimes: Segment | null = null;
+  private notedValues: Segment | null = null;
   /** @internal */
   open: Segment | null = null;
   /** @internal */
@@ -187,13 +195,18 @@ export class DecodedColumns {
   get(id: number): DecodedRun | null {
     const run = this.runs.get(id);
     if (run === undefined) return null;
-    if (!run.timesSegment.isAlive) {
-      this.runs.delete(id);
-      return null;
-    }
-    this.cache.touch(run.timesSegment);
-    this.cache.touch(run.valuesSegment);
+    this.noteUse(run);
     return run;
+  }
+
+  /** Neighbouring series mostly share segments: then there is nothing to do, and nothing of them to look at. */
+  private noteUse({ timesSegment, valuesSegment }: KeptRun): void {
+    if (this.notedIn !== this.cache.currentQuery) {
+      this.notedIn = this.cache.currentQuery;
+      this.notedTimes = this.notedValues = null;
+    }
+    if (timesSegment !== this.notedTimes) this.cache.touch((this.notedTimes = timesSegment));
+    if (valuesSegment !== this.notedValues) this.cache.touch((this.notedValues = valuesSegment));
   }
 
   /** Whether a series that had to be decoded is worth keeping: from the second time on. */
@@ -228,6 +241,7 @@ export class DecodedColumns {
       return;
     }
     values.ids.push(id);
+    if (shared.segment !== values) shared.segment.ids.push(id);
     this.cache.charge(values, RUN_BYTES);
     this.runs.set(id, {
       ...bounds,
@@ -265,7 +279,11 @@ export class DecodedColumns {
 
   /** @internal */
   lose(segment: Segment): void {
-    for (const id of segment.ids) if (this.runs.get(id)?.valuesSegment === segment) this.runs.delete(id);
+    for (const id of segment.ids) {
+      const run = this.runs.get(id);
+      if (run?.valuesSegment === segment || run?.timesSegment === segment) this.runs.delete(id);
+    }
+    this.notedTimes = this.notedValues = null;
     this.recentTimes = this.recentTimes.filter((column) => column.segment !== segment);
     this.nextRecent = this.recentTimes.length % REMEMBERED_TIMES;
     this.segmentCount--;
@@ -286,6 +304,11 @@ export function appendRun(run: DecodedRun, minTime: number, maxTime: number, col
   columns.valueWords.set(isWhole ? valueWords : valueWords.subarray(2 * from, 2 * to), 2 * at);
   columns.count = at + to - from;
   columns.startTimes?.fill(0, at, columns.count);
+}
+
+/** Whether a run has a sample from `minTime` to `maxTime`. */
+export function hasSample({ times }: DecodedRun, minTime: number, maxTime: number): boolean {
+  return times[firstNotBefore(times, minTime)]! <= maxTime;
 }
 
 /** Cuts columns, from index `first` on ascending, to the samples from `minTime` to `maxTime`. */

@@ -13,7 +13,13 @@ import { type SampleColumns, StorageError } from "../../model/storage.ts";
 import { decodeChunk } from "../chunk/decode-chunk.ts";
 import { ChunkEncoding } from "../chunk/encoding.ts";
 import { CorruptionError } from "../corruption-error.ts";
-import { appendRun, cutColumns, type DecodedCache, type DecodedColumns } from "../decoded-cache.ts";
+import {
+  appendRun,
+  cutColumns,
+  type DecodedCache,
+  type DecodedColumns,
+  hasSample,
+} from "../decoded-cache.ts";
 import { CHUNKS_FOLDER, INDEX_FILE } from "../file-names.ts";
 import type { SeriesSource } from "../series-source.ts";
 import { ChunkFiles, ChunkReader } from "./chunk-file.ts";
@@ -21,6 +27,7 @@ import type { ChunkSeries } from "./chunk-series.ts";
 import { type ChunkMeta, IndexReader } from "./index-file.ts";
 import { type BlockMeta, readMeta } from "./meta.ts";
 import { PageCache } from "./page-cache.ts";
+import { KnownSelections } from "./known-selections.ts";
 import { labelNames, labelValues, selectSeries } from "./select-series.ts";
 import { type Interval, isDeleted, readTombstones, type Tombstones } from "./tombstones.ts";
 
@@ -31,6 +38,8 @@ import { type Interval, isDeleted, readTombstones, type Tombstones } from "./tom
 export class Block {
   /** Sum of its files. */
   readonly sizeBytes: number;
+  /** @internal */
+  readonly selections = new KnownSelections();
   private users = 1;
 
   private constructor(
@@ -139,14 +148,19 @@ class BlockSource implements SeriesSource {
 
   /** Without the series that are deleted whole. */
   select(matchers: readonly Matcher[]): Uint32Array {
-    const { index, tombstones } = this.block;
-    const ids = selectSeries(index, matchers);
-    if (tombstones.size === 0) return ids;
-    return ids.filter((id) => !tombstones.has(id) || this.mayHaveSamples(id, -Infinity, Infinity));
+    return this.block.selections.find(matchers, () => {
+      const { index, tombstones } = this.block;
+      const ids = selectSeries(index, matchers);
+      if (tombstones.size === 0) return ids;
+      return ids.filter((id) => !tombstones.has(id) || this.mayHaveSamples(id, -Infinity, Infinity));
+    });
   }
 
   mayHaveSamples(id: number, minTime: number, maxTime: number): boolean {
     const deleted = this.block.tombstones.get(id) ?? [];
+    // Fast path: what is kept of the series saves looking for its chunks.
+    const run = this.decoded?.get(id);
+    if (run && deleted.length === 0 && hasSample(run, minTime, maxTime)) return true;
     return this.block.index
       .chunks(id)
       .some(

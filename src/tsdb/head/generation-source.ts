@@ -155,7 +155,9 @@ export class GenerationSource implements SeriesSource, ViewMember {
       // Once another chunk is full, all are kept anew.
       if (!isWholeChunk(generation, run.resume, visible - run.through)) {
         appendRun(run, minTime, maxTime, columns);
-        this.decode(id, minTime, maxTime, columns, null, run.resume, run.through);
+        if (visible > run.through) {
+          this.decode(id, minTime, maxTime, columns, null, run.resume, run.through);
+        }
         return;
       }
     }
