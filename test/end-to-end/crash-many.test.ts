@@ -39,12 +39,18 @@ describe("a server killed again and again", () => {
       lines.push(`doomed_total ${scrapes}`, `churned{scrape="${Math.floor(scrapes / 20)}"} ${scrapes}`);
       // One that comes and goes, so that there are staleness markers.
       if (scrapes % 7 < 5) lines.push(`at_times ${scrapes}`);
+      // Some come late, by up to several blocks.
+      for (let i = 0; i < 3; i++) {
+        const lateMs = (scrapes + i) % 3 === 0 ? 0 : Math.floor(Math.random() * 8000);
+        lines.push(`late{series="${i}"} ${scrapes} ${Date.now() - lateMs}`);
+      }
       response.writeHead(200, { "Content-Type": "text/plain; version=0.0.4" }).end(`${lines.join("\n")}\n`);
     });
     await new Promise<void>((resolve) => target.listen(0, "127.0.0.1", resolve));
     const { port } = target.address() as AddressInfo;
     config = `
 global: { scrape_interval: 50ms, scrape_timeout: 50ms }
+storage: { tsdb: { out_of_order_time_window: 20s } }
 scrape_configs: [{ job_name: work, static_configs: [{ targets: ["127.0.0.1:${port}"] }] }]
 `;
   });
@@ -56,7 +62,7 @@ scrape_configs: [{ job_name: work, static_configs: [{ targets: ["127.0.0.1:${por
   });
 
   const selectAll = (api: ApiClient) =>
-    api.instant('{__name__=~"work_total|doomed_total|churned|at_times"}[1h]');
+    api.instant('{__name__=~"work_total|doomed_total|churned|at_times|late"}[1h]');
 
   function remember(answer: readonly Series[]): void {
     for (const { metric, values } of answer) {
