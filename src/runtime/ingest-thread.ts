@@ -93,13 +93,15 @@ function run(): void {
     metadata: () => scraping.metadata(),
     tsdbStatus: (limit) => headStatus(tsdb.head, limit),
     metrics: async () => (await registry.getMetricsAsJSON()) as unknown as MetricFamilies,
-    generationStored: (epoch) =>
-      tsdb.generationStored(epoch).catch((err: unknown) => {
+    async generationStored(epoch) {
+      await tsdb.generationStored(epoch).catch((err: unknown) => {
         log.warn(
           { err },
           "the write-ahead log cannot be shortened; it is tried again with the next generation",
         );
-      }),
+      });
+      collectGarbage();
+    },
     applyStorage({ outOfOrderWindowMs, maxExemplars }) {
       tsdb.head.outOfOrderWindowMs = outOfOrderWindowMs;
       tsdb.exemplars.resize(maxExemplars);

@@ -5,16 +5,19 @@
 import { constants, setPriority } from "node:os";
 import { readlinkSync } from "node:fs";
 import { parentPort, workerData, type TransferListItem } from "node:worker_threads";
-import { answerQueryTask, type QueryServices } from "../api/answer-query-task.ts";
+import { answerQueryTask, type QueryLimits, type QueryServices } from "../api/answer-query-task.ts";
 import type { QueryAnswer, QueryTask } from "../api/query-tasks.ts";
 import { QueryMemory } from "../kernels/index.ts";
+import type { Queryable } from "../model/storage.ts";
 import { PromqlEngine } from "../promql/engine.ts";
 import { warmUpParser } from "../promql/parse/index.ts";
 import { createLogger } from "../telemetry/logger.ts";
+import { warmUp } from "./warm-up.ts";
 import { PageCache } from "../tsdb/block/page-cache.ts";
 import { OpenBlocks } from "../tsdb/compaction/block-directory.ts";
 import { DecodedCache } from "../tsdb/decoded-cache.ts";
 import { TsdbReader } from "../tsdb/tsdb-reader.ts";
+import { collectGarbage } from "./collect-garbage.ts";
 import type { FromQueryThread, QueryThreadOptions, StorageChanged, ToQueryThread } from "./query-messages.ts";
 
 /** Without a query for so long, what the last ones decoded is given back. */
@@ -31,13 +34,15 @@ const decoded = new DecodedCache(options.lane === "light" ? options.decodedBytes
 const reader = new TsdbReader(options.control, memory, decoded);
 const openBlocks = new OpenBlocks(new PageCache(), decoded);
 const { parserOptions, features } = options.engine;
+const noLimits: QueryLimits = { deadlineMs: Infinity, isCancelled: () => false };
 let engine = createEngine(options.engine.defaultSubqueryStepMs);
 
 const forgetting = setTimeout(() => reader.forget(), KEEP_DECODED_MS).unref();
 
 if (options.lane === "heavy") yieldToOthers();
 warmUpParser();
-warmUpEngine();
+warmUp((queryable) => servicesFor(queryable, createEngine(60_000, queryable), noLimits), memory);
+collectGarbage();
 port.on("message", receive);
 send({ type: "ready" });
 
@@ -71,13 +76,15 @@ function useBlocks({ blocks, changed, droppedGenerations }: StorageChanged): voi
   }
   reader.setBlocks(openBlocks.readable(memory));
   for (const epoch of droppedGenerations) reader.detach(epoch);
+  // A generation's memory is given back when no thread's heap refers to it.
+  if (droppedGenerations.length > 0) collectGarbage();
 }
 
-function createEngine(defaultSubqueryStepMs: number): PromqlEngine {
+function createEngine(defaultSubqueryStepMs: number, queryable: Queryable = reader): PromqlEngine {
   const { lookbackMs, maxSamples } = options.engine;
   const now = () => Date.now();
   return new PromqlEngine({
-    queryable: reader,
+    queryable,
     memory,
     parserOptions,
     lookbackMs,
@@ -88,15 +95,20 @@ function createEngine(defaultSubqueryStepMs: number): PromqlEngine {
   });
 }
 
-function run({ id, task, deadlineMs, slot }: Extract<ToQueryThread, { type: "run" }>): void {
-  const services: QueryServices = {
-    engine,
-    queryable: reader,
+function servicesFor(queryable: Queryable, itsEngine: PromqlEngine, limits: QueryLimits): QueryServices {
+  return {
+    engine: itsEngine,
+    queryable,
     parserOptions,
-    limits: { deadlineMs, isCancelled: () => Atomics.load(cancelFlags, slot) !== 0 },
+    limits,
     perStepStatistics: options.engine.perStepStatistics,
     columns: () => memory.columns(1024),
   };
+}
+
+function run({ id, task, deadlineMs, slot }: Extract<ToQueryThread, { type: "run" }>): void {
+  const isCancelled = () => Atomics.load(cancelFlags, slot) !== 0;
+  const services = servicesFor(reader, engine, { deadlineMs, isCancelled });
   if (options.lane === "light") {
     const estimatedSamples = estimate(task);
     if (estimatedSamples > options.heavySamples) {
@@ -145,20 +157,5 @@ function yieldToOthers(): void {
     setPriority(thread, constants.priority.PRIORITY_BELOW_NORMAL);
   } catch (err) {
     log.debug({ err }, "heavy queries run at normal priority");
-  }
-}
-
-/** Runs each kind of work once on nothing, so that the first real query does not pay for compiling it. */
-function warmUpEngine(): void {
-  for (const query of [
-    "sum by (a) (rate(x[5m]))",
-    "histogram_quantile(0.9, sum by (le) (rate(x[5m])))",
-    "x / y",
-  ]) {
-    try {
-      engine.range(query, 0, 60_000, 15_000);
-    } catch (err) {
-      log.debug({ err, query }, "cannot warm up with a query");
-    }
   }
 }

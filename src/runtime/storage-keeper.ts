@@ -7,6 +7,7 @@ import { exportNumbers } from "../telemetry/metrics.ts";
 import type { BlockInfo } from "../tsdb/compaction/block-directory.ts";
 import type { RetentionLimits } from "../tsdb/compaction/retention.ts";
 import type { GenerationAnnouncement } from "../tsdb/tsdb.ts";
+import { collectGarbage } from "./collect-garbage.ts";
 import type { CompactionCalls, CompactionThreadOptions, PlainMatcher } from "./compaction-messages.ts";
 import { ThreadCaller } from "./thread-calls.ts";
 
@@ -126,6 +127,8 @@ export class StorageKeeper {
         throw err;
       }
       this.sealed.shift();
+      // A generation's memory is given back when no thread's heap refers to it.
+      collectGarbage();
     }
   }
 
