@@ -33,16 +33,20 @@ describe("a server killed again and again", () => {
 
   beforeAll(async () => {
     let scrapes = 0;
+    const taken = new Set<number>();
     target = createServer((_request, response) => {
       scrapes++;
       const lines = Array.from({ length: 20 }, (_, i) => `work_total{shard="${i}"} ${scrapes * (i + 1)}`);
       lines.push(`doomed_total ${scrapes}`, `churned{scrape="${Math.floor(scrapes / 20)}"} ${scrapes}`);
       // One that comes and goes, so that there are staleness markers.
       if (scrapes % 7 < 5) lines.push(`at_times ${scrapes}`);
-      // Some come late, by up to several blocks.
+      // Some come late, by up to several blocks; never two of one time, of which either may be kept.
       for (let i = 0; i < 3; i++) {
-        const lateMs = (scrapes + i) % 3 === 0 ? 0 : Math.floor(Math.random() * 8000);
-        lines.push(`late{series="${i}"} ${scrapes} ${Date.now() - lateMs}`);
+        let timeMs = Date.now();
+        if ((scrapes + i) % 3 !== 0) timeMs -= Math.floor(Math.random() * 8000);
+        while (taken.has(timeMs)) timeMs--;
+        taken.add(timeMs);
+        lines.push(`late{series="${i}"} ${scrapes} ${timeMs}`);
       }
       response.writeHead(200, { "Content-Type": "text/plain; version=0.0.4" }).end(`${lines.join("\n")}\n`);
     });
@@ -88,7 +92,8 @@ scrape_configs: [{ job_name: work, static_configs: [{ targets: ["127.0.0.1:${por
     const missing: string[] = [];
     for (const [key, samples] of shown) {
       for (const [time, value] of samples) {
-        if (found.get(key)?.get(time) !== value) missing.push(`${key} ${time} ${value}`);
+        const now = found.get(key)?.get(time);
+        if (now !== value) missing.push(`${key} ${time} ${value}, now ${now}`);
       }
     }
     return missing.slice(0, 10).concat(missing.length > 10 ? `and ${missing.length - 10} more` : []);
