@@ -245,7 +245,8 @@ export class Server {
       maxConcurrency: values["query.max-concurrency"],
       activeQueries: () => this.pool.activeCount,
     });
-    for (const tell of early) tell();
+    // Emptied on the way: what it holds would keep the memory of generations that are long in blocks.
+    for (const tell of early.splice(0)) tell();
 
     this.notifier = createNotifier({
       registry: this.registry,

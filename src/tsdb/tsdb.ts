@@ -160,6 +160,8 @@ export class Tsdb {
       };
       if (report.fault === null) removeHeadFiles(options.directory);
       tsdb = new Tsdb(options, head, exemplars, wal, lock, report, firstSegments, sink.firstLateSegments);
+      // The head's callback sees it for good, and it knows every series of the log.
+      sink = null;
       return tsdb;
     } catch (error) {
       lock?.release();
