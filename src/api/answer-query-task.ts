@@ -15,6 +15,7 @@ import {
   walk,
   type ParserOptions,
 } from "../promql/parse/index.ts";
+import { ReadBudgetError } from "../promql/statistics.ts";
 import type { QueryResult } from "../promql/value.ts";
 import { ApiError } from "./api-error.ts";
 import { errorEnvelope, successEnvelope } from "./envelope.ts";
@@ -51,11 +52,16 @@ export interface QueryLimits {
   /** Milliseconds since the epoch. */
   readonly deadlineMs: number;
   isCancelled(): boolean;
+  /** An instant query that reads more samples is given up with a `ReadBudgetError`, for another thread to run. */
+  readonly readBudget?: number;
 }
 
 const TRUNCATED = "results truncated due to limit";
 
-/** Answers a task with a finished response; every error becomes one too. */
+/**
+ * Answers a task with a finished response; every error becomes one too.
+ * @throws ReadBudgetError where the limits set a budget
+ */
 export function answerQueryTask(task: QueryTask, services: QueryServices): QueryAnswer {
   try {
     switch (task.kind) {
@@ -81,6 +87,7 @@ export function answerQueryTask(task: QueryTask, services: QueryServices): Query
         return answerForState(task, services);
     }
   } catch (error) {
+    if (error instanceof ReadBudgetError) throw error;
     const apiError = toApiError(error);
     return {
       status: apiError.status,
@@ -127,11 +134,15 @@ function runQuery(
     deadlineMs: limits.deadlineMs,
     isCancelled: () => limits.isCancelled(),
     ...(task.lookbackMs !== null && task.lookbackMs > 0 ? { lookbackMs: task.lookbackMs } : {}),
-    statistics: task.stats === "all" && perStepStatistics ? "per-step" : "totals",
-  } as const;
+    perStepStatistics: task.stats === "all" && perStepStatistics,
+  };
   return task.kind === "instant"
-    ? engine.instant(task.query, task.timeMs, options)
+    ? engine.instant(task.query, task.timeMs, { ...options, ...budgetOf(limits) })
     : engine.range(task.query, task.startMs, task.endMs, task.stepMs, options);
+}
+
+function budgetOf({ readBudget }: QueryLimits): { readonly readBudget?: number } {
+  return readBudget === undefined ? {} : { readBudget };
 }
 
 function answerQuery(task: InstantQueryTask | RangeQueryTask, services: QueryServices): QueryAnswer {
@@ -164,6 +175,7 @@ function answerRule(task: RuleQueryTask, { engine, limits }: QueryServices): Que
   const { value, statistics } = engine.instant(task.query, task.timeMs, {
     deadlineMs: limits.deadlineMs,
     isCancelled: () => limits.isCancelled(),
+    ...budgetOf(limits),
   });
   if (value.type === "matrix") throw new ExecutionError("rule result is not a vector or scalar");
   const report: QueryReport = {

@@ -51,6 +51,8 @@ export interface PerQueryOptions {
   /** Whether samples are also counted step by step. */
   readonly perStepStatistics?: boolean;
   readonly memoryLimitBytes?: number;
+  /** Samples that may be read before the query ends with a `ReadBudgetError`. Default: any number. */
+  readonly readBudget?: number;
 }
 
 /** Before a query is run: about what it will take. */
@@ -187,7 +189,11 @@ export class PromqlEngine {
     const memoryMark = options.memory.mark();
     const querier = options.queryable.querier(minTime, maxTime);
     try {
-      const statistics = new StatisticsCollector(grid, perQuery.perStepStatistics === true);
+      const statistics = new StatisticsCollector(
+        grid,
+        perQuery.perStepStatistics === true,
+        perQuery.readBudget,
+      );
       const context = this.context(querier, limits, statistics, perQuery);
       const prepared = options.now();
       const builder = new PlanBuilder(context, options.defaultSubqueryStepMs, explainer);

@@ -23,6 +23,15 @@ export function countColumn(counter: SampleCounter, column: StepColumn, samples:
   }
 }
 
+/** A query read more samples than whoever runs it was ready to wait for; nothing is wrong with it. */
+export class ReadBudgetError extends Error {
+  override readonly name = "ReadBudgetError";
+
+  constructor(readonly budget: number) {
+    super(`query reads more than ${budget} samples`);
+  }
+}
+
 /** The counter of the outermost steps. */
 export class StatisticsCollector implements SampleCounter {
   totalQueryableSamples = 0;
@@ -34,6 +43,8 @@ export class StatisticsCollector implements SampleCounter {
   constructor(
     readonly grid: StepGrid,
     readonly isPerStep: boolean,
+    /** Reading more samples than this ends the query. */
+    private readonly readBudget = Infinity,
   ) {
     this.queryablePerStep = isPerStep ? new Float64Array(grid.count) : null;
     this.readPerStep = isPerStep ? new Float64Array(grid.count) : null;
@@ -43,6 +54,7 @@ export class StatisticsCollector implements SampleCounter {
     if (this.isMuted) return;
     this.totalQueryableSamples += queryable;
     this.samplesRead += read;
+    if (this.samplesRead > this.readBudget) throw new ReadBudgetError(this.readBudget);
   }
 
   addAt(step: number, queryable: number, read: number): void {

@@ -24,6 +24,7 @@ import type {
   RuleSamplesMessage,
 } from "./ingest-messages.ts";
 import { answerCalls } from "./thread-calls.ts";
+import { setThreadPriority } from "./thread-priority.ts";
 
 /** So many new series leave enough garbage behind to be worth collecting, once this much time has passed. */
 const SERIES_BURST = 10_000;
@@ -33,6 +34,7 @@ const options = workerData as IngestThreadOptions;
 const port = parentPort!;
 const log = createLogger({ level: options.logLevel, format: options.logFormat });
 
+setThreadPriority("ahead", log);
 try {
   run();
 } catch (error) {

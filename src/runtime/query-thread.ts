@@ -2,8 +2,6 @@
  * A query thread: takes tasks one by one and answers each with finished bytes. It reads generations in shared memory
  * and blocks on disk by itself; nothing it does can hold up the ingest thread.
  */
-import { constants, setPriority } from "node:os";
-import { readlinkSync } from "node:fs";
 import { parentPort, workerData, type TransferListItem } from "node:worker_threads";
 import { answerQueryTask, type QueryLimits, type QueryServices } from "../api/answer-query-task.ts";
 import type { QueryAnswer, QueryTask } from "../api/query-tasks.ts";
@@ -11,7 +9,9 @@ import { QueryMemory } from "../kernels/index.ts";
 import type { Queryable } from "../model/storage.ts";
 import { PromqlEngine } from "../promql/engine.ts";
 import { warmUpParser } from "../promql/parse/index.ts";
+import { ReadBudgetError } from "../promql/statistics.ts";
 import { createLogger } from "../telemetry/logger.ts";
+import { setThreadPriority } from "./thread-priority.ts";
 import { warmUp } from "./warm-up.ts";
 import { PageCache } from "../tsdb/block/page-cache.ts";
 import { OpenBlocks } from "../tsdb/compaction/block-directory.ts";
@@ -39,7 +39,7 @@ let engine = createEngine(options.engine.defaultSubqueryStepMs);
 
 const forgetting = setTimeout(() => reader.forget(), KEEP_DECODED_MS).unref();
 
-if (options.lane === "heavy") yieldToOthers();
+setThreadPriority(options.lane === "heavy" ? "behind" : "ahead", log);
 warmUpParser();
 warmUp((queryable) => servicesFor(queryable, createEngine(60_000, queryable), noLimits), memory);
 collectGarbage();
@@ -107,9 +107,10 @@ function servicesFor(queryable: Queryable, itsEngine: PromqlEngine, limits: Quer
 }
 
 function run({ id, task, deadlineMs, slot }: Extract<ToQueryThread, { type: "run" }>): void {
+  const isLight = options.lane === "light";
   const isCancelled = () => Atomics.load(cancelFlags, slot) !== 0;
-  const services = servicesFor(reader, engine, { deadlineMs, isCancelled });
-  if (options.lane === "light") {
+  const limits = { deadlineMs, isCancelled, ...(isLight ? { readBudget: options.heavySamples } : {}) };
+  if (isLight) {
     const estimatedSamples = estimate(task);
     if (estimatedSamples > options.heavySamples) {
       send({ type: "heavy", id, estimatedSamples });
@@ -118,25 +119,31 @@ function run({ id, task, deadlineMs, slot }: Extract<ToQueryThread, { type: "run
   }
   forgetting.refresh();
   const mark = memory.mark();
-  const answer = answerQueryTask(task, services);
-  memory.release(mark);
-  send({ type: "answer", id, answer }, buffersOf(answer));
+  try {
+    const answer = answerQueryTask(task, servicesFor(reader, engine, limits));
+    send({ type: "answer", id, answer }, buffersOf(answer));
+  } catch (error) {
+    if (!(error instanceof ReadBudgetError)) throw error;
+    send({ type: "heavy", id, estimatedSamples: error.budget });
+  } finally {
+    memory.release(mark);
+  }
   if (memory.peakBytes > KEPT_MEMORY_BYTES) memory.renew();
 }
 
-/** About how many samples a task would read; 0 where it can't be told, for then it fails soon. */
+/**
+ * About how many samples a task would read, where looking is worth it: a range. An instant query is simply begun, and
+ * given up when it turns out to be large, for most are small and looking twice would be most of their time.
+ */
 function estimate(task: QueryTask): number {
+  if (task.kind === "explain") return task.run ? estimate(task.task) : 0;
+  if (task.kind !== "range") return 0;
   try {
-    if (task.kind === "instant" || task.kind === "rule") {
-      return engine.estimate(task.query, task.timeMs, task.timeMs, 0).samples;
-    }
-    if (task.kind === "range")
-      return engine.estimate(task.query, task.startMs, task.endMs, task.stepMs).samples;
-    if (task.kind === "explain") return task.run ? estimate(task.task) : 0;
+    return engine.estimate(task.query, task.startMs, task.endMs, task.stepMs).samples;
   } catch {
     // What is wrong with it is for the real run to say.
+    return 0;
   }
-  return 0;
 }
 
 /** Each part once, if all of its memory is its own: what shares memory with others is copied instead. */
@@ -148,14 +155,4 @@ function buffersOf(answer: QueryAnswer): TransferListItem[] {
 
 function send(message: FromQueryThread, transfer: TransferListItem[] = []): void {
   port.postMessage(message, transfer);
-}
-
-/** Heavy work steps back behind scraping and small queries where the machine is full. Linux: a thread has its own nice. */
-function yieldToOthers(): void {
-  try {
-    const thread = Number(readlinkSync("/proc/thread-self").split("/").at(-1));
-    setPriority(thread, constants.priority.PRIORITY_BELOW_NORMAL);
-  } catch (err) {
-    log.debug({ err }, "heavy queries run at normal priority");
-  }
 }

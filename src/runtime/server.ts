@@ -43,7 +43,7 @@ import { flagsWithoutEffect, refuseDangerousFlags, sectionsWithoutEffect } from 
 /** From about this many samples on, some milliseconds of work, a query goes to the heavy lane. */
 const HEAVY_SAMPLES = 200_000;
 /** What a thread may keep of the samples it has decoded; the light one, which reads little, a quarter. */
-const DECODED_BYTES = 64 * 1024 * 1024;
+const DECODED_BYTES = 192 * 1024 * 1024;
 /** Of V8's heap in a query thread: results pass through it, samples do not. */
 const QUERY_HEAP_MIB = 512;
 const KEEP_ALIVE_MS = 60_000;
