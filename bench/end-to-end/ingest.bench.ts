@@ -1,6 +1,6 @@
 // Prometheus 2.42 and Narthex scrape the same pages at the same time, and the kernel counts what each uses.
 //
-//   npm run bench:ingest -- [--targets 20] [--series 5000] [--interval 2s] [--seconds 60] [--churn 0] [--identity]
+//   npm run bench:ingest -- [--targets 20] [--series 5000] [--interval 2s] [--seconds 120] [--churn 0] [--identity]
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -20,7 +20,7 @@ const { values } = parseArgs({
     targets: { type: "string", default: "20" },
     series: { type: "string", default: "5000" },
     interval: { type: "string", default: "2s" },
-    seconds: { type: "string", default: "60" },
+    seconds: { type: "string", default: "120" },
     churn: { type: "string", default: "0" },
     identity: { type: "boolean", default: false },
   },
@@ -63,9 +63,9 @@ try {
   const servers = { prometheus, narthex };
 
   console.log(
-    `${targets} targets × ${series} series every ${values.interval}, ${values.churn} churn, gzip; warm-up 15 s, measured ${seconds} s`,
+    `${targets} targets × ${series} series every ${values.interval}, ${values.churn} churn, gzip; warm-up 30 s, measured ${seconds} s`,
   );
-  await sleep(15_000);
+  await sleep(30_000);
   await lateness();
   const before = { prometheus: processUsage(prometheus.pid), narthex: processUsage(narthex.pid) };
   const startedMs = performance.now();
