@@ -1,4 +1,4 @@
-import { compareLabels, METRIC_NAME, type Labels } from "../model/labels.ts";
+import { compareLabels, compareUtf8, METRIC_NAME, type Labels } from "../model/labels.ts";
 import { Matcher } from "../model/matcher.ts";
 import { isStaleMarker } from "../model/sample.ts";
 import { StorageError, type Queryable, type SampleColumns } from "../model/storage.ts";
@@ -356,14 +356,10 @@ function answerLabels(
       if (selectors.length === 1) return labelsAnswer(found, task.limit);
       for (const value of found) unique.add(value);
     }
-    return labelsAnswer([...unique].sort(compareUtf8Strings), task.limit);
+    return labelsAnswer([...unique].sort(compareUtf8), task.limit);
   } finally {
     querier.close();
   }
-}
-
-function compareUtf8Strings(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
 function labelsAnswer(values: string[], limit: number): QueryAnswer {

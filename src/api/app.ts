@@ -95,12 +95,12 @@ export async function createApp(ports: Ports, options: ApiOptions): Promise<Fast
 
   const routes = async (scope: FastifyInstance): Promise<void> => {
     queryRoutes(scope, ports, options);
-    seriesRoutes(scope, ports, options);
+    seriesRoutes(scope, ports);
     targetsRoutes(scope, ports);
     rulesRoutes(scope, ports);
     statusRoutes(scope, ports);
     adminRoutes(scope, ports);
-    lifecycleRoutes(scope, ports, options);
+    lifecycleRoutes(scope, ports);
     notificationRoutes(scope, ports);
     scope.options("/api/v1/*", (_request, reply) => reply.code(204).send());
     await webPage(scope, options);
@@ -163,8 +163,5 @@ async function webPage(scope: FastifyInstance, options: ApiOptions): Promise<voi
 /** The document with what only the server knows, in the places the page reads it from. */
 function renderIndex(html: string, options: ApiOptions): string {
   const escape = (text: string) => text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
-  return html
-    .replaceAll("NARTHEX_PATH_PREFIX", escape(options.externalPath))
-    .replaceAll("NARTHEX_PAGE_TITLE", escape(options.pageTitle))
-    .replaceAll("NARTHEX_LOOKBACK_DELTA_MS", String(options.lookbackMs));
+  return html.replaceAll("NARTHEX_PAGE_TITLE", escape(options.pageTitle));
 }

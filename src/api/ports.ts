@@ -128,6 +128,5 @@ export interface ApiOptions {
   readonly corsOrigin: AnchoredRegexp | null;
   /** Where the built web page lies; null where it was not built. */
   readonly uiDirectory: string | null;
-  readonly lookbackMs: number;
   readonly now: () => number;
 }

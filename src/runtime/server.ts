@@ -145,7 +145,6 @@ export class Server {
       pageTitle: values["web.page-title"],
       corsOrigin: corsOrigin === ".*" ? null : AnchoredRegexp.compile(corsOrigin),
       uiDirectory: existsSync(uiDirectory) ? uiDirectory : null,
-      lookbackMs: values["query.lookback-delta"],
       now: () => Date.now(),
     });
     await this.app.ready();

@@ -84,6 +84,5 @@ export const apiOptions: ApiOptions = {
   pageTitle: "Narthex",
   corsOrigin: null,
   uiDirectory: null,
-  lookbackMs: 300_000,
   now: () => 1_700_000_000_000,
 };

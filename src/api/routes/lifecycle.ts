@@ -1,9 +1,9 @@
 import type { FastifyInstance } from "fastify";
-import type { ApiOptions, Ports } from "../ports.ts";
+import type { Ports } from "../ports.ts";
 import { sendText } from "../responses.ts";
 
 /** Health, readiness, reload, quit, and the server's own metrics. */
-export function lifecycleRoutes(app: FastifyInstance, ports: Ports, _options: ApiOptions): void {
+export function lifecycleRoutes(app: FastifyInstance, ports: Ports): void {
   const { lifecycle, metrics } = ports;
   app.route({
     method: ["GET", "HEAD"],

@@ -2,11 +2,11 @@ import type { FastifyInstance } from "fastify";
 import { ApiError } from "../api-error.ts";
 import { unescapeLabelName } from "../label-name-escaping.ts";
 import { limitParam, MAX_TIME_MS, MIN_TIME_MS, optionalTimeParam, type Params } from "../params.ts";
-import type { ApiOptions, Ports } from "../ports.ts";
+import type { Ports } from "../ports.ts";
 import { answerTask, paramsOf } from "./query.ts";
 
 /** Series and labels: which there are, no samples. */
-export function seriesRoutes(app: FastifyInstance, ports: Ports, _options: ApiOptions): void {
+export function seriesRoutes(app: FastifyInstance, ports: Ports): void {
   const config = { needsReady: true };
 
   app.route({
