@@ -53,6 +53,16 @@ function installPeers() {
     "prometheus-alertmanager": "prometheus-alertmanager",
     "prometheus-node-exporter": "prometheus-node-exporter",
     chromium: "chromium",
+    "prometheus-mysqld-exporter": "prometheus-mysqld-exporter",
+    "prometheus-redis-exporter": "prometheus-redis-exporter",
+    "prometheus-blackbox-exporter": "prometheus-blackbox-exporter",
+    "prometheus-pushgateway": "prometheus-pushgateway",
+    mariadbd: "mariadb-server",
+    "redis-server": "redis-server",
+    nginx: "nginx-light",
+    collectd: "collectd-core",
+    dnsmasq: "dnsmasq-base",
+    "victoria-metrics": "victoria-metrics",
   };
   const missing = Object.keys(peers).filter((program) => spawnSync("which", [program]).status !== 0);
   if (missing.length === 0 || process.getuid?.() !== 0 || spawnSync("which", ["apt-get"]).status !== 0)
