@@ -64,7 +64,12 @@ function installPeers() {
     dnsmasq: "dnsmasq-base",
     "victoria-metrics": "victoria-metrics",
   };
-  const missing = Object.keys(peers).filter((program) => spawnSync("which", [program]).status !== 0);
+  // What collectd's page for Prometheus needs and its package only recommends.
+  const libraries = ["libmicrohttpd12", "libprotobuf-c1"];
+  const missing = [
+    ...Object.keys(peers).filter((program) => spawnSync("which", [program]).status !== 0),
+    ...libraries.filter((name) => spawnSync("dpkg-query", ["--show", name]).status !== 0),
+  ];
   if (missing.length === 0 || process.getuid?.() !== 0 || spawnSync("which", ["apt-get"]).status !== 0)
     return;
   console.log(`installing the test peers ${missing.join(", ")} …`);
@@ -82,7 +87,7 @@ function installPeers() {
         "-y",
         "-qq",
         "--no-install-recommends",
-        ...missing.map((name) => peers[name]),
+        ...missing.map((name) => peers[name] ?? name),
         "fonts-dejavu-core",
       ],
       { stdio: ["ignore", "ignore", "inherit"], env },

@@ -1,8 +1,9 @@
 import { cpSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ApiClient, eventually, type Labels } from "../support/api-client.ts";
+import { ApiClient, eventually } from "../support/api-client.ts";
 import { differences } from "../support/compare-results.ts";
+import { labelsAsIn3 } from "../support/labels-as-in-3.ts";
 import {
   isInstalled,
   removeFolder,
@@ -115,22 +116,6 @@ describe.skipIf(!isInstalled("prometheus"))("beside Prometheus 2.42 on copies of
   });
 });
 
-/** 3.x writes the bounds of buckets and quantiles as floats, 2.42 as the target did. */
-function asIn3(metric: Labels): Labels {
-  const { le, quantile } = metric;
-  const asFloat = (text: string) => {
-    if (!/^\d+$/.test(text)) return text;
-    if (Number(text) < 1e6) return `${text}.0`;
-    const [digits, exponent] = Number(text).toExponential().split("e+") as [string, string];
-    return `${digits}e+${exponent.padStart(2, "0")}`;
-  };
-  return {
-    ...metric,
-    ...(le === undefined ? {} : { le: asFloat(le) }),
-    ...(quantile === undefined ? {} : { quantile: asFloat(quantile) }),
-  };
-}
-
 describe.skipIf(!isInstalled("prometheus") || !isInstalled("prometheus-node-exporter"))(
   "beside Prometheus 2.42 on the same live targets",
   () => {
@@ -176,7 +161,7 @@ scrape_configs:
         const selector = '{job=~"node|narthex"}';
         const keys = async (api: ApiClient) =>
           (await api.instant(`last_over_time(${selector}[${seconds - 4}s])`, nowMs))
-            .map((series) => JSON.stringify(Object.entries(asIn3(series.metric)).sort()))
+            .map((series) => JSON.stringify(Object.entries(labelsAsIn3(series.metric)).sort()))
             .sort();
         const names = async (api: ApiClient) =>
           (await api.instant(`count by (__name__, job) (${selector})`, nowMs))

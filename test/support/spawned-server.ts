@@ -23,12 +23,17 @@ export class SpawnedServer {
     }
   }
 
-  /** Starts it and waits until `readyPath` answers 200. @throws Error with what it printed, if it doesn't */
+  /**
+   * Starts it and waits until `readyPath` answers 200, or until `isReady` says so where it speaks no HTTP.
+   *
+   * @throws Error with what it printed, if it doesn't
+   */
   static async start(options: {
     readonly command: string;
     readonly args: readonly string[];
     readonly url: string;
-    readonly readyPath: string;
+    readonly readyPath?: string;
+    readonly isReady?: () => boolean;
     readonly timeoutMs?: number;
     readonly env?: NodeJS.ProcessEnv;
     readonly cwd?: string;
@@ -40,14 +45,19 @@ export class SpawnedServer {
     });
     const server = new SpawnedServer(child, options.url);
     const deadline = Date.now() + (options.timeoutMs ?? 30_000);
+    const isReady =
+      options.isReady ??
+      (async () => {
+        const answer = await fetch(options.url + (options.readyPath ?? "/")).catch(() => null);
+        await answer?.body?.cancel();
+        return answer?.status === 200;
+      });
     for (;;) {
       if (child.exitCode !== null || Date.now() > deadline) {
         await server.stop();
         throw new Error(`cannot start ${options.command}: exit code ${child.exitCode}\n${server.output}`);
       }
-      const answer = await fetch(options.url + options.readyPath).catch(() => null);
-      await answer?.body?.cancel();
-      if (answer?.status === 200) return server;
+      if (await isReady()) return server;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
