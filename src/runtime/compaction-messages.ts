@@ -2,6 +2,7 @@
 import type { MatchType } from "../model/matcher.ts";
 import type { BlockInfo, BlockProblem } from "../tsdb/compaction/block-directory.ts";
 import type { RetentionLimits } from "../tsdb/compaction/retention.ts";
+import type { ChunkDistributions } from "./block-metrics.ts";
 import type { GenerationAnnouncement } from "../tsdb/tsdb.ts";
 
 export interface CompactionThreadOptions {
@@ -46,6 +47,8 @@ export interface CompactionCalls {
   ): readonly string[];
   /** Writes blocks with tombstones anew, without what they hide. @returns the blocks that are to go now */
   cleanTombstones(): readonly string[];
+  /** Of the chunks that were compacted since the thread began. */
+  chunkDistributions(): ChunkDistributions;
   snapshot(generations: readonly GenerationAnnouncement[]): string;
   [name: string]: (...args: never[]) => unknown;
 }

@@ -5,6 +5,7 @@
 import { randomBytes } from "node:crypto";
 import { parentPort, workerData } from "node:worker_threads";
 import { ulid } from "ulid";
+import { observe } from "../telemetry/distribution.ts";
 import { Matcher } from "../model/matcher.ts";
 import { deleteBlock, takeInventory } from "../tsdb/compaction/block-directory.ts";
 import { cleanBlock, writeHeadBlock, type CompactionOptions } from "../tsdb/compaction/compact.ts";
@@ -13,11 +14,21 @@ import { deleteFromBlock } from "../tsdb/compaction/delete-series.ts";
 import { createSnapshot } from "../tsdb/compaction/snapshot.ts";
 import { Generation } from "../tsdb/head/generation.ts";
 import { sealedSeries } from "../tsdb/head/sealed-series.ts";
+import { emptyChunkDistributions } from "./block-metrics.ts";
 import type { CompactionCalls, CompactionThreadOptions } from "./compaction-messages.ts";
 import { answerCalls } from "./thread-calls.ts";
 
 const { dataDirectory, ranges, withOverlaps, floats } = workerData as CompactionThreadOptions;
+const chunks = emptyChunkDistributions();
 const options: CompactionOptions = { newUlid: () => ulid(), floats };
+const firstOptions: CompactionOptions = {
+  ...options,
+  onChunk(sizeBytes, samples, rangeMs) {
+    observe(chunks.sizeBytes, sizeBytes);
+    observe(chunks.samples, samples);
+    observe(chunks.rangeMs, rangeMs);
+  },
+};
 
 const calls: CompactionCalls = {
   writeGeneration({ memory }) {
@@ -29,7 +40,7 @@ const calls: CompactionCalls = {
       ({ meta }) => meta.minTime < maxTime && meta.maxTime > minTime,
     );
     const range = { minTime, maxTime, isOutOfOrder };
-    return writeHeadBlock(dataDirectory, sealedSeries(generation), range, options) !== null;
+    return writeHeadBlock(dataDirectory, sealedSeries(generation), range, firstOptions) !== null;
   },
 
   compactNext() {
@@ -78,6 +89,8 @@ const calls: CompactionCalls = {
     }
     return cleaned;
   },
+
+  chunkDistributions: () => chunks,
 
   snapshot(announcements) {
     const head = announcements

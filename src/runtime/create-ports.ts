@@ -95,7 +95,7 @@ export function createPorts(server: Server): Ports {
           serverTime: timeText(Date.now()),
           reloadConfigSuccess: server.lastReload.successful,
           lastConfigTime: timeText(Math.floor(server.lastReload.timeMs / 1000) * 1000),
-          corruptionCount: 0,
+          corruptionCount: server.ingest.corruptions,
           goroutineCount: server.threadCount,
           GOMAXPROCS: availableParallelism(),
           GOMEMLIMIT: 0,
@@ -106,7 +106,7 @@ export function createPorts(server: Server): Ports {
       },
       tsdb: (limit) => server.ingest.call("tsdbStatus", limit),
       blocks: async () => server.storage.blocks.map(({ meta }) => meta),
-      walReplay: () => ({ min: 0, max: 0, current: 0 }),
+      walReplay: () => server.replayProgress,
       features: () => featureList(commandLine),
     },
 

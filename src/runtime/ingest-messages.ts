@@ -9,7 +9,7 @@ import type {
 } from "../scrape/index.ts";
 import type { MetricFamilies } from "../telemetry/merge.ts";
 import type { PlainMatcher } from "./compaction-messages.ts";
-import type { GenerationAnnouncement } from "../tsdb/tsdb.ts";
+import type { GenerationAnnouncement, ReplayProgress } from "../tsdb/tsdb.ts";
 
 export interface IngestThreadOptions {
   readonly dataDirectory: string;
@@ -51,7 +51,10 @@ export interface IngestCalls {
   sealGenerations(): readonly GenerationAnnouncement[];
   /** Generations that still take samples. */
   openGenerations(): readonly GenerationAnnouncement[];
-  walBytes(): number;
+  /** What both logs take of the disk. */
+  logBytes(): number;
+  /** The least sample time there is, Infinity for an empty head. */
+  headMinTime(): number;
   /** A generation is in a block now, or held nothing. */
   generationStored(epoch: number): void;
   stop(): Promise<void>;
@@ -70,7 +73,14 @@ export interface RuleSamplesMessage {
 
 /** What the ingest thread says by itself. */
 export type FromIngestThread =
-  | { readonly type: "opened"; readonly control: SharedArrayBuffer; readonly replaySeconds: number }
+  | {
+      readonly type: "opened";
+      readonly control: SharedArrayBuffer;
+      readonly replaySeconds: number;
+      /** Damaged logs that were found and repaired. */
+      readonly corruptions: number;
+    }
+  | { readonly type: "replaying"; readonly progress: ReplayProgress }
   | { readonly type: "failed"; readonly error: string }
   | { readonly type: "exemplarBuffer"; readonly buffer: SharedArrayBuffer | null }
   | { readonly type: "generationBorn"; readonly announcement: GenerationAnnouncement };

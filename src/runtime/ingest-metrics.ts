@@ -2,6 +2,7 @@ import { Histogram, Summary, type Registry } from "prom-client";
 import type { PoolStatistics, ScrapeCounters, ScrapeManager, ScrapeObserver } from "../scrape/index.ts";
 import { exportNumbers, type NumberMetric } from "../telemetry/metrics.ts";
 import type { Tsdb } from "../tsdb/tsdb.ts";
+import { exportTsdbMetrics, type SyncDurations } from "./tsdb-metrics.ts";
 
 const QUANTILES = [0.01, 0.05, 0.5, 0.9, 0.99];
 const WIDE_BUCKETS = [0.01, 0.1, 1, 10];
@@ -59,9 +60,15 @@ function goDuration(ms: number): string {
 /** Everything the ingest thread counts, under Prometheus's names. */
 export function exportIngestMetrics(
   registry: Registry,
-  from: { readonly tsdb: Tsdb; readonly scraping: ScrapeManager; readonly counters: ScrapeCounters },
+  from: {
+    readonly tsdb: Tsdb;
+    readonly syncs: SyncDurations;
+    readonly scraping: ScrapeManager;
+    readonly counters: ScrapeCounters;
+  },
 ): void {
-  exportNumbers(registry, [...scrapeMetrics(from.scraping, from.counters), ...headMetrics(from.tsdb)]);
+  exportNumbers(registry, scrapeMetrics(from.scraping, from.counters));
+  exportTsdbMetrics(registry, from.tsdb, from.syncs);
 }
 
 function scrapeMetrics(scraping: ScrapeManager, counters: ScrapeCounters): NumberMetric[] {
@@ -188,166 +195,4 @@ function scrapeMetrics(scraping: ScrapeManager, counters: ScrapeCounters): Numbe
       (pool) => pool.metadataBytes,
     ),
   ];
-}
-
-function headMetrics(tsdb: Tsdb): NumberMetric[] {
-  const { head } = tsdb;
-  const metric = (
-    type: "counter" | "gauge",
-    name: string,
-    help: string,
-    read: NumberMetric["read"],
-  ): NumberMetric => ({
-    name: `prometheus_tsdb_${name}`,
-    help,
-    type,
-    labelNames: ["type"],
-    read,
-  });
-  const byType = (floats: () => number, histograms: () => number) => () => [
-    { labels: { type: "float" }, value: floats() },
-    { labels: { type: "histogram" }, value: histograms() },
-  ];
-  const { statistics } = head;
-  const generations = () => head.generations.map(({ generation }) => generation);
-  const newest = () => generations().at(-1);
-  const minTime = () => Math.min(Infinity, ...generations().map((generation) => generation.minTime));
-  return [
-    metric(
-      "gauge",
-      "head_series",
-      "Total number of series in the head block.",
-      () => newest()?.series.count ?? 0,
-    ),
-    metric("gauge", "head_chunks", "Total number of chunks in the head block.", () =>
-      generations().reduce((sum, generation) => sum + generation.chunkCount, 0),
-    ),
-    metric(
-      "counter",
-      "head_series_created_total",
-      "Total number of series created in the head.",
-      () => statistics.seriesCreated,
-    ),
-    metric(
-      "counter",
-      "head_series_removed_total",
-      "Total number of series removed in the head.",
-      () => statistics.seriesRemoved,
-    ),
-    metric(
-      "counter",
-      "head_chunks_removed_total",
-      "Total number of chunks removed in the head.",
-      () => statistics.chunksRemoved,
-    ),
-    metric(
-      "counter",
-      "head_samples_appended_total",
-      "Total number of appended samples.",
-      byType(
-        () => statistics.floatsAppended,
-        () => statistics.histogramsAppended,
-      ),
-    ),
-    metric(
-      "counter",
-      "head_out_of_order_samples_appended_total",
-      "Total number of appended out of order samples.",
-      byType(
-        () => statistics.outOfOrderFloatsAppended,
-        () => statistics.outOfOrderHistogramsAppended,
-      ),
-    ),
-    metric(
-      "counter",
-      "out_of_order_samples_total",
-      "Total number of out of order samples ingestion failed attempts.",
-      byType(
-        () => statistics.outOfOrderRejected,
-        () => 0,
-      ),
-    ),
-    metric(
-      "counter",
-      "too_old_samples_total",
-      "Total number of out of order samples ingestion failed attempts due to the window.",
-      byType(
-        () => statistics.tooOldRejected,
-        () => 0,
-      ),
-    ),
-    metric(
-      "counter",
-      "out_of_bound_samples_total",
-      "Total number of out of bound samples ingestion failed attempts.",
-      byType(
-        () => statistics.outOfBoundsRejected,
-        () => 0,
-      ),
-    ),
-    metric("gauge", "head_min_time", "Minimum time bound of the head block, in milliseconds.", () =>
-      finite(minTime()),
-    ),
-    metric("gauge", "head_max_time", "Maximum timestamp of the head block, in milliseconds.", () =>
-      finite(head.maxTime),
-    ),
-    metric(
-      "gauge",
-      "head_min_time_seconds",
-      "Minimum time bound of the head block.",
-      () => finite(minTime()) / 1000,
-    ),
-    metric(
-      "gauge",
-      "head_max_time_seconds",
-      "Maximum timestamp of the head block.",
-      () => finite(head.maxTime) / 1000,
-    ),
-    metric(
-      "gauge",
-      "wal_segment_current",
-      "Write-ahead log segment that is currently being written to.",
-      () => tsdb.walStatistics.segment,
-    ),
-    metric(
-      "gauge",
-      "wal_storage_size_bytes",
-      "Size of the write-ahead log storage.",
-      () => tsdb.walStatistics.sizeBytes,
-    ),
-    metric(
-      "counter",
-      "wal_page_flushes_total",
-      "Total number of page flushes.",
-      () => tsdb.walStatistics.pageFlushes,
-    ),
-    metric(
-      "counter",
-      "wal_completed_pages_total",
-      "Total number of completed pages.",
-      () => tsdb.walStatistics.completedPages,
-    ),
-    metric(
-      "counter",
-      "wal_writes_failed_total",
-      "Total number of write-ahead log writes that failed.",
-      () => tsdb.walStatistics.writesFailed,
-    ),
-    metric(
-      "gauge",
-      "data_replay_duration_seconds",
-      "Time taken to replay the data on disk.",
-      () => tsdb.replay.durationSeconds,
-    ),
-    metric(
-      "gauge",
-      "clean_start",
-      "-1: lockfile is disabled. 0: a lockfile from a previous execution was replaced. 1: a clean start.",
-      () => tsdb.cleanStart,
-    ),
-  ];
-}
-
-function finite(timeMs: number): number {
-  return Number.isFinite(timeMs) ? timeMs : 0;
 }

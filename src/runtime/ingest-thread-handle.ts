@@ -1,10 +1,11 @@
 import { Worker } from "node:worker_threads";
 import type { FromIngestThread, IngestCalls, IngestThreadOptions } from "./ingest-messages.ts";
 import { ThreadCaller } from "./thread-calls.ts";
-import type { GenerationAnnouncement } from "../tsdb/tsdb.ts";
+import type { GenerationAnnouncement, ReplayProgress } from "../tsdb/tsdb.ts";
 
 export interface IngestEvents {
   onExemplarBuffer(buffer: SharedArrayBuffer | null): void;
+  onReplayProgress(progress: ReplayProgress): void;
   onGenerationBorn(announcement: GenerationAnnouncement): void;
   /** The thread is gone though nobody stopped it: the server cannot go on. */
   onLost(cause: string): void;
@@ -20,6 +21,8 @@ export class IngestThread {
     /** What readers need to follow commits: given to every query thread. */
     readonly control: SharedArrayBuffer,
     readonly replaySeconds: number,
+    /** Damaged logs that were found and repaired. */
+    readonly corruptions: number,
   ) {}
 
   /** Starts the thread and waits for the replay. Events may come before this resolves. @throws Error why it could not open */
@@ -37,11 +40,20 @@ export class IngestThread {
       worker.on("message", (message: FromIngestThread) => {
         switch (message.type) {
           case "opened":
-            thread = new IngestThread(worker, caller, message.control, message.replaySeconds);
+            thread = new IngestThread(
+              worker,
+              caller,
+              message.control,
+              message.replaySeconds,
+              message.corruptions,
+            );
             resolve(thread);
             return;
           case "failed":
             reject(new Error(message.error));
+            return;
+          case "replaying":
+            events.onReplayProgress(message.progress);
             return;
           case "exemplarBuffer":
             events.onExemplarBuffer(message.buffer);

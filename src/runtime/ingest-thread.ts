@@ -17,6 +17,7 @@ import { Tsdb } from "../tsdb/tsdb.ts";
 import { headStatus } from "../tsdb/head/head-status.ts";
 import { collectGarbage } from "./collect-garbage.ts";
 import { exportIngestMetrics, observeScrapes } from "./ingest-metrics.ts";
+import { SyncDurations } from "./tsdb-metrics.ts";
 import type {
   FromIngestThread,
   IngestCalls,
@@ -44,6 +45,8 @@ try {
 function run(): void {
   // Before the lock, as Prometheus does it: what is half made or half deleted is nobody's.
   removeTemporaryFolders(options.dataDirectory);
+  const registry = new Registry();
+  const syncs = new SyncDurations(registry);
   const tsdb = Tsdb.open({
     minValidTime: minValidTime(takeInventory(options.dataDirectory).blocks),
     maxExemplars: options.maxExemplars,
@@ -56,11 +59,13 @@ function run(): void {
     walSegmentBytes: options.walSegmentBytes,
     walCompression: options.walCompression,
     onGeneration: (announcement) => send({ type: "generationBorn", announcement }),
+    onWalSync: syncs.wal,
+    onLateWalSync: syncs.lateWal,
+    onReplayProgress: (progress) => send({ type: "replaying", progress }),
   });
   if (tsdb.replay.fault !== null)
     log.warn({ fault: tsdb.replay.fault }, "the write-ahead log was damaged and is repaired");
 
-  const registry = new Registry();
   const counters = zeroCounters();
   const scraping = new ScrapeManager({
     appender: tsdb.appender,
@@ -77,13 +82,13 @@ function run(): void {
     takesStartTimes: options.takesStartTimes,
     addsTypeAndUnit: options.addsTypeAndUnit,
   });
-  exportIngestMetrics(registry, { tsdb, scraping, counters });
+  exportIngestMetrics(registry, { tsdb, syncs, scraping, counters });
 
   let tidiedAtSeries = 0;
   const tidying = setInterval(() => {
-    const { seriesCreated } = tsdb.statistics;
-    if (seriesCreated - tidiedAtSeries < SERIES_BURST) return;
-    tidiedAtSeries = seriesCreated;
+    const { seriesCreated, seriesCarried } = tsdb.statistics;
+    if (seriesCreated + seriesCarried - tidiedAtSeries < SERIES_BURST) return;
+    tidiedAtSeries = seriesCreated + seriesCarried;
     collectGarbage();
   }, TIDY_INTERVAL_MS);
 
@@ -117,7 +122,8 @@ function run(): void {
     sealGenerations: () => tsdb.sealGenerations().map(({ epoch, memory }) => ({ epoch, memory })),
     openGenerations: () =>
       tsdb.head.generations.map(({ generation: { epoch, memory } }) => ({ epoch, memory })),
-    walBytes: () => tsdb.walStatistics.sizeBytes,
+    headMinTime: () => tsdb.head.minTime,
+    logBytes: () => tsdb.walBytes + tsdb.lateWalBytes,
     async stop() {
       clearInterval(tidying);
       await scraping.stop();
@@ -125,7 +131,8 @@ function run(): void {
     },
   };
   answerCalls(port, calls);
-  send({ type: "opened", control: tsdb.head.control.buffer, replaySeconds: tsdb.replay.durationSeconds });
+  const { durationSeconds, corruptions } = tsdb.replay;
+  send({ type: "opened", control: tsdb.head.control.buffer, replaySeconds: durationSeconds, corruptions });
 }
 
 function appendRuleSamples(

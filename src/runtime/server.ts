@@ -34,6 +34,7 @@ import { createRuleStorage } from "./rule-storage.ts";
 import { scrapePoolOptions } from "./scrape-options.ts";
 import { maxBlockMs, retentionLimits, storageSettings } from "./retention-settings.ts";
 import { StorageKeeper } from "./storage-keeper.ts";
+import type { ReplayProgress } from "../tsdb/tsdb.ts";
 import { blockRanges } from "../tsdb/compaction/plan.ts";
 import { ServerMetrics } from "./server-metrics.ts";
 import { configFingerprint, TargetDiscovery } from "./target-discovery.ts";
@@ -71,6 +72,7 @@ export class Server {
   notifier!: Notifier;
   storage!: StorageKeeper;
   lastReload = { successful: true, timeMs: 0 };
+  replayProgress: ReplayProgress = { min: 0, max: 0, current: 0 };
 
   private pool!: QueryPool;
   private discovery!: TargetDiscovery;
@@ -195,6 +197,7 @@ export class Server {
       },
       {
         onGenerationBorn: (announcement) => void whenPooled(() => this.announce(announcement)),
+        onReplayProgress: (progress) => (this.replayProgress = progress),
         onExemplarBuffer: (buffer) =>
           void whenPooled(() => this.pool.tellAll("exemplars", { type: "exemplars", buffer })),
         onLost: (cause) => {
@@ -288,7 +291,8 @@ export class Server {
       intervalMs: values["storage.tsdb.block-reload-interval"],
       limits: () => retentionLimits(this.config, values),
       sealGenerations: () => this.ingest.call("sealGenerations"),
-      headBytes: () => this.ingest.call("walBytes"),
+      headBytes: () => this.ingest.call("logBytes"),
+      headMinTime: () => this.ingest.call("headMinTime"),
       tellReaders: async (news) => {
         for (const epoch of news.droppedGenerations) this.pool.tellAll(`generation ${epoch}`, null);
         this.pool.tellAll("storage", { type: "storageChanged", ...news });

@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { Registry } from "prom-client";
 import type { Logger } from "../telemetry/logger.ts";
-import { exportNumbers } from "../telemetry/metrics.ts";
 import type { BlockInfo } from "../tsdb/compaction/block-directory.ts";
 import type { RetentionLimits } from "../tsdb/compaction/retention.ts";
 import type { GenerationAnnouncement } from "../tsdb/tsdb.ts";
+import { BlockMetrics } from "./block-metrics.ts";
 import { collectGarbage } from "./collect-garbage.ts";
 import type { CompactionCalls, CompactionThreadOptions, PlainMatcher } from "./compaction-messages.ts";
 import { ThreadCaller } from "./thread-calls.ts";
@@ -21,6 +21,8 @@ export interface StorageKeeperOptions {
   readonly sealGenerations: () => Promise<readonly GenerationAnnouncement[]>;
   /** What the log takes of the disk. */
   readonly headBytes: () => Promise<number>;
+  /** The least sample time of the head, Infinity for an empty one. */
+  readonly headMinTime: () => Promise<number>;
   /** Has every reader use these blocks, and none of these generations, before it resolves. */
   readonly tellReaders: (news: StorageNews) => Promise<void>;
   /** A generation is in a block and no reader uses it any more. */
@@ -54,21 +56,16 @@ export class StorageKeeper {
   private working: Promise<unknown> = Promise.resolve();
   private timer: NodeJS.Timeout | null = null;
   private isStopped = false;
-  private readonly counters = {
-    compactions: 0,
-    compactionsTriggered: 0,
-    compactionsFailed: 0,
-    verticalCompactions: 0,
-    reloads: 0,
-    reloadFailures: 0,
-    timeRetentions: 0,
-    sizeRetentions: 0,
-    truncations: 0,
-    truncationsFailed: 0,
-  };
+  private readonly metrics: BlockMetrics;
+  private readonly counters: BlockMetrics["counters"];
 
   constructor(private readonly options: StorageKeeperOptions) {
-    this.exportMetrics();
+    this.metrics = new BlockMetrics(options.registry, {
+      blocks: () => this.blocks,
+      limits: options.limits,
+      headMinTime: options.headMinTime,
+    });
+    this.counters = this.metrics.counters;
   }
 
   /** Has readers use the blocks there are. What else is due is done after that, and from then on every interval. */
@@ -113,8 +110,9 @@ export class StorageKeeper {
       const announcement = this.sealed[0]!;
       const startedMs = performance.now();
       try {
-        const hasBlock = await compaction.call("writeGeneration", [announcement]);
+        const hasBlock = await this.writing(() => compaction.call("writeGeneration", [announcement]));
         this.counters.compactions += Number(hasBlock);
+        if (hasBlock) this.metrics.observeCompaction((performance.now() - startedMs) / 1000);
         await this.useBlocks(compaction, [announcement.epoch]);
         await this.options.generationStored(announcement.epoch);
         this.counters.truncations++;
@@ -135,9 +133,10 @@ export class StorageKeeper {
   private async compactBlocks(compaction: Compaction): Promise<void> {
     for (;;) {
       const startedMs = performance.now();
-      const done = await compaction.call("compactNext", []);
+      const done = await this.writing(() => compaction.call("compactNext", []));
       if (done === null) break;
       this.counters.compactions++;
+      this.metrics.observeCompaction((performance.now() - startedMs) / 1000);
       this.counters.verticalCompactions += Number(done.isVertical);
       this.options.log.info(
         { ms: Math.round(performance.now() - startedMs), vertical: done.isVertical },
@@ -217,7 +216,8 @@ export class StorageKeeper {
   cleanTombstones(): Promise<void> {
     return this.alone(() =>
       this.withThread(async (compaction) => {
-        const cleaned = new Set(await compaction.call("cleanTombstones", []));
+        const startedMs = performance.now();
+        const cleaned = new Set(await this.writing(() => compaction.call("cleanTombstones", [])));
         const { blocks } = await compaction.call("list", []);
         await this.tell(
           blocks.filter(({ directory }) => !cleaned.has(directory)),
@@ -225,6 +225,7 @@ export class StorageKeeper {
           [],
         );
         await compaction.call("deleteBlocks", [[...cleaned]]);
+        this.metrics.observeCleanup((performance.now() - startedMs) / 1000);
       }),
     );
   }
@@ -250,6 +251,15 @@ export class StorageKeeper {
     return next;
   }
 
+  private async writing<T>(write: () => Promise<T>): Promise<T> {
+    this.metrics.isWritingBlock = true;
+    try {
+      return await write();
+    } finally {
+      this.metrics.isWritingBlock = false;
+    }
+  }
+
   private async withThread<T>(work: (compaction: Compaction) => Promise<T>): Promise<T> {
     const worker = new Worker(this.options.threadFile, {
       workerData: this.options.thread,
@@ -263,6 +273,8 @@ export class StorageKeeper {
     try {
       return await work(caller);
     } finally {
+      const chunks = await caller.call("chunkDistributions", []).catch(() => null);
+      if (chunks) this.metrics.addChunks(chunks);
       await worker.terminate();
     }
   }
@@ -286,102 +298,5 @@ export class StorageKeeper {
       }
     });
     return JSON.stringify([names, times, this.options.limits()]);
-  }
-
-  private exportMetrics(): void {
-    const { counters } = this;
-    const metric = (type: "counter" | "gauge", name: string, help: string, read: () => number) => ({
-      name: `prometheus_tsdb_${name}`,
-      help,
-      type,
-      read,
-    });
-    exportNumbers(this.options.registry, [
-      metric(
-        "counter",
-        "compactions_total",
-        "Total number of compactions that were executed.",
-        () => counters.compactions,
-      ),
-      metric(
-        "counter",
-        "compactions_triggered_total",
-        "Total number of triggered compactions.",
-        () => counters.compactionsTriggered,
-      ),
-      metric(
-        "counter",
-        "compactions_failed_total",
-        "Total number of compactions that failed.",
-        () => counters.compactionsFailed,
-      ),
-      metric(
-        "counter",
-        "vertical_compactions_total",
-        "Total number of compactions done on overlapping blocks.",
-        () => counters.verticalCompactions,
-      ),
-      metric(
-        "counter",
-        "head_truncations_total",
-        "Total number of head truncations attempted.",
-        () => counters.truncations,
-      ),
-      metric(
-        "counter",
-        "head_truncations_failed_total",
-        "Total number of head truncations that failed.",
-        () => counters.truncationsFailed,
-      ),
-      metric(
-        "counter",
-        "reloads_total",
-        "Number of times the list of blocks was read again.",
-        () => counters.reloads,
-      ),
-      metric(
-        "counter",
-        "reloads_failures_total",
-        "Number of blocks that could not be read.",
-        () => counters.reloadFailures,
-      ),
-      metric(
-        "counter",
-        "time_retentions_total",
-        "The number of times that blocks were deleted because of their age.",
-        () => counters.timeRetentions,
-      ),
-      metric(
-        "counter",
-        "size_retentions_total",
-        "The number of times that blocks were deleted because of their size.",
-        () => counters.sizeRetentions,
-      ),
-      metric("gauge", "blocks_loaded", "Number of currently loaded data blocks.", () => this.blocks.length),
-      metric(
-        "gauge",
-        "storage_blocks_bytes",
-        "The number of bytes that are currently used for local storage by all blocks.",
-        () => this.blocks.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
-      ),
-      metric(
-        "gauge",
-        "retention_limit_seconds",
-        "How long to retain samples in storage.",
-        () => this.options.limits().timeMs / 1000,
-      ),
-      metric(
-        "gauge",
-        "retention_limit_bytes",
-        "Max number of bytes to be retained in the tsdb blocks, configured 0 means disabled.",
-        () => this.options.limits().sizeBytes,
-      ),
-      metric(
-        "gauge",
-        "retention_limit_percentage",
-        "Max share of the disk to be retained, configured 0 means disabled.",
-        () => this.options.limits().percentage,
-      ),
-    ]);
   }
 }

@@ -10,9 +10,11 @@ export interface NumberMetric {
   readonly type: "counter" | "gauge";
   /** The names of the labels, where there are any. */
   readonly labelNames?: readonly string[];
-  /** One number, or one for each label set. */
-  readonly read: () => number | readonly LabelledNumber[];
+  /** One number, or one for each label set; later, where it has to be asked for. */
+  readonly read: () => NumberReading | Promise<NumberReading>;
 }
+
+export type NumberReading = number | readonly LabelledNumber[];
 
 export interface LabelledNumber {
   readonly labels: Readonly<Record<string, string>>;
@@ -25,8 +27,8 @@ export function exportNumbers(registry: Registry, metrics: readonly NumberMetric
     if (type === "gauge") {
       new Gauge({
         ...options,
-        collect() {
-          const now = read();
+        async collect() {
+          const now = await read();
           if (typeof now === "number") return this.set(now);
           this.reset();
           for (const { labels, value } of now) this.set({ ...labels }, value);
@@ -35,8 +37,8 @@ export function exportNumbers(registry: Registry, metrics: readonly NumberMetric
     } else {
       new Counter({
         ...options,
-        collect() {
-          const now = read();
+        async collect() {
+          const now = await read();
           this.reset();
           if (typeof now === "number") return this.inc(now);
           for (const { labels, value } of now) this.inc({ ...labels }, value);

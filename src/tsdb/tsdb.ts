@@ -20,6 +20,7 @@ import {
   DEFAULT_SEGMENT_BYTES,
   listSegments,
   logSizeBytes,
+  removeCheckpoints,
   truncateLog,
   WalWriter,
   type WalWriterOptions,
@@ -49,7 +50,12 @@ export interface TsdbOptions {
   readonly onExemplarBuffer?: (buffer: SharedArrayBuffer | null) => void;
   /** Whether metadata of series goes to the log. */
   readonly logsMetadata?: boolean;
+  /** A sync of the log to the disk took so long. */
   readonly onWalSync?: (seconds: number) => void;
+  /** The same of the log of out-of-order samples. */
+  readonly onLateWalSync?: (seconds: number) => void;
+  /** How far the replay is: called during `open`, before each segment. */
+  readonly onReplayProgress?: (progress: ReplayProgress) => void;
   /** Milliseconds of any steady clock, for durations. */
   readonly clock?: () => number;
 }
@@ -60,11 +66,47 @@ export interface GenerationAnnouncement {
   readonly memory: WebAssembly.Memory;
 }
 
+/** Numbers of segments of the log: the first and last there are, and the one being read. */
+export interface ReplayProgress {
+  readonly min: number;
+  readonly max: number;
+  readonly current: number;
+}
+
+/** What shortening the log took. */
+export interface TruncationStatistics {
+  truncations: number;
+  truncationsFailed: number;
+  lateTruncations: number;
+  lateTruncationsFailed: number;
+  truncateSeconds: number;
+  checkpoints: number;
+  checkpointsFailed: number;
+  checkpointDeletions: number;
+  checkpointDeletionsFailed: number;
+  /** Generations let go, and how long that took. */
+  collections: number;
+  collectionSeconds: number;
+}
+
+export interface LogStatistics extends WalStatistics {
+  readonly segment: number;
+}
+
+function statisticsOf(wal: WalWriter): LogStatistics {
+  return { ...wal.statistics, segment: wal.segmentIndex };
+}
+
 /** What the replay of the log found. */
 export interface ReplayReport {
   readonly records: number;
   readonly durationSeconds: number;
   readonly unknownRefs: UnknownRefs;
+  readonly unknownLateRefs: UnknownRefs;
+  /** Damaged files of Prometheus's head chunks. */
+  readonly headChunkCorruptions: number;
+  /** How many of the two logs were damaged. */
+  readonly corruptions: number;
   /** Damage that was repaired, in words; null for a sound log. */
   readonly fault: string | null;
 }
@@ -78,8 +120,24 @@ export interface ReplayReport {
 export class Tsdb {
   readonly appender: Appender;
   private readonly log: WalLog;
+  readonly truncation: TruncationStatistics = {
+    truncations: 0,
+    truncationsFailed: 0,
+    lateTruncations: 0,
+    lateTruncationsFailed: 0,
+    truncateSeconds: 0,
+    checkpoints: 0,
+    checkpointsFailed: 0,
+    checkpointDeletions: 0,
+    checkpointDeletionsFailed: 0,
+    collections: 0,
+    collectionSeconds: 0,
+  };
   private lateWal: WalWriter | null = null;
   private closed = false;
+  private readonly clock: () => number;
+  /** Told when the log of out-of-order samples is opened. */
+  onLateLog: () => void = () => undefined;
 
   private constructor(
     private readonly options: TsdbOptions,
@@ -92,6 +150,7 @@ export class Tsdb {
     private readonly firstSegments: Map<number, number>,
     private readonly firstLateSegments: Map<number, number>,
   ) {
+    this.clock = options.clock ?? (() => performance.now());
     const lateDirectory = join(options.directory, WBL_FOLDER);
     if (head.outOfOrderWindowMs > 0 || listSegments(lateDirectory).length > 0) this.openLateWal();
     for (const { generation } of head.generations) {
@@ -109,10 +168,11 @@ export class Tsdb {
 
   /** The log of out-of-order samples, opened when there is a first use for it. */
   private openLateWal(): WalWriter {
-    return (this.lateWal ??= new WalWriter(
-      join(this.options.directory, WBL_FOLDER),
-      walOptions(this.options),
-    ));
+    if (this.lateWal) return this.lateWal;
+    const directory = join(this.options.directory, WBL_FOLDER);
+    this.lateWal = new WalWriter(directory, walOptions(this.options, this.options.onLateWalSync));
+    this.onLateLog();
+    return this.lateWal;
   }
 
   /**
@@ -147,6 +207,10 @@ export class Tsdb {
       const startedMs = clock();
       const exemplars = new ExemplarStorage(options.maxExemplars ?? 0, options.onExemplarBuffer);
       sink = new HeadReplay(head, exemplars, options.generationBytes ?? 2 ** 32);
+      const { onReplayProgress } = options;
+      const segments = listSegments(walDirectory);
+      const [min, max] = [segments[0]?.index ?? 0, segments.at(-1)?.index ?? 0];
+      sink.onProgress = (current) => onReplayProgress?.({ min, max, current: Math.max(min, current) });
       const { records, fault } = replayLog(walDirectory, sink);
       sink.beginLate();
       const late = replayLog(lateDirectory, sink);
@@ -156,6 +220,9 @@ export class Tsdb {
         records: records + late.records,
         durationSeconds: (clock() - startedMs) / 1000,
         unknownRefs: sink.unknownRefs,
+        unknownLateRefs: sink.unknownLateRefs,
+        headChunkCorruptions: 0,
+        corruptions: Number(fault !== null) + Number(late.fault !== null),
         fault: fault?.message ?? late.fault?.message ?? null,
       };
       if (report.fault === null) removeHeadFiles(options.directory);
@@ -195,22 +262,56 @@ export class Tsdb {
    * @throws StorageError when the log cannot be shortened; it is tried again with the next generation
    */
   async generationStored(epoch: number): Promise<void> {
+    const { truncation } = this;
+    const droppedAtMs = this.clock();
     this.head.drop(epoch);
     this.firstSegments.delete(epoch);
     this.firstLateSegments.delete(epoch);
-    const { wal } = this;
+    truncation.collections++;
+    truncation.collectionSeconds += (this.clock() - droppedAtMs) / 1000;
+    await this.shortenLog();
+    if (!this.lateWal || this.closed) return;
+    const neededLate = Math.min(this.lateWal.segmentIndex, ...this.firstLateSegments.values());
+    truncation.lateTruncations++;
+    try {
+      truncateLog(this.lateWal.directory, neededLate);
+    } catch (error) {
+      truncation.lateTruncationsFailed++;
+      throw error;
+    }
+  }
+
+  /** Deletes the segments that no generation needs any more. */
+  private async shortenLog(): Promise<void> {
+    const { wal, truncation } = this;
     const needed = Math.min(wal.segmentIndex, ...this.firstSegments.values());
     const oldest = listSegments(wal.directory)[0];
-    if (oldest && oldest.index < needed) {
+    if (!oldest || oldest.index >= needed) return;
+    const startedMs = this.clock();
+    truncation.truncations++;
+    try {
       // Series keep the reference they were first logged with, which may be in what is deleted now.
       const series = this.head.loggedSeries();
-      await writeCheckpoint(wal.directory, needed - 1, series, walOptions(this.options), nextTurn);
+      truncation.checkpoints++;
+      try {
+        await writeCheckpoint(wal.directory, needed - 1, series, walOptions(this.options), nextTurn);
+      } catch (error) {
+        truncation.checkpointsFailed++;
+        throw error;
+      }
       if (this.closed) return;
+      truncation.checkpointDeletions++;
+      try {
+        removeCheckpoints(wal.directory, needed - 1);
+      } catch (error) {
+        truncation.checkpointDeletionsFailed++;
+        throw error;
+      }
       truncateLog(wal.directory, needed);
-    }
-    if (this.lateWal) {
-      const neededLate = Math.min(this.lateWal.segmentIndex, ...this.firstLateSegments.values());
-      truncateLog(this.lateWal.directory, neededLate);
+      truncation.truncateSeconds += (this.clock() - startedMs) / 1000;
+    } catch (error) {
+      truncation.truncationsFailed++;
+      throw error;
     }
   }
 
@@ -243,12 +344,26 @@ export class Tsdb {
     for (const epoch of this.firstLateSegments.keys()) this.firstLateSegments.set(epoch, first);
   }
 
-  get walStatistics(): WalStatistics & { readonly segment: number; readonly sizeBytes: number } {
-    return {
-      ...this.wal.statistics,
-      segment: this.wal.segmentIndex,
-      sizeBytes: logSizeBytes(this.wal.directory),
-    };
+  get walStatistics(): LogStatistics {
+    return statisticsOf(this.wal);
+  }
+
+  /** Null while there is no log of out-of-order samples. */
+  get lateWalStatistics(): LogStatistics | null {
+    return this.lateWal && statisticsOf(this.lateWal);
+  }
+
+  get walCompression(): WalCompression {
+    return this.options.walCompression ?? "snappy";
+  }
+
+  /** What the log takes of the disk. */
+  get walBytes(): number {
+    return logSizeBytes(this.wal.directory);
+  }
+
+  get lateWalBytes(): number {
+    return this.lateWal ? logSizeBytes(this.lateWal.directory) : 0;
   }
 
   get statistics(): HeadStatistics {
@@ -283,11 +398,11 @@ function removeHeadFiles(directory: string): void {
   }
 }
 
-function walOptions(options: TsdbOptions): WalWriterOptions {
+function walOptions(options: TsdbOptions, onSync = options.onWalSync): WalWriterOptions {
   return {
     segmentBytes: options.walSegmentBytes ?? DEFAULT_SEGMENT_BYTES,
     ...(options.walCompression === undefined ? {} : { compression: options.walCompression }),
-    ...(options.onWalSync === undefined ? {} : { onSync: options.onWalSync }),
+    ...(onSync === undefined ? {} : { onSync }),
   };
 }
 

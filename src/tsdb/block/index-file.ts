@@ -371,6 +371,15 @@ export class IndexReader {
     return (this.symbols ??= new SymbolTable(this.file, this.symbolsOffset, this.version));
   }
 
+  /** What remembering every so many symbols takes once one is looked up. */
+  get symbolTableBytes(): number {
+    if (this.version === 1) return 0;
+    const head = new ByteReader(this.file.read(this.symbolsOffset, 8));
+    if (head.remaining < 8) return 0;
+    head.u32();
+    return 8 * Math.ceil(head.u32() / SAMPLING);
+  }
+
   /** Bytes of memory that stay with the index while it is open, roughly. */
   get residentBytes(): number {
     let bytes = this.symbols?.residentBytes ?? 0;

@@ -20,6 +20,8 @@ export interface BlockInfo {
   readonly directory: string;
   readonly meta: BlockMeta;
   readonly sizeBytes: number;
+  /** What a reader of it keeps of its symbols. */
+  readonly symbolTableBytes: number;
 }
 
 /** A block that cannot be read: it stays where it is, out of use, for someone to look at. */
@@ -77,7 +79,8 @@ export function takeInventory(dataDirectory: string): BlockInventory {
     const directory = join(dataDirectory, name);
     try {
       const block = Block.open(directory, cache);
-      found.push({ directory, meta: block.meta, sizeBytes: block.sizeBytes });
+      const { meta, sizeBytes, index } = block;
+      found.push({ directory, meta, sizeBytes, symbolTableBytes: index.symbolTableBytes });
       block.close();
     } catch (error) {
       problems.push({ directory, reason: (error as Error).message });

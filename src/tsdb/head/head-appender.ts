@@ -11,6 +11,7 @@ import {
   type SeriesRef,
 } from "../../model/storage.ts";
 import type { ExemplarEntry, MetadataEntry } from "../wal/record.ts";
+import { observe } from "../../telemetry/distribution.ts";
 import type { ExemplarStorage } from "./exemplars.ts";
 import type { GenerationWriter, LateFloat, PendingHistogram } from "./generation-writer.ts";
 import type { Head, UnloggedSeries } from "./head.ts";
@@ -59,6 +60,8 @@ export class HeadAppender implements Appender {
   private parts: BatchPart[] = [];
   private exemplars: { readonly labels: Labels; readonly exemplar: Exemplar }[] = [];
   private metadata: { readonly labels: Labels; readonly metadata: Metadata }[] = [];
+  /** Series that a staleness marker of the batch ends. */
+  private ended: { readonly writer: GenerationWriter; readonly ref: SeriesRef }[] = [];
 
   constructor(
     private readonly head: Head,
@@ -75,6 +78,7 @@ export class HeadAppender implements Appender {
     const to = this.writerOf(toEpoch);
     for (let i = 0; i < count; i++) {
       const ref = refs[i]!;
+      if (ref !== NO_SERIES && !from) this.head.statistics.seriesNotFound++;
       refs[i] = ref === NO_SERIES || !from ? NO_SERIES : this.head.carryOver(to, from, ref);
     }
   }
@@ -94,8 +98,10 @@ export class HeadAppender implements Appender {
   }
 
   begin(): void {
+    this.head.statistics.batches++;
     // A batch that was neither committed nor rolled back (its owner failed) must not reach the next commit.
     this.rollback();
+    this.head.isAppending = true;
   }
 
   appendFloats(
@@ -110,7 +116,7 @@ export class HeadAppender implements Appender {
     const writer = head.byEpoch(epoch);
     if (!writer || writer.isSealed || !writer.takes(timeMs) || timeMs < head.minAcceptedTime) {
       outcomes.fill(head.refusalOfOld, 0, count);
-      return this.countRefusals(refs, outcomes, count);
+      return this.countRefusals(refs, outcomes, count, timeMs);
     }
     const valueWords = new Uint32Array(values.buffer, values.byteOffset, 2 * count);
     if (timeMs < head.minInOrderTime) outcomes.fill(SampleOutcome.outOfOrder, 0, count);
@@ -129,7 +135,7 @@ export class HeadAppender implements Appender {
         outcomes[i] = this.appendLate(writer, refs[i]!, timeMs, valueWords[2 * i + 1]!, valueWords[2 * i]!);
       }
     }
-    return this.countRefusals(refs, outcomes, count);
+    return this.countRefusals(refs, outcomes, count, timeMs);
   }
 
   /** The references without those of series that have samples in the next range already. */
@@ -154,11 +160,12 @@ export class HeadAppender implements Appender {
   ): SampleOutcome {
     if (!this.head.takesOutOfOrder(timeMs)) return SampleOutcome.tooOld;
     writer.lateFloats.push({ ref, timeMs, valueHigh, valueLow });
+    this.observeDelay(timeMs);
     return SampleOutcome.appended;
   }
 
   /** @returns how many samples were refused; NO_SERIES entries end as not refused */
-  private countRefusals(refs: Uint32Array, outcomes: Uint8Array, count: number): number {
+  private countRefusals(refs: Uint32Array, outcomes: Uint8Array, count: number, timeMs: number): number {
     let refused = 0;
     for (let i = 0; i < count; i++) {
       if (outcomes[i]! <= SampleOutcome.repeated) continue;
@@ -167,20 +174,20 @@ export class HeadAppender implements Appender {
         continue;
       }
       refused++;
-      this.countRefusal(outcomes[i] as SampleOutcome);
+      this.countRefusal(outcomes[i] as SampleOutcome, timeMs);
     }
     return refused;
   }
 
   appendFloat(labels: Labels, timeMs: number, valueHigh: number, valueLow: number): SampleOutcome {
     const writer = this.head.at(timeMs);
-    if (!writer) return this.refuseOld();
+    if (!writer) return this.refuseOld(timeMs);
     return this.appendOne(writer, this.head.resolve(writer, labels).ref, timeMs, valueHigh, valueLow);
   }
 
-  private refuseOld(): SampleOutcome {
+  private refuseOld(timeMs: number, isHistogram = false): SampleOutcome {
     const outcome = this.head.refusalOfOld;
-    this.countRefusal(outcome);
+    this.countRefusal(outcome, timeMs, isHistogram);
     return outcome;
   }
 
@@ -208,33 +215,40 @@ export class HeadAppender implements Appender {
       const last = this.parts.at(-1);
       if (last?.writer === writer && last.timeMs === null) last.to = writer.pending;
       else this.parts.push({ writer, from, to: writer.pending, timeMs: null });
-    } else this.countRefusal(outcome);
+      if (isStale) this.ended.push({ writer, ref });
+    } else this.countRefusal(outcome, timeMs);
     return outcome;
   }
 
-  private countRefusal(outcome: SampleOutcome): void {
+  private observeDelay(timeMs: number): void {
+    const { statistics, maxTime } = this.head;
+    observe(statistics.outOfOrderDelaySeconds, Math.max(0, maxTime - timeMs) / 1000);
+  }
+
+  private countRefusal(outcome: SampleOutcome, timeMs: number, isHistogram = false): void {
     const { statistics } = this.head;
     switch (outcome) {
       case SampleOutcome.appended:
       case SampleOutcome.repeated:
         return;
       case SampleOutcome.duplicateTimestamp:
-        statistics.duplicatesRejected++;
+        statistics[isHistogram ? "duplicateHistogramsRejected" : "duplicatesRejected"]++;
         return;
       case SampleOutcome.outOfOrder:
-        statistics.outOfOrderRejected++;
-        return;
+        statistics[isHistogram ? "outOfOrderHistogramsRejected" : "outOfOrderRejected"]++;
+        break;
       case SampleOutcome.outOfBounds:
-        statistics.outOfBoundsRejected++;
-        return;
+        statistics[isHistogram ? "outOfBoundsHistogramsRejected" : "outOfBoundsRejected"]++;
+        break;
       case SampleOutcome.tooOld:
-        statistics.tooOldRejected++;
+        statistics[isHistogram ? "tooOldHistogramsRejected" : "tooOldRejected"]++;
     }
+    this.observeDelay(timeMs);
   }
 
   appendHistogram(labels: Labels, timeMs: number, histogram: FloatHistogram): SampleOutcome {
     const writer = this.head.at(timeMs);
-    if (!writer) return this.refuseOld();
+    if (!writer) return this.refuseOld(timeMs, true);
     const { ref } = this.head.resolve(writer, labels);
     // The caller may use its buckets again.
     return this.appendOneHistogram(writer, ref, timeMs, {
@@ -255,17 +269,19 @@ export class HeadAppender implements Appender {
     if (outcome === SampleOutcome.outOfOrder && this.head.outOfOrderWindowMs > 0) {
       if (this.head.takesOutOfOrder(timeMs)) {
         writer.lateHistograms.push({ ref, timeMs, histogram });
+        this.observeDelay(timeMs);
         outcome = SampleOutcome.appended;
       } else outcome = SampleOutcome.tooOld;
     }
-    this.countRefusal(outcome);
+    if (histogram.isStale && outcome === SampleOutcome.appended) this.ended.push({ writer, ref });
+    this.countRefusal(outcome, timeMs, true);
     return outcome;
   }
 
   appendStale(epoch: number, ref: SeriesRef, timeMs: number): SampleOutcome {
     const writer = this.head.byEpoch(epoch);
     if (!writer || writer.isSealed || !writer.takes(timeMs) || timeMs < this.head.minAcceptedTime) {
-      return this.refuseOld();
+      return this.refuseOld(timeMs);
     }
     return this.appendOne(writer, ref, timeMs, STALE_HIGH_WORD, STALE_LOW_WORD);
   }
@@ -285,6 +301,9 @@ export class HeadAppender implements Appender {
     for (const { labels, exemplar } of this.exemplars) this.extras.exemplars.append(labels, exemplar);
     this.exemplars = [];
     this.metadata = [];
+    for (const { writer, ref } of this.ended) this.head.stale.note(writer, ref);
+    this.ended = [];
+    this.head.isAppending = false;
   }
 
   /** The log's reference of a series in the newest generation that has it, or null. */
@@ -337,6 +356,8 @@ export class HeadAppender implements Appender {
     this.parts = [];
     this.exemplars = [];
     this.metadata = [];
+    this.ended = [];
+    this.head.isAppending = false;
     this.head.discard();
   }
 }

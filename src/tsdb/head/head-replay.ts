@@ -26,7 +26,9 @@ export interface UnknownRefs {
  * references it has in the log. From it a series is carried over, by number, into each generation it has samples in.
  */
 export class HeadReplay implements ReplaySink {
-  readonly unknownRefs: UnknownRefs = { samples: 0, histograms: 0, tombstones: 0, exemplars: 0, metadata: 0 };
+  /** Of the log, then of that of out-of-order samples. */
+  readonly unknownRefs = zeroUnknownRefs();
+  readonly unknownLateRefs = zeroUnknownRefs();
   private readonly registry: GenerationWriter;
   private readonly byRef = new RefMap();
   /** For each generation: series of the registry → series of the generation, 0 where not carried over yet. */
@@ -36,6 +38,8 @@ export class HeadReplay implements ReplaySink {
   isLate = false;
   /** The segment being read; from a checkpoint, the last it stands for. */
   segment = 0;
+  /** Told of each segment of the log before it is read. */
+  onProgress: ((segment: number) => void) | null = null;
   /** By epoch, the first segment of the log of out-of-order samples with some of that generation. */
   readonly firstLateSegments = new Map<number, number>();
   private readonly tombstones: { known: number; minTime: number; maxTime: number }[] = [];
@@ -54,8 +58,13 @@ export class HeadReplay implements ReplaySink {
     this.registry.generation.series.isIndexed = false;
   }
 
+  private get unknown(): UnknownRefs {
+    return this.isLate ? this.unknownLateRefs : this.unknownRefs;
+  }
+
   onSegment(index: number): void {
     this.segment = index;
+    if (!this.isLate) this.onProgress?.(index);
   }
 
   onSeries(ref: number, labels: Labels): void {
@@ -80,7 +89,7 @@ export class HeadReplay implements ReplaySink {
       if (time < head.minValidTime && !this.isLate) continue;
       const known = this.byRef.get(refs[i]!);
       if (known === 0) {
-        this.unknownRefs.samples++;
+        this.unknown.samples++;
         continue;
       }
       if (writer === null || !writer.takes(time)) {
@@ -130,9 +139,8 @@ export class HeadReplay implements ReplaySink {
       this.carried.set(writer, grown);
     }
     // Not by way of the head: the log knows the series.
-    const { ref, created } = writer.carryOver(this.registry.generation, known);
+    const { ref } = writer.carryOver(this.registry.generation, known);
     writer.setLogRef(ref, this.registry.logRef(known));
-    if (created) this.head.statistics.seriesCreated++;
     return (carried[known] = ref);
   }
 
@@ -141,7 +149,7 @@ export class HeadReplay implements ReplaySink {
     if (timeMs < head.minValidTime && !this.isLate) return;
     const known = this.byRef.get(logRef);
     if (known === 0) {
-      this.unknownRefs.histograms++;
+      this.unknown.histograms++;
       return;
     }
     const writer = head.atAnyAge(timeMs);
@@ -192,6 +200,7 @@ export class HeadReplay implements ReplaySink {
     this.head.apply();
     this.hideDeleted();
     this.head.reserveRefs(this.greatestRef);
+    this.head.countReplayed();
     this.carried.clear();
   }
 
@@ -204,6 +213,10 @@ export class HeadReplay implements ReplaySink {
       }
     }
   }
+}
+
+function zeroUnknownRefs(): UnknownRefs {
+  return { samples: 0, histograms: 0, tombstones: 0, exemplars: 0, metadata: 0 };
 }
 
 /** Not an epoch of the head's. */

@@ -7,6 +7,9 @@ import { selectSeries } from "./select-series.ts";
 import type { Generation } from "./generation.ts";
 import { GenerationWriter } from "./generation-writer.ts";
 import { HeadControl } from "./head-control.ts";
+import { RefSet } from "./ref-set.ts";
+import { StaleSeries } from "./stale-series.ts";
+import { emptyBuckets, type BucketCounts } from "../../telemetry/distribution.ts";
 
 export interface HeadOptions {
   /** Length of a generation, and of the blocks made of them. */
@@ -21,7 +24,10 @@ export interface HeadOptions {
 
 /** What the head has done, for metrics. */
 export interface HeadStatistics {
+  /** Series that the head did not know, and those that are in no generation any more. */
   seriesCreated: number;
+  /** Series that a generation took over from another. */
+  seriesCarried: number;
   seriesRemoved: number;
   chunksRemoved: number;
   floatsAppended: number;
@@ -32,7 +38,19 @@ export interface HeadStatistics {
   outOfBoundsRejected: number;
   tooOldRejected: number;
   duplicatesRejected: number;
+  outOfOrderHistogramsRejected: number;
+  outOfBoundsHistogramsRejected: number;
+  tooOldHistogramsRejected: number;
+  duplicateHistogramsRejected: number;
+  /** References to generations that are gone. */
+  seriesNotFound: number;
+  /** Batches begun. */
+  batches: number;
+  /** How far behind the newest sample of the head out-of-order ones came, in seconds, taken or not. */
+  readonly outOfOrderDelaySeconds: BucketCounts;
 }
+
+const DELAY_BOUNDS_SECONDS = [600, 1800, 3600, 7200, 10800, 21600, 43200];
 
 /** A series as the log is to know it. */
 export interface UnloggedSeries {
@@ -55,6 +73,7 @@ export class Head {
   readonly control = HeadControl.create();
   readonly statistics: HeadStatistics = {
     seriesCreated: 0,
+    seriesCarried: 0,
     seriesRemoved: 0,
     chunksRemoved: 0,
     floatsAppended: 0,
@@ -65,7 +84,20 @@ export class Head {
     outOfBoundsRejected: 0,
     tooOldRejected: 0,
     duplicatesRejected: 0,
+    outOfOrderHistogramsRejected: 0,
+    outOfBoundsHistogramsRejected: 0,
+    tooOldHistogramsRejected: 0,
+    duplicateHistogramsRejected: 0,
+    seriesNotFound: 0,
+    batches: 0,
+    outOfOrderDelaySeconds: emptyBuckets(DELAY_BOUNDS_SECONDS),
   };
+  /** Series that ended. */
+  readonly stale = new StaleSeries();
+  /** How many series there are, each counted once in however many generations it is. */
+  seriesCount = 0;
+  /** Whether a batch was begun and has not ended. */
+  isAppending = false;
   readonly blockRangeMs: number;
   outOfOrderWindowMs: number;
   /** Samples before this are in blocks. */
@@ -161,11 +193,19 @@ export class Head {
   }
 
   /** Whether a generation after this one has samples of the series. */
-  hasNewerSamples({ generation }: GenerationWriter, ref: SeriesRef): boolean {
-    const later = this.writers.filter((writer) => writer.generation.startTime >= generation.endTime);
-    if (later.length === 0) return false;
+  hasNewerSamples(writer: GenerationWriter, ref: SeriesRef): boolean {
+    const { endTime } = writer.generation;
+    const later = this.writers.filter(({ generation }) => generation.startTime >= endTime);
+    return later.length > 0 && this.hasSamplesIn(later, writer, ref);
+  }
+
+  private hasSamplesIn(
+    others: readonly GenerationWriter[],
+    { generation }: GenerationWriter,
+    ref: SeriesRef,
+  ): boolean {
     const labels = generation.series.labels(ref);
-    return later.some(({ generation: { series } }) => {
+    return others.some(({ generation: { series } }) => {
       const found = series.find(labels);
       return found !== 0 && series.field(found, SeriesField.samples) > 0;
     });
@@ -178,7 +218,6 @@ export class Head {
 
   resolve(writer: GenerationWriter, labels: Labels): { readonly ref: SeriesRef; readonly created: boolean } {
     const resolved = writer.generation.series.resolve(labels);
-    if (resolved.created) this.statistics.seriesCreated++;
     this.willLog(writer, resolved.ref, labels, 0);
     return resolved;
   }
@@ -186,7 +225,7 @@ export class Head {
   /** As `resolve`, with the labels that `ref` has in another generation. */
   carryOver(writer: GenerationWriter, from: Generation, ref: SeriesRef): SeriesRef {
     const carried = writer.carryOver(from, ref);
-    if (carried.created) this.statistics.seriesCreated++;
+    if (carried.created) this.statistics.seriesCarried++;
     this.willLog(writer, carried.ref, null, this.writerOf(from)?.logRef(ref) ?? 0);
     return carried.ref;
   }
@@ -211,6 +250,8 @@ export class Head {
     if (logRef === 0) {
       logRef = this.nextLogRef++;
       this.unlogged.push({ logRef, labels: labels! });
+      this.seriesCount++;
+      this.statistics.seriesCreated++;
     }
     writer.setLogRef(ref, logRef);
   }
@@ -222,6 +263,42 @@ export class Head {
       if (series !== 0 && other.logRef(series) !== 0) return other.logRef(series);
     }
     return 0;
+  }
+
+  /** Ends a replay: counts what the log gave. */
+  countReplayed(): void {
+    this.seriesCount = this.countSeries();
+    this.statistics.seriesCreated = this.seriesCount;
+    this.stale.noteAll(this.writers);
+  }
+
+  /** The log has one reference for a series. */
+  private countSeries(): number {
+    if (this.writers.length === 1) return this.writers[0]!.generation.series.count;
+    const known = new RefSet();
+    for (const writer of this.writers) {
+      for (let ref = 1; ref <= writer.generation.series.count; ref++) known.add(writer.logRef(ref));
+    }
+    return known.size;
+  }
+
+  get staleSeriesCount(): number {
+    return this.stale.count(this.writers);
+  }
+
+  /** Series whose newest sample is a native histogram, and how many buckets those have together. */
+  get nativeHistograms(): { readonly series: number; readonly buckets: number } {
+    const bucketsOf = new Map<number, number>();
+    let buckets = 0;
+    for (const [i, writer] of this.writers.entries()) {
+      const later = this.writers.slice(i + 1);
+      writer.histograms.forEachNewest((ref, { positiveBuckets, negativeBuckets }) => {
+        if (later.length > 0 && this.hasSamplesIn(later, writer, ref)) return;
+        bucketsOf.set(writer.logRef(ref), positiveBuckets.length + negativeBuckets.length);
+      });
+    }
+    for (const count of bucketsOf.values()) buckets += count;
+    return { series: bucketsOf.size, buckets };
   }
 
   /** Every series that the log must know, some more than once. */
@@ -275,11 +352,13 @@ export class Head {
   drop(epoch: number): void {
     const writer = this.byEpoch(epoch);
     if (!writer) return;
-    this.statistics.seriesRemoved += writer.generation.series.count;
     this.statistics.chunksRemoved += writer.generation.chunkCount;
     this.minValidTime = Math.max(this.minValidTime, writer.generation.endTime);
     this.writers = this.writers.filter((candidate) => candidate !== writer);
     this.newest = this.writers.findLast((candidate) => !candidate.isSealed) ?? null;
+    const left = this.countSeries();
+    this.statistics.seriesRemoved += this.seriesCount - left;
+    this.seriesCount = left;
   }
 
   /** @returns what was deleted, for the log: references are the log's */
@@ -303,10 +382,6 @@ export class Head {
       if (generation.series.count > (fullest?.series.count ?? 0)) fullest = generation;
     }
     return fullest;
-  }
-
-  get seriesCount(): number {
-    return this.fullest?.series.count ?? 0;
   }
 
   get chunkCount(): number {

@@ -51,6 +51,11 @@ export class HistogramChunks {
     return encoding === ChunkEncoding.histogram || encoding === ChunkEncoding.floatHistogram;
   }
 
+  /** Visits the series whose newest sample is a histogram, with that. */
+  forEachNewest(visit: (series: number, histogram: FloatHistogram) => void): void {
+    for (const [series, { last }] of this.open) if (this.isHistogramSeries(series)) visit(series, last);
+  }
+
   private encodingOf(series: number): number {
     return (this.generation.series.field(series, SeriesField.state) >>> 8) & 0xff;
   }

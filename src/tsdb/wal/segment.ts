@@ -432,14 +432,17 @@ function nextSegmentIndex(directory: string): number {
  * checkpoint are merely old.
  */
 export function truncateLog(directory: string, firstKept: number): void {
-  const names = listFolder(directory);
-  for (const name of names) {
-    const checkpoint = parseCheckpointName(name);
-    if (checkpoint !== null && checkpoint < firstKept - 1)
-      fs.rmSync(join(directory, name), { recursive: true });
-  }
+  removeCheckpoints(directory, firstKept - 1);
   for (const segment of listSegments(directory)) {
     if (segment.index < firstKept) fs.rmSync(segment.path);
+  }
+}
+
+/** Deletes the checkpoints before number `firstKept`. */
+export function removeCheckpoints(directory: string, firstKept: number): void {
+  for (const name of listFolder(directory)) {
+    const checkpoint = parseCheckpointName(name);
+    if (checkpoint !== null && checkpoint < firstKept) fs.rmSync(join(directory, name), { recursive: true });
   }
 }
 
