@@ -1,3 +1,4 @@
+import { formatDecimal } from "../model/format-float.ts";
 import { bucketsUpwards } from "../model/histogram-buckets.ts";
 import type { FloatHistogram } from "../model/histogram.ts";
 import type { QueryResult, QueryStatistics, QueryValue } from "../promql/value.ts";
@@ -17,11 +18,15 @@ export function writeQueryData(out: JsonBytes, result: QueryResult, withStatisti
 
 function writeValue(out: JsonBytes, value: QueryValue): void {
   switch (value.type) {
+    // These two have a form of their own: the time as any JSON number, a scalar's digits without an exponent.
     case "scalar":
-      out.point(value.timeMs, value.value);
+      out.json([value.timeMs / 1000, formatDecimal(value.value)]);
       return;
     case "string":
-      out.ascii("[").timestamp(value.timeMs).ascii(",").string(value.value).ascii("]");
+      out
+        .ascii(`[${value.timeMs / 1000},`)
+        .string(value.value)
+        .ascii("]");
       return;
     case "vector":
       out.ascii("[");
