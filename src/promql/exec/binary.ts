@@ -32,10 +32,24 @@ interface Pair {
   readonly group: MatchGroup;
 }
 
+/** Two series at one step where only one may be. */
+interface MatchFault {
+  readonly step: number;
+  /** The second of them, counted through the "one" side and then the many side. */
+  readonly series: number;
+  readonly error: () => ExecutionError;
+}
+
 interface Output {
   readonly labels: Labels;
   readonly dropsName: boolean;
   readonly pairs: Pair[];
+}
+
+function severalMatches(): ExecutionError {
+  return new ExecutionError(
+    "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)",
+  );
 }
 
 /**
@@ -149,12 +163,20 @@ export class BinaryOperator implements VectorOperator {
     return [...outputs.values()];
   }
 
+  /** @throws ExecutionError the fault of the earliest step; of several there, that which step by step comes first */
   private checkGroups(groups: Iterable<MatchGroup>): void {
+    const oneToOne = this.matching.cardinality === "one-to-one";
+    let first: MatchFault | null = null;
+    const consider = (fault: MatchFault | null) => {
+      if (fault === null) return;
+      const { step, series } = first ?? { step: Infinity, series: Infinity };
+      if (fault.step < step || (fault.step === step && fault.series < series)) first = fault;
+    };
     for (const group of groups) {
-      if (group.one.length > 1) this.checkOneSide(group);
-      const oneToOne = this.matching.cardinality === "one-to-one";
-      if (oneToOne && group.many.length > 1 && group.one.length > 0) this.checkManySide(group);
+      if (group.one.length > 1) consider(this.faultOfOneSide(group));
+      if (oneToOne && group.many.length > 1 && group.one.length > 0) consider(this.faultOfManySide(group));
     }
+    if (first !== null) throw (first as MatchFault).error();
   }
 
   private resultLabels({ many, one }: Pair): { labels: Labels; dropsName: boolean } {
@@ -179,18 +201,23 @@ export class BinaryOperator implements VectorOperator {
 
   // ── what must not meet ──
 
-  /** @throws ExecutionError where two series of the "one" side are there at the same step */
-  private checkOneSide(group: MatchGroup): void {
+  /** Where two series of the "one" side are there at the same step. */
+  private faultOfOneSide(group: MatchGroup): MatchFault | null {
     const owner = new Int32Array(this.grid.count).fill(-1);
+    let first: MatchFault | null = null;
     for (const j of group.one) {
       this.one.read(j, this.scratch);
       this.context.limits.worked(owner.length);
-      for (let step = 0; step < owner.length; step++) {
+      for (let step = 0; step < (first?.step ?? owner.length); step++) {
         if (this.scratch.kinds[step] === ABSENT) continue;
-        if (owner[step]! >= 0 && this.someManyAt(step)) this.failDuplicate(owner[step]!, j);
+        const earlier = owner[step]!;
+        if (earlier >= 0 && this.someManyAt(step)) {
+          first = { step, series: j, error: () => this.duplicateError(earlier, j) };
+        }
         owner[step] = j;
       }
     }
+    return first;
   }
 
   /** Matching is not even tried at a step where the other side is empty and nothing fills in. */
@@ -208,33 +235,34 @@ export class BinaryOperator implements VectorOperator {
     return this.anyMany[step] !== ABSENT;
   }
 
-  private failDuplicate(a: number, b: number): never {
+  private duplicateError(a: number, b: number): ExecutionError {
     const texts = [labelsText(this.one.labels(a)), labelsText(this.one.labels(b))].sort();
     const group = labelsText(this.signature.group(this.one.labels(a)));
-    throw new ExecutionError(
+    return new ExecutionError(
       `found duplicate series for the match group ${group} on the ${this.manyIsLeft ? "right" : "left"} hand-side of the operation: [${texts.join(", ")}];many-to-many matching not allowed: matching labels must be unique on one side`,
     );
   }
 
-  /** One-to-one: @throws ExecutionError where two series find the same partner at the same step */
-  private checkManySide(group: MatchGroup): void {
+  /** One-to-one: where two series find the same partner at the same step. */
+  private faultOfManySide(group: MatchGroup): MatchFault | null {
     const taken = new Uint8Array(this.grid.count);
     const column = this.context.columns.take(this.grid.count);
+    let first: MatchFault | null = null;
     for (const many of group.many) {
       for (const one of group.one) {
         this.computePair({ many, one, group }, column, this.matched);
-        for (let step = 0; step < taken.length; step++) {
+        for (let step = 0; step < (first?.step ?? taken.length); step++) {
           if (this.matched[step] === 0) continue;
           if (taken[step] !== 0) {
-            throw new ExecutionError(
-              "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)",
-            );
+            // The "one" side is looked at first, so its faults go before this.
+            first = { step, series: this.one.count + many, error: severalMatches };
           }
           taken[step] = 1;
         }
       }
     }
     this.context.columns.give(column);
+    return first;
   }
 
   private mergePairs(pairs: readonly Pair[], out: StepColumn): void {
