@@ -147,7 +147,7 @@ function boundConstant(call: Call, bounds: PlanBounds): NumberLiteral | null {
 interface Wrapped {
   readonly expr: Expr;
   readonly isInvariant: boolean;
-  /** Numbers and strings alone are cheaper as they are. */
+  /** Scalars of numbers alone are cheaper as they are; where vectors are made, how often shows in parameters and notes. */
   readonly isWorthWrapping: boolean;
 }
 
@@ -184,7 +184,9 @@ function wrapInvariant(expr: Expr): Wrapped {
     }
     case "aggregation": {
       const inner = wrapInvariant(expr.expr);
-      if (inner.isInvariant) return { ...inner, expr: { ...expr, expr: inner.expr } };
+      // The parameter need not stay the same: it is read once because the whole is wrapped.
+      if (inner.isInvariant)
+        return { expr: { ...expr, expr: inner.expr }, isInvariant: true, isWorthWrapping: true };
       return { expr: { ...expr, expr: wrapIf(inner) }, isInvariant: false, isWorthWrapping: false };
     }
     case "binary": {
@@ -194,7 +196,10 @@ function wrapInvariant(expr: Expr): Wrapped {
     }
     case "call": {
       const dependsOnStep = STEP_DEPENDENT.has(expr.func.name) && !isPinnedTimestamp(expr);
-      return wrapAll(expr.args.map(wrapInvariant), !dependsOnStep, (args) => ({ ...expr, args }));
+      const wrapped = wrapAll(expr.args.map(wrapInvariant), !dependsOnStep, (args) => ({ ...expr, args }));
+      if (wrapped.isInvariant && expr.func.returnType === "vector")
+        return { ...wrapped, isWorthWrapping: true };
+      return wrapped;
     }
     case "unary": {
       const inner = wrapInvariant(expr.expr);

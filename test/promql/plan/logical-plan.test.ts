@@ -45,6 +45,12 @@ describe("what is evaluated once", () => {
     ["inside a subquery what does not move there", "max_over_time((x @ 100)[5m:1m])", ["x @ 100.000"]],
     ["nothing that moves with the step", "rate(x[5m]) + time()", []],
     ["no numbers alone", "1 + 2", []],
+    ["a vector of a number", "x + on () sort(vector(1 + 2))", ["sort(vector(1 + 2))"]],
+    [
+      "an aggregation of one, whatever its parameter",
+      "quantile(scalar(y), vector(0))",
+      ["quantile(scalar(y), vector(0))"],
+    ],
     ["an aggregation by its vector alone", "topk(scalar(y), x @ 100)", ["topk(scalar(y), x @ 100.000)"]],
   ])("is %s: %s", (_, text, expected) => {
     expect(invariantParts(text)).toEqual(expected);
