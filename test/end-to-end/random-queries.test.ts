@@ -20,6 +20,8 @@ const SAMPLES = 480;
 const QUERY_START_MS = HOUR_MS + 4_003_000;
 const QUERY_STEP_MS = 60_000;
 const QUERY_STEPS = 12;
+/** Ten thousand when the proof is run by hand, less in every test run. */
+const QUERIES = Number(process.env["RANDOM_QUERIES"] ?? 300);
 
 interface GeneratedSeries {
   readonly labels: Record<string, string>;
@@ -129,35 +131,38 @@ describe.skipIf(!hasPrometheus)("random queries (skipped where Prometheus is not
     classic: true,
   }).filter((query) => !differsBetweenVersions(query));
 
-  test("answer as Prometheus does, at one time and over a range", async () => {
-    await fc.assert(
-      fc.asyncProperty(queries, async (query) => {
-        const end = QUERY_START_MS + (QUERY_STEPS - 1) * QUERY_STEP_MS;
-        const theirs = await ask("/api/v1/query_range", {
-          query,
-          start: String(QUERY_START_MS / 1000),
-          end: String(end / 1000),
-          step: String(QUERY_STEP_MS / 1000),
-        });
-        expectSame(() => engine.range(query, QUERY_START_MS, end, QUERY_STEP_MS).value, theirs);
-        const atOnce = await ask("/api/v1/query", { query, time: String(QUERY_START_MS / 1000) });
-        expectSame(() => engine.instant(query, QUERY_START_MS).value, atOnce);
-      }),
-      { numRuns: Number(process.env["RANDOM_QUERIES"] ?? 300) },
-    );
-  }, 120_000);
+  test(
+    "answer as Prometheus does, at one time and over a range",
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(queries, async (query) => {
+          const end = QUERY_START_MS + (QUERY_STEPS - 1) * QUERY_STEP_MS;
+          const theirs = await ask("/api/v1/query_range", {
+            query,
+            start: String(QUERY_START_MS / 1000),
+            end: String(end / 1000),
+            step: String(QUERY_STEP_MS / 1000),
+          });
+          expectSame(() => engine.range(query, QUERY_START_MS, end, QUERY_STEP_MS).value, theirs);
+          const atOnce = await ask("/api/v1/query", { query, time: String(QUERY_START_MS / 1000) });
+          expectSame(() => engine.instant(query, QUERY_START_MS).value, atOnce);
+        }),
+        { numRuns: QUERIES },
+      );
+    },
+    60_000 + 50 * QUERIES,
+  );
 });
 
-/**
- * Prometheus 2.42 picks other equals in topk, gives a deviation of 0 where NaN comes first, knows no atan2 with a
- * scalar, extrapolates counters differently where a window begins without samples, and counts what lies at the very
- * beginning of a range, as happens with subqueries in subqueries.
- */
+/** What docs/differences.md tells about 2.42, as far as these queries meet it. */
 function differsBetweenVersions(query: string): boolean {
   return (
-    /topk|bottomk|stddev|stdvar|atan2/.test(query) ||
+    /topk|bottomk|std(?:dev|var)(?!_over_time)|atan2/.test(query) ||
     (query.match(/\[\w+:/g)?.length ?? 0) > 1 ||
-    (/(?:rate|increase)\(/.test(query) && /sparse|1h30m/.test(query))
+    (/(?:rate|increase)\(/.test(query) && /sparse|1h30m/.test(query)) ||
+    // The last digits of means are in the labels.
+    (/count_values/.test(query) && /avg|sum|std/.test(query)) ||
+    /(?:predict_linear|quantile_over_time)\(.*@/.test(query)
   );
 }
 
@@ -227,5 +232,5 @@ function expectSame(run: () => QueryValue, theirs: Answer): void {
 
 function isClose(a: number, b: number): boolean {
   if (Object.is(a, b) || a === b) return true;
-  return Math.abs(a - b) <= 1e-9 * Math.max(Math.abs(a), Math.abs(b), 1e-6);
+  return Math.abs(a - b) <= 1e-12 * Math.max(Math.abs(a), Math.abs(b));
 }

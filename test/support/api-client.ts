@@ -2,10 +2,18 @@
 export type Labels = Record<string, string>;
 export type Point = [timestampSeconds: number, value: string];
 
+/** Counts and bounds are texts, a bucket is `[boundary rule, low, high, count]`. */
+export type HistogramPoint = [
+  timestampSeconds: number,
+  histogram: { count: string; sum: string; buckets?: [number, string, string, string][] },
+];
+
 export interface Series {
   metric: Labels;
   value?: Point;
   values?: Point[];
+  histogram?: HistogramPoint;
+  histograms?: HistogramPoint[];
 }
 
 export class ApiClient {

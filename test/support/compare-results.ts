@@ -1,4 +1,4 @@
-import type { Series } from "./api-client.ts";
+import type { HistogramPoint, Series } from "./api-client.ts";
 
 /**
  * What differs between two servers' answers to one query: series by their labels, points by time, values by relative
@@ -32,8 +32,35 @@ export function differences(
         break;
       }
     }
+    const ourHistograms = mine.histograms ?? (mine.histogram ? [mine.histogram] : []);
+    const theirHistograms = other.histograms ?? (other.histogram ? [other.histogram] : []);
+    if (ourHistograms.length !== theirHistograms.length) {
+      found.push(`${key}: ${ourHistograms.length} histograms, Prometheus has ${theirHistograms.length}`);
+      continue;
+    }
+    const differing = ourHistograms.findIndex(
+      (point, i) => !isCloseHistogram(point, theirHistograms[i]!, relativeError),
+    );
+    if (differing >= 0) {
+      found.push(
+        `${key}: ${JSON.stringify(ourHistograms[differing])}, Prometheus has ${JSON.stringify(theirHistograms[differing])}`,
+      );
+    }
   }
   return found;
+}
+
+function isCloseHistogram(a: HistogramPoint, b: HistogramPoint, relativeError: number): boolean {
+  const [ours, theirs] = [a[1].buckets ?? [], b[1].buckets ?? []];
+  return (
+    a[0] === b[0] &&
+    isClose(a[1].count, b[1].count, relativeError) &&
+    isClose(a[1].sum, b[1].sum, relativeError) &&
+    ours.length === theirs.length &&
+    ours.every((bucket, i) =>
+      bucket.every((field, j) => isClose(String(field), String(theirs[i]![j]), relativeError)),
+    )
+  );
 }
 
 function isClose(a: string, b: string, relativeError: number): boolean {

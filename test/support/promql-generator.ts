@@ -23,6 +23,28 @@ const ELEMENTWISE = [
   "log10",
   "sin",
   "cos",
+  "tan",
+  "asin",
+  "acos",
+  "atan",
+  "sinh",
+  "cosh",
+  "tanh",
+  "asinh",
+  "acosh",
+  "atanh",
+  "round",
+  "timestamp",
+  "minute",
+  "hour",
+  "day_of_week",
+  "day_of_month",
+  "day_of_year",
+  "days_in_month",
+  "month",
+  "year",
+  "sort",
+  "sort_desc",
 ];
 const OVER_RANGE = [
   "rate",
@@ -42,12 +64,17 @@ const OVER_RANGE = [
   "stdvar_over_time",
   "last_over_time",
   "present_over_time",
+  "absent_over_time",
 ];
 const AGGREGATIONS = ["sum", "avg", "min", "max", "count", "group", "stddev", "stdvar"];
 const ARITHMETIC = ["+", "-", "*", "/", "%", "^", "atan2"];
 const COMPARISONS = ["==", "!=", "<", "<=", ">", ">="];
 const SET_OPERATORS = ["and", "or", "unless"];
 const DURATIONS = ["30s", "1m", "90s", "5m", "10m", "1h30m"];
+
+function isComparison(operator: string): boolean {
+  return COMPARISONS.includes(operator);
+}
 
 /** Queries that give an instant vector or a scalar. */
 export function promqlQueries(options: GeneratorOptions): fc.Arbitrary<string> {
@@ -74,7 +101,7 @@ export function promqlQueries(options: GeneratorOptions): fc.Arbitrary<string> {
     .tuple(oneOf(metrics), fc.array(matcher, { maxLength: 2 }))
     .map(([name, matchers]) => (matchers.length === 0 ? name : `${name}{${matchers.join(",")}}`));
   const offset = fc.option(
-    oneOf(DURATIONS).map((duration) => ` offset ${duration}`),
+    fc.tuple(fc.constantFrom("", "-"), oneOf(DURATIONS)).map((parts) => ` offset ${parts.join("")}`),
     { nil: "", freq: 4 },
   );
   const at = fc.option(oneOf([" @ start()", " @ end()"]), { nil: "", freq: 6 });
@@ -151,6 +178,37 @@ export function promqlQueries(options: GeneratorOptions): fc.Arbitrary<string> {
           tie("vector"),
         )
         .map(([a, op, matching, b]) => `(${a} ${op}${matching} ${b})`),
+      // One side's series for several of the other: what is joined has each label set once.
+      fc
+        .tuple(
+          tie("vector"),
+          oneOf([...ARITHMETIC, ...COMPARISONS]),
+          oneOf(["", "bool "]),
+          oneOf(["()", "(zone)", "(instance, zone)"]),
+          oneOf(AGGREGATIONS),
+          tie("vector"),
+          fc.boolean(),
+        )
+        .map(([many, op, bool, included, aggregation, one, manyIsLeft]) => {
+          const few = `${aggregation} by (job) (${one})`;
+          const word = isComparison(op) ? bool : "";
+          return manyIsLeft
+            ? `(${many} ${op} ${word}on (job) group_left ${included} ${few})`
+            : `(${few} ${op} ${word}on (job) group_right ${included} ${many})`;
+        }),
+      fc
+        .tuple(oneOf(["", "by (job) ", "without (instance) "]), tie("vector"))
+        .map(([grouping, arg]) => `count_values ${grouping}("value", ${arg})`),
+      fc
+        .tuple(tie("scalar"), labelList, tie("vector"))
+        .map(([q, list, arg]) => `quantile without ${list} (${q}, ${arg})`),
+      fc.tuple(tie("scalar"), tie("range")).map(([q, arg]) => `quantile_over_time(${q}, ${arg})`),
+      fc.tuple(tie("range"), tie("scalar")).map(([arg, ahead]) => `predict_linear(${arg}, ${ahead})`),
+      fc.tuple(tie("vector"), tie("scalar")).map(([text, to]) => `round(${text}, ${to})`),
+      fc
+        .tuple(tie("vector"), tie("scalar"), tie("scalar"))
+        .map(([text, least, most]) => `clamp(${text}, ${least}, ${most})`),
+      fc.tuple(tie("vector"), tie("scalar")).map(([text, bound]) => `clamp_min(${text}, ${bound})`),
       tie("vector").map((text) => `-${text}`),
       tie("vector").map((text) => `absent(${text})`),
       fc.tuple(tie("vector"), tie("scalar")).map(([text, bound]) => `clamp_max(${text}, ${bound})`),
