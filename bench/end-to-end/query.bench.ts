@@ -1,20 +1,12 @@
 // Prometheus 2.42 and Narthex replay copies of one write-ahead log and answer the same queries in turn.
 //
-//   npm run bench:query -- [--instances 20] [--hours 6] [--rounds 5] [--pressure-seconds 30]
+//   npm run bench:query -- [--instances 20] [--hours 6] [--rounds 5]
 import { cpSync } from "node:fs";
-import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import {
-  removeFolder,
-  repositoryRoot,
-  startNarthex,
-  startPrometheus,
-  temporaryFolder,
-} from "../../test/support/servers.ts";
-import { freePort, type SpawnedServer } from "../../test/support/spawned-server.ts";
-import { processUsage } from "../support/process-usage.ts";
-import { geometricMean, median, quantile } from "../support/statistics.ts";
+import { removeFolder, startNarthex, startPrometheus, temporaryFolder } from "../../test/support/servers.ts";
+import type { SpawnedServer } from "../../test/support/spawned-server.ts";
+import { geometricMean, median } from "../support/statistics.ts";
 import { writeWalFixture } from "../../test/support/wal-fixture.ts";
 
 const { values } = parseArgs({
@@ -22,12 +14,10 @@ const { values } = parseArgs({
     instances: { type: "string", default: "20" },
     hours: { type: "string", default: "6" },
     rounds: { type: "string", default: "5" },
-    "pressure-seconds": { type: "string", default: "30" },
   },
 });
 const hours = Number(values.hours);
 const rounds = Number(values.rounds);
-const pressureSeconds = Number(values["pressure-seconds"]);
 const stepMs = 15_000;
 const endMs = Math.floor(Date.now() / stepMs) * stepMs - 60_000;
 const startMs = endMs - hours * 3_600_000;
@@ -70,14 +60,6 @@ const queries: [name: string, query: string, stepSeconds: number][] = [
 
 const folder = temporaryFolder("bench-query");
 const running: SpawnedServer[] = [];
-const pagePort = await freePort();
-const pages = spawn(
-  process.execPath,
-  [join(repositoryRoot, "dist/bench/page-server.js"), String(pagePort), "1000", "0"],
-  {
-    stdio: ["pipe", "inherit", "inherit"],
-  },
-);
 try {
   console.log(`writing the log of ${values.instances} instances over ${hours} h …`);
   const fixture = writeWalFixture({
@@ -88,14 +70,7 @@ try {
     stepMs,
   });
   console.log(`${fixture.series} series, ${(fixture.samples / 1e6).toFixed(1)} million samples`);
-  const config = `
-scrape_configs:
-  - job_name: pressure
-    scrape_interval: 2s
-    scrape_timeout: 2s
-    static_configs:
-${Array.from({ length: 20 }, (_, i) => `      - { targets: ["127.0.0.1:${pagePort}"], labels: { __metrics_path__: "/${i}/metrics", replica: "${i}" } }`).join("\n")}
-`;
+  const config = "scrape_configs: []\n";
   for (const name of ["prometheus", "narthex"]) {
     cpSync(join(folder, "fixture"), join(folder, name, "data"), { recursive: true });
   }
@@ -113,18 +88,8 @@ ${Array.from({ length: 20 }, (_, i) => `      - { targets: ["127.0.0.1:${pagePor
     `start with replay: Prometheus ${replaySeconds[0]!.toFixed(1)} s, Narthex ${replaySeconds[1]!.toFixed(1)} s: ${(replaySeconds[0]! / replaySeconds[1]!).toFixed(1)} ×`,
   );
   await compare(prometheus, narthex);
-  if (pressureSeconds > 0) {
-    for (const [name, server] of [
-      ["Prometheus", prometheus],
-      ["Narthex", narthex],
-    ] as const) {
-      await pressure(name, server);
-    }
-  }
 } finally {
   for (const server of running) await server.stop();
-  pages.stdin.end();
-  pages.kill();
   removeFolder(folder);
 }
 
@@ -175,40 +140,4 @@ function urlOf(server: SpawnedServer, query: string, stepSeconds: number): strin
   return stepSeconds === 0
     ? `${server.url}/api/v1/query?query=${encoded}&time=${endMs / 1000}`
     : `${server.url}/api/v1/query_range?query=${encoded}&start=${startMs / 1000}&end=${endMs / 1000}&step=${stepSeconds}`;
-}
-
-/** Eight heavy queries at a time while 20,000 series are scraped every 2 s; what do the scrapes and a small query feel? */
-async function pressure(name: string, server: SpawnedServer): Promise<void> {
-  const heavy = urlOf(
-    server,
-    'sum by (code, handler) (rate({__name__=~"http_requests_total|request_duration_seconds_bucket"}[1h]))',
-    15,
-  );
-  const small = `${server.url}/api/v1/query?query=${encodeURIComponent("up")}`;
-  await lateness();
-  const ends = performance.now() + pressureSeconds * 1000;
-  let heavyDone = 0;
-  const workers = Array.from({ length: 8 }, async () => {
-    while (performance.now() < ends) {
-      await (await fetch(heavy)).arrayBuffer();
-      heavyDone++;
-    }
-  });
-  const smallTimes: number[] = [];
-  while (performance.now() < ends) {
-    const begun = performance.now();
-    await (await fetch(small)).arrayBuffer();
-    smallTimes.push(performance.now() - begun);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  await Promise.all(workers);
-  const late = await lateness(name);
-  console.log(
-    `\n${name} with 8 heavy queries at once for ${pressureSeconds} s: ${heavyDone} answered; small query p50 ${median(smallTimes).toFixed(0)} ms, p99 ${quantile(smallTimes, 0.99).toFixed(0)} ms; scrapes late p99 ${quantile(late, 0.99).toFixed(0)} ms, max ${Math.max(...late).toFixed(0)} ms; resident peak ${(processUsage(server.pid).peakResidentBytes / 2 ** 20).toFixed(0)} MiB`,
-  );
-}
-
-async function lateness(server?: string): Promise<number[]> {
-  const response = await fetch(`http://127.0.0.1:${pagePort}/lateness?interval=2000&server=${server ?? ""}`);
-  return (await response.json()) as number[];
 }
