@@ -90,6 +90,7 @@ class ConsulWatch {
 
   private async watchCatalog(signal: AbortSignal): Promise<void> {
     await this.longPoll<Record<string, readonly string[]>>(
+      "services",
       (index) => `/v1/catalog/services${this.query(index, [])}`,
       signal,
       (catalog) => {
@@ -117,6 +118,7 @@ class ConsulWatch {
     this.services.set(name, stop);
     const path = `/v1/health/service/${encodeURIComponent(name)}`;
     const watch = this.longPoll<readonly ServiceEntry[]>(
+      "service",
       (index) =>
         path +
         this.query(
@@ -158,16 +160,21 @@ class ConsulWatch {
 
   /** Asks again and again, each time for what is newer than the last answer. */
   private async longPoll<T>(
+    call: "services" | "service",
     pathAt: (index: string) => string,
     signal: AbortSignal,
     onChange: (body: T) => void,
   ): Promise<void> {
-    const { now, sleep } = this.surroundings;
+    const { counters, now, sleep } = this.surroundings;
     let lastIndex = "0";
     while (!signal.aborted) {
       const startedMs = now();
       const succeeded = await this.attempt(signal, async () => {
-        const { body, headers } = await fetchJsonWithHeaders<T>(this.endpoint, pathAt(lastIndex), signal);
+        const asked = fetchJsonWithHeaders<T>(this.endpoint, pathAt(lastIndex), signal);
+        const { body, headers } = await asked.finally(() => {
+          const labels = { endpoint: "catalog", call };
+          counters.addDuration("consul_rpc_duration_seconds", labels, startedMs, now());
+        });
         if (signal.aborted) return;
         const index = String(headers["x-consul-index"] ?? "0");
         const isSame = index === lastIndex && index !== "0";

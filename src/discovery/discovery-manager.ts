@@ -38,7 +38,13 @@ export class DiscoveryManager {
   private waitMs = FIRST_WAIT_MS;
   private isSending = false;
 
-  constructor(private readonly options: DiscoveryManagerOptions) {}
+  constructor(private readonly options: DiscoveryManagerOptions) {
+    const { name, surroundings } = options;
+    for (const counter of ["received_updates_total", "updates_total", "updates_delayed_total"] as const) {
+      surroundings.counters.add(counter, { name }, 0);
+    }
+    surroundings.counters.set("failed_configs", { name }, 0);
+  }
 
   /** Takes a new configuration: what every job, by its name, wants to be found. */
   apply(configs: ReadonlyMap<string, DiscoveryConfigs>): void {
@@ -112,10 +118,8 @@ export class DiscoveryManager {
     this.providers.set(identity, provider);
     const receive = (groups: readonly TargetGroup[]) => {
       if (provider.signal.aborted) return;
-      for (const job of provider.jobs) {
-        surroundings.counters.add("received_updates_total", { name: this.options.name });
-        this.changedJobs.add(job);
-      }
+      surroundings.counters.add("received_updates_total", { name: this.options.name });
+      for (const job of provider.jobs) this.changedJobs.add(job);
       provider.receive(groups);
       this.sendSoon();
     };
@@ -175,13 +179,13 @@ export class DiscoveryManager {
       const targetCount = groups.reduce((count, { targets }) => count + targets.length, 0);
       counters.set("discovered_targets", this.labels(job), targetCount);
       counters.set("last_update_timestamp_seconds", this.labels(job), now() / 1_000);
-      counters.add("updates_total", { name: this.options.name });
       try {
         this.options.onUpdate(job, groups);
       } catch (err) {
         log.error({ config: job, err }, "Cannot hand over targets");
       }
     }
+    counters.add("updates_total", { name: this.options.name });
     this.options.onUpdated?.();
   }
 

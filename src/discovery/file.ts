@@ -43,7 +43,7 @@ export function fileDiscovery(
 class WatchedFiles {
   hasChanged = false;
   onChange = (): void => {};
-  private readonly watchers = new Map<string, FSWatcher>();
+  private readonly watchers = new Map<string, { readonly watcher: FSWatcher; readonly identity: string }>();
   /** How many groups each file gave when it was last read. */
   private groupCounts = new Map<string, number>();
 
@@ -54,7 +54,8 @@ class WatchedFiles {
 
   /** The groups of all files as they are now, with empty ones where there were more before. */
   read(): TargetGroup[] {
-    const { counters, log } = this.surroundings;
+    const { counters, log, now } = this.surroundings;
+    const startedMs = now();
     this.hasChanged = false;
     this.watchFolders();
     const groups: TargetGroup[] = [];
@@ -78,33 +79,43 @@ class WatchedFiles {
       counters.remove("file_mtime_seconds", { filename: path });
     }
     this.groupCounts = counts;
+    counters.addDuration("file_scan_duration_seconds", {}, startedMs, now());
     return groups;
   }
 
   private watchFolders(): void {
     for (const folder of new Set(this.patterns.map((pattern) => dirname(pattern)))) {
-      if (this.watchers.has(folder)) continue;
+      const before = this.watchers.get(folder);
       try {
+        // Inodes are used again, even for the next folder of the same name.
+        const { birthtimeMs, ino } = statSync(folder);
+        const identity = `${ino} ${birthtimeMs}`;
+        if (before?.identity === identity) continue;
+        this.unwatch(folder);
         const watcher = watch(folder, { persistent: false }, () => {
           this.hasChanged = true;
           this.onChange();
         });
         watcher.on("error", () => {
           this.surroundings.counters.add("file_watcher_errors_total");
-          watcher.close();
-          this.watchers.delete(folder);
+          if (this.watchers.get(folder)?.watcher === watcher) this.unwatch(folder);
         });
-        this.watchers.set(folder, watcher);
+        this.watchers.set(folder, { watcher, identity });
       } catch {
-        // Not there yet, or no watching here: the interval has to do.
+        // Not there, or no watching here: the interval has to do.
+        this.unwatch(folder);
         this.surroundings.counters.add("file_watcher_errors_total");
       }
     }
   }
 
+  private unwatch(folder: string): void {
+    this.watchers.get(folder)?.watcher.close();
+    this.watchers.delete(folder);
+  }
+
   close(): void {
-    for (const watcher of this.watchers.values()) watcher.close();
-    this.watchers.clear();
+    for (const folder of [...this.watchers.keys()]) this.unwatch(folder);
   }
 }
 

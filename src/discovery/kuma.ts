@@ -40,6 +40,7 @@ export function kumaDiscovery(
   const query = queryString([["fetch-timeout", formatDuration(config.fetchTimeout)]]);
   const url = `${config.server.replace(/\/$/, "")}/v3/discovery:monitoringassignments${query}`;
   const id = config.clientId || hostname() || "prometheus";
+  const { counters, now } = surroundings;
   let last: DiscoveryResponse = {};
   let group: TargetGroup = { source: "kuma", targets: [], labels: {} };
   return pollingMechanism(
@@ -47,31 +48,44 @@ export function kumaDiscovery(
       mechanism: "kuma",
       configName,
       intervalMs: config.refreshInterval,
-      refresh: async (signal) => {
-        const response = await client.request(url, {
-          method: "POST",
-          body: JSON.stringify({
-            version_info: last.version_info ?? "",
-            node: { id },
-            type_url: TYPE_URL,
-            response_nonce: last.nonce ?? "",
-          }),
-          headers: { "content-type": "application/json", accept: "application/json" },
-          timeoutMs: config.fetchTimeout + ANSWER_MARGIN_MS,
-          signal,
-        });
-        const body = await response.read(MAX_ANSWER_BYTES);
-        // Nothing has changed since the version we told.
-        if (response.status === 304) return [group];
-        if (response.status !== 200) throw new Error(`server returned HTTP status ${response.statusLine}`);
-        last = JSON.parse(body.toString()) as DiscoveryResponse;
-        group = { ...group, targets: (last.resources ?? []).flatMap(targetsOf) };
-        return [group];
+      refresh: (signal) => {
+        const startedMs = now();
+        return fetchAssignments(signal)
+          .catch((error: unknown) => {
+            counters.add("kuma_fetch_failures_total");
+            throw error;
+          })
+          .finally(() => counters.addDuration("kuma_fetch_duration_seconds", {}, startedMs, now()));
       },
       close: () => client.close(),
     },
     surroundings,
   );
+
+  async function fetchAssignments(signal: AbortSignal): Promise<readonly TargetGroup[]> {
+    const response = await client.request(url, {
+      method: "POST",
+      body: JSON.stringify({
+        version_info: last.version_info ?? "",
+        node: { id },
+        type_url: TYPE_URL,
+        response_nonce: last.nonce ?? "",
+      }),
+      headers: { "content-type": "application/json", accept: "application/json" },
+      timeoutMs: config.fetchTimeout + ANSWER_MARGIN_MS,
+      signal,
+    });
+    const body = await response.read(MAX_ANSWER_BYTES);
+    // Nothing has changed since the version we told.
+    if (response.status === 304) {
+      counters.add("kuma_fetch_skipped_updates_total");
+      return [group];
+    }
+    if (response.status !== 200) throw new Error(`server returned HTTP status ${response.statusLine}`);
+    last = JSON.parse(body.toString()) as DiscoveryResponse;
+    group = { ...group, targets: (last.resources ?? []).flatMap(targetsOf) };
+    return [group];
+  }
 }
 
 function targetsOf(assignment: Assignment): LabelRecord[] {

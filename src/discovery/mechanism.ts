@@ -31,6 +31,13 @@ export interface DiscoveryLog {
   error(fields: Readonly<Record<string, unknown>>, message: string): void;
 }
 
+/** How long things took, for whoever makes distributions of that. */
+export interface DurationObserver {
+  /** Called before the first observation of a label set that is bound to come. */
+  expect(name: DurationName, labels: Readonly<Record<string, string>>): void;
+  observe(name: DurationName, labels: Readonly<Record<string, string>>, seconds: number): void;
+}
+
 /** Numbers of one process about discovery, for its metrics. */
 export class DiscoveryCounters {
   private readonly values = new Map<
@@ -39,15 +46,17 @@ export class DiscoveryCounters {
   >();
 
   /** What can happen to Kubernetes's objects is counted from 0, so that its absence shows too. */
-  constructor() {
+  constructor(
+    private readonly durations: DurationObserver = { expect: () => undefined, observe: () => undefined },
+  ) {
     for (const role of ["endpointslice", "endpoints", "node", "pod", "service", "ingress"]) {
       for (const event of ["add", "delete", "update"])
         this.add("kubernetes_events_total", { role, event }, 0);
     }
   }
 
-  /** Adds to the counter of this name and these labels. */
-  add(name: CounterName, labels: Readonly<Record<string, string>> = {}, by = 1): void {
+  /** Adds to the number of this name and these labels. */
+  add(name: CounterName | GaugeName, labels: Readonly<Record<string, string>> = {}, by = 1): void {
     this.entry(name, labels).value += by;
   }
 
@@ -57,6 +66,20 @@ export class DiscoveryCounters {
 
   remove(name: CounterName | GaugeName, labels: Readonly<Record<string, string>>): void {
     this.values.delete(keyOf(name, labels));
+  }
+
+  expectDuration(name: DurationName, labels: Readonly<Record<string, string>> = {}): void {
+    this.durations.expect(name, labels);
+  }
+
+  /** Notes what began at `sinceMs` and has just ended. A clock that was set back makes it 0, not less. */
+  addDuration(
+    name: DurationName,
+    labels: Readonly<Record<string, string>>,
+    sinceMs: number,
+    nowMs: number,
+  ): void {
+    this.durations.observe(name, labels, Math.max(0, nowMs - sinceMs) / 1_000);
   }
 
   /** Every label set under a name with its number. */
@@ -90,11 +113,28 @@ export type CounterName =
   | "dns_lookup_failures_total"
   | "consul_rpc_failures_total"
   | "nomad_failures_total"
+  | "kuma_fetch_failures_total"
+  | "kuma_fetch_skipped_updates_total"
   | "kubernetes_events_total"
-  | "kubernetes_failures_total";
+  | "kubernetes_failures_total"
+  | "kubernetes_http_request_total"
+  | "kubernetes_workqueue_items_total";
 
 export type GaugeName =
-  "discovered_targets" | "last_update_timestamp_seconds" | "failed_configs" | "file_mtime_seconds";
+  | "discovered_targets"
+  | "last_update_timestamp_seconds"
+  | "failed_configs"
+  | "file_mtime_seconds"
+  | "kubernetes_workqueue_depth";
+
+export type DurationName =
+  | "refresh_duration_seconds"
+  | "file_scan_duration_seconds"
+  | "consul_rpc_duration_seconds"
+  | "kuma_fetch_duration_seconds"
+  | "kubernetes_http_request_duration_seconds"
+  | "kubernetes_workqueue_latency_seconds"
+  | "kubernetes_workqueue_work_duration_seconds";
 
 /** A mechanism that asks for all its targets again and again. */
 export interface Poll {
@@ -114,13 +154,16 @@ export function pollingMechanism(poll: Poll, surroundings: DiscoverySurroundings
   const { counters, log, now, sleep } = surroundings;
   const labels = { mechanism: poll.mechanism, config: poll.configName };
   counters.add("refresh_failures_total", labels, 0);
+  counters.expectDuration("refresh_duration_seconds", labels);
   return {
     async run(emit, signal) {
       let sources = new Set<string>();
       while (!signal.aborted) {
         const startedMs = now();
         try {
-          const groups = await poll.refresh(signal);
+          const groups = await poll
+            .refresh(signal)
+            .finally(() => counters.addDuration("refresh_duration_seconds", labels, startedMs, now()));
           if (signal.aborted) break;
           const current = new Set(groups.map(({ source }) => source));
           const ended = [...sources].filter((source) => !current.has(source));

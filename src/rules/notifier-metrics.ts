@@ -1,4 +1,5 @@
-import { Counter, Gauge, Histogram, Summary, type Registry } from "prom-client";
+import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { WindowSummary } from "../telemetry/window-summary.ts";
 
 /** What the notifier tells of itself, by Prometheus's names. The series of an Alertmanager live as long as it does. */
 export class NotifierMetrics {
@@ -7,7 +8,7 @@ export class NotifierMetrics {
   private readonly errors: Counter;
   private readonly dropped: Counter;
   private readonly queueLength: Gauge;
-  private readonly latency: Summary;
+  private readonly latency: WindowSummary;
   private readonly latencyHistogram: Histogram;
   /** Two senders may have one URL: in two sets, or while one takes over from the other. */
   private readonly sendersByUrl = new Map<string, number>();
@@ -45,12 +46,10 @@ export class NotifierMetrics {
       help: "How many alerts may wait for each Alertmanager.",
       registers,
     }).set(queueCapacity);
-    this.latency = new Summary({
+    this.latency = new WindowSummary({
       name: "prometheus_notifications_latency_seconds",
       help: "How long an Alertmanager takes to accept alerts.",
-      percentiles: [0.5, 0.9, 0.99],
-      maxAgeSeconds: 600,
-      ageBuckets: 5,
+      quantiles: [0.5, 0.9, 0.99],
       ...byUrl,
     });
     this.latencyHistogram = new Histogram({

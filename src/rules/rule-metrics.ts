@@ -1,15 +1,15 @@
-import { Counter, Gauge, Histogram, Summary, type Registry } from "prom-client";
+import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { WindowSummary } from "../telemetry/window-summary.ts";
 
 const QUANTILES = [0.5, 0.9, 0.99];
 const GROUP_QUANTILES = [0.01, 0.05, 0.5, 0.9, 0.99];
 const DURATION_BUCKETS = [0.01, 0.1, 1, 10];
-const QUANTILE_WINDOW = { maxAgeSeconds: 600, ageBuckets: 5 };
 
 /** What the rules tell of themselves, by Prometheus's names. The series of a group live as long as the group. */
 export class RuleMetrics {
-  private readonly evaluationDuration: Summary;
+  private readonly evaluationDuration: WindowSummary;
   private readonly evaluationDurationHistogram: Histogram;
-  private readonly groupDuration: Summary;
+  private readonly groupDuration: WindowSummary;
   private readonly groupDurationHistogram: Histogram;
   private readonly iterations: Counter;
   private readonly iterationsMissed: Counter;
@@ -28,11 +28,10 @@ export class RuleMetrics {
   constructor(registry: Registry) {
     const registers = [registry];
     const byGroup = { labelNames: ["rule_group"], registers };
-    this.evaluationDuration = new Summary({
+    this.evaluationDuration = new WindowSummary({
       name: "prometheus_rule_evaluation_duration_seconds",
       help: "How long one rule takes to evaluate.",
-      percentiles: QUANTILES,
-      ...QUANTILE_WINDOW,
+      quantiles: QUANTILES,
       registers,
     });
     this.evaluationDurationHistogram = new Histogram({
@@ -41,11 +40,10 @@ export class RuleMetrics {
       buckets: DURATION_BUCKETS,
       registers,
     });
-    this.groupDuration = new Summary({
+    this.groupDuration = new WindowSummary({
       name: "prometheus_rule_group_duration_seconds",
       help: "How long one run of a rule group takes.",
-      percentiles: GROUP_QUANTILES,
-      ...QUANTILE_WINDOW,
+      quantiles: GROUP_QUANTILES,
       registers,
     });
     this.groupDurationHistogram = new Histogram({

@@ -1,7 +1,8 @@
-import { Histogram, Summary, type Registry } from "prom-client";
+import { Histogram, type Registry } from "prom-client";
 import type { PoolStatistics, ScrapeCounters, ScrapeManager, ScrapeObserver } from "../scrape/index.ts";
 import { exportNumbers, type NumberMetric } from "../telemetry/metrics.ts";
 import type { Tsdb } from "../tsdb/tsdb.ts";
+import { WindowSummary } from "../telemetry/window-summary.ts";
 import { exportTsdbMetrics, type SyncDurations } from "./tsdb-metrics.ts";
 
 const QUANTILES = [0.01, 0.05, 0.5, 0.9, 0.99];
@@ -11,13 +12,10 @@ const WIDE_BUCKETS = [0.01, 0.1, 1, 10];
 export function observeScrapes(registry: Registry): ScrapeObserver {
   const both = (name: string, help: string, label: string) => {
     const common = { help, labelNames: [label], registers: [registry] };
-    const summary = new Summary({
+    const summary = new WindowSummary({
       ...common,
       name: `${name}_seconds`,
-      percentiles: QUANTILES,
-      maxAgeSeconds: 600,
-      ageBuckets: 5,
-      pruneAgedBuckets: true,
+      quantiles: QUANTILES,
     });
     const histogram = new Histogram({ ...common, name: `${name}_histogram_seconds`, buckets: WIDE_BUCKETS });
     return (labelValue: string, seconds: number) => {
@@ -31,13 +29,11 @@ export function observeScrapes(registry: Registry): ScrapeObserver {
     "Actual time taken to sync the scrape pool.",
     "scrape_job",
   );
-  const reload = new Summary({
+  const reload = new WindowSummary({
     name: "prometheus_target_reload_length_seconds",
     help: "Actual time taken to reload the scrape pool.",
     labelNames: ["interval"],
-    percentiles: QUANTILES,
-    maxAgeSeconds: 600,
-    ageBuckets: 5,
+    quantiles: QUANTILES,
     registers: [registry],
   });
   return {

@@ -1,6 +1,7 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Summary, type Registry } from "prom-client";
+import { collectDefaultMetrics, Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { QueryAnswer } from "../api/query-tasks.ts";
 import { version } from "./version.ts";
+import { WindowSummary } from "../telemetry/window-summary.ts";
 
 /** What the main thread counts of the server as a whole, under Prometheus's names. */
 export class ServerMetrics {
@@ -8,7 +9,7 @@ export class ServerMetrics {
   readonly reloadTimestamp: Gauge;
   readonly ready: Gauge;
   readonly queryLogEnabled: Gauge;
-  private readonly durations: Summary;
+  private readonly durations: WindowSummary;
   private readonly durationHistogram: Histogram;
   private readonly samples: Counter;
   private readonly samplesRead: Counter;
@@ -73,13 +74,11 @@ export class ServerMetrics {
       help: "The number of query log failures.",
       registers,
     });
-    this.durations = new Summary({
+    this.durations = new WindowSummary({
       name: "prometheus_engine_query_duration_seconds",
       help: "Query timings",
       labelNames: ["slice"],
-      percentiles: [0.5, 0.9, 0.99],
-      maxAgeSeconds: 600,
-      ageBuckets: 5,
+      quantiles: [0.5, 0.9, 0.99],
       registers,
     });
     this.durationHistogram = new Histogram({

@@ -5,11 +5,11 @@ import type { Registry } from "prom-client";
 import { allScrapeConfigs, type Config } from "../config/effective-config.ts";
 import { glob } from "../config/glob.ts";
 import { DiscoveryManager } from "../discovery/discovery-manager.ts";
-import { DiscoveryCounters, type DiscoverySurroundings } from "../discovery/mechanism.ts";
+import type { DiscoverySurroundings } from "../discovery/mechanism.ts";
 import { createHttpClient } from "../http-client/index.ts";
 import type { TargetGroup } from "../scrape/index.ts";
 import type { Logger } from "../telemetry/logger.ts";
-import { exportNumbers } from "../telemetry/metrics.ts";
+import { discoveryCounters } from "./discovery-metrics.ts";
 
 export interface TargetDiscoveryOptions {
   readonly registry: Registry;
@@ -28,7 +28,7 @@ export class TargetDiscovery {
   private readonly groups = new Map<string, readonly TargetGroup[]>();
 
   constructor(private readonly options: TargetDiscoveryOptions) {
-    const counters = new DiscoveryCounters();
+    const counters = discoveryCounters(options.registry);
     const surroundings: DiscoverySurroundings = {
       now: () => Date.now(),
       sleep: (durationMs, signal) => delay(durationMs, undefined, { signal }).catch(() => undefined),
@@ -51,7 +51,6 @@ export class TargetDiscovery {
       surroundings,
       onUpdate: (name, groups) => this.options.onAlertmanagers(Number(name.slice("config-".length)), groups),
     });
-    exportDiscoveryMetrics(options.registry, counters);
   }
 
   apply(config: Config): void {
@@ -83,75 +82,4 @@ export function configFingerprint(config: Config, fileName: string): string {
     }
   }
   return hash.digest("hex");
-}
-
-function exportDiscoveryMetrics(registry: Registry, counters: DiscoveryCounters): void {
-  const metrics = [
-    [
-      "counter",
-      "refresh_failures_total",
-      "Number of refresh failures of a discovery mechanism.",
-      ["mechanism", "config"],
-    ],
-    [
-      "counter",
-      "received_updates_total",
-      "Total number of update events received from the discovery mechanisms.",
-      ["name"],
-    ],
-    [
-      "counter",
-      "updates_total",
-      "Total number of update events sent to the consumers of discovery.",
-      ["name"],
-    ],
-    [
-      "counter",
-      "updates_delayed_total",
-      "Total number of update events that could not be sent at once.",
-      ["name"],
-    ],
-    ["counter", "file_read_errors_total", "The number of errors reading discovery files.", []],
-    ["counter", "file_watcher_errors_total", "The number of errors watching discovery files.", []],
-    ["counter", "http_failures_total", "Number of failures of discovery over HTTP.", []],
-    ["counter", "dns_lookups_total", "The number of DNS discovery lookups.", []],
-    ["counter", "dns_lookup_failures_total", "The number of DNS discovery lookups that failed.", []],
-    ["counter", "consul_rpc_failures_total", "The number of Consul calls that failed.", []],
-    ["counter", "nomad_failures_total", "Number of failures of discovery by Nomad.", []],
-    ["counter", "kubernetes_events_total", "The number of Kubernetes events handled.", ["role", "event"]],
-    ["counter", "kubernetes_failures_total", "The number of failed LIST and WATCH requests.", []],
-    ["gauge", "discovered_targets", "Current number of discovered targets.", ["name", "config"]],
-    [
-      "gauge",
-      "last_update_timestamp_seconds",
-      "When the targets of a configuration were last sent.",
-      ["name", "config"],
-    ],
-    [
-      "gauge",
-      "failed_configs",
-      "Current number of discovery configurations that could not be set up.",
-      ["name"],
-    ],
-    [
-      "gauge",
-      "file_mtime_seconds",
-      "When a discovery file was last changed, as of its last good read.",
-      ["filename"],
-    ],
-  ] as const;
-  exportNumbers(
-    registry,
-    metrics.map(([type, name, help, labelNames]) => ({
-      name: `prometheus_sd_${name}`,
-      type,
-      help,
-      labelNames,
-      read: () => {
-        const found = counters.read(name);
-        // What has no labels is there from the start.
-        return labelNames.length === 0 ? (found[0]?.value ?? 0) : found;
-      },
-    })),
-  );
 }

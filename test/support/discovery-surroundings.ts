@@ -16,8 +16,11 @@ export function realSurroundings({
 }: { environment?: Record<string, string>; maxSleepMs?: number } = {}): DiscoverySurroundings & {
   readonly logged: string[];
   readonly counters: DiscoveryCounters;
+  /** What was timed: the name and the values of the labels. */
+  readonly timed: string[];
 } {
   const logged: string[] = [];
+  const timed: string[] = [];
   const note = (fields: Readonly<Record<string, unknown>>, message: string) =>
     void logged.push(`${message}: ${fields["err"] instanceof Error ? fields["err"].message : ""}`);
   return {
@@ -37,9 +40,13 @@ export function realSurroundings({
     userAgent: "Narthex/test",
     environment,
     log: { warn: note, error: note },
-    counters: new DiscoveryCounters(),
+    counters: new DiscoveryCounters({
+      expect: () => undefined,
+      observe: (name, labels) => void timed.push([name, ...Object.values(labels)].join(" ")),
+    }),
     random: () => 0,
     logged,
+    timed,
   };
 }
 

@@ -61,10 +61,11 @@ export function kubernetesDiscovery(config: Config, surroundings: DiscoverySurro
 
 class ClusterWatch {
   private readonly role: KubernetesRole;
+  private readonly queueLabels: { readonly queue_name: string };
   private readonly stores = new Map<ResourceKind, ObjectStore<KubernetesObject>>();
   private readonly related: Related;
-  /** Objects of the role whose group must be made anew. */
-  private readonly changed = new Set<string>();
+  /** Objects of the role whose group must be made anew, and since when that is known. */
+  private readonly changed = new Map<string, number>();
   private listingsToSync = 0;
   private isFlushing = false;
 
@@ -78,6 +79,7 @@ class ClusterWatch {
   ) {
     // An empty role was refused with the configuration.
     this.role = config.role as KubernetesRole;
+    this.queueLabels = { queue_name: this.role };
     const find =
       <T extends KubernetesObject>(kind: ResourceKind) =>
       (namespace: string, name: string) =>
@@ -110,6 +112,7 @@ class ClusterWatch {
     await Promise.all(
       listings.map(({ kind, listing }) => this.stores.get(kind)!.follow(listing, once(onSynced), signal)),
     );
+    this.forgetQueue();
   }
 
   /** What must be followed for the role. */
@@ -151,9 +154,17 @@ class ClusterWatch {
   ) {
     if (kind in SOURCE_PREFIX)
       this.surroundings.counters.add("kubernetes_events_total", { role: kind, event });
-    if (kind === this.role) this.changed.add(key);
-    else for (const dependent of this.dependents(kind, key, object)) this.changed.add(dependent);
+    if (kind === this.role) this.enqueue(key);
+    else for (const dependent of this.dependents(kind, key, object)) this.enqueue(dependent);
     this.flushSoon(signal);
+  }
+
+  private enqueue(key: string): void {
+    const { counters, now } = this.surroundings;
+    if (this.changed.has(key)) return;
+    this.changed.set(key, now());
+    counters.add("kubernetes_workqueue_items_total", this.queueLabels);
+    counters.add("kubernetes_workqueue_depth", this.queueLabels, 1);
   }
 
   /** The objects of the role whose labels may come from another object. */
@@ -181,11 +192,27 @@ class ClusterWatch {
     this.isFlushing = true;
     void this.surroundings.sleep(SETTLE_MS, signal).then(() => {
       this.isFlushing = false;
-      if (signal.aborted) return;
-      const keys = [...this.changed];
-      this.changed.clear();
-      if (keys.length > 0) this.emit(keys.map((key) => this.groupOf(key)));
+      if (!signal.aborted && this.changed.size > 0) this.flush();
     });
+  }
+
+  private flush(): void {
+    const { counters, now } = this.surroundings;
+    const startedMs = now();
+    const groups: TargetGroup[] = [];
+    for (const [key, enqueuedMs] of this.changed) {
+      counters.addDuration("kubernetes_workqueue_latency_seconds", this.queueLabels, enqueuedMs, startedMs);
+      const beganMs = now();
+      groups.push(this.groupOf(key));
+      counters.addDuration("kubernetes_workqueue_work_duration_seconds", this.queueLabels, beganMs, now());
+    }
+    this.forgetQueue();
+    this.emit(groups);
+  }
+
+  private forgetQueue(): void {
+    this.surroundings.counters.add("kubernetes_workqueue_depth", this.queueLabels, -this.changed.size);
+    this.changed.clear();
   }
 
   private groupOf(key: string): TargetGroup {

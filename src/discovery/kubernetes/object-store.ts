@@ -1,5 +1,4 @@
-import type { Readable } from "node:stream";
-import type { HttpClient } from "../../http-client/index.ts";
+import type { HttpClient, HttpResponse } from "../../http-client/index.ts";
 import { MAX_ANSWER_BYTES } from "../http.ts";
 import { queryString } from "../fetch-json.ts";
 import type { DiscoverySurroundings } from "../mechanism.ts";
@@ -21,6 +20,8 @@ const PAGE_SIZE = 500;
 const WATCH_SECONDS = 300;
 const FIRST_RETRY_MS = 1_000;
 const MAX_RETRY_MS = 30_000;
+/** What a list may take, and what a watch may take beyond its time: a peer that vanished without a word says nothing. */
+const ANSWER_MARGIN_MS = 60_000;
 /** A single event of a watch may be this long. */
 const MAX_EVENT_BYTES = 16 << 20;
 
@@ -93,10 +94,7 @@ export class ObjectStore<T extends KubernetesObject> {
   private async listPage(listing: ObjectListing, next: string, signal: AbortSignal): Promise<ListPage<T>> {
     const more: [string, string][] = [["limit", String(PAGE_SIZE)]];
     if (next !== "") more.push(["continue", next]);
-    const response = await this.client.request(listing.url + this.query(listing, more), {
-      signal,
-      headers: JSON_ONLY,
-    });
+    const response = await this.request(listing.url + this.query(listing, more), ANSWER_MARGIN_MS, signal);
     const body = await response.read(MAX_ANSWER_BYTES);
     if (response.status === 410) throw new GoneError();
     if (response.status !== 200) throw new Error(`server returned HTTP status ${response.statusLine}`);
@@ -113,14 +111,14 @@ export class ObjectStore<T extends KubernetesObject> {
         ["resourceVersion", from],
         ["timeoutSeconds", String(WATCH_SECONDS)],
       ]);
-    const response = await this.client.request(url, { signal, headers: JSON_ONLY });
+    const response = await this.request(url, WATCH_SECONDS * 1_000 + ANSWER_MARGIN_MS, signal);
     if (response.status !== 200) {
       response.body.destroy();
       if (response.status === 410) throw new GoneError();
       throw new Error(`server returned HTTP status ${response.statusLine}`);
     }
     let version = from;
-    for await (const line of lines(response.body)) {
+    for await (const line of lines(response.chunks())) {
       const { object, type } = JSON.parse(line) as WatchEvent<T>;
       if (type === "ERROR") {
         const { code, message } = object as unknown as { code?: number; message?: string };
@@ -132,6 +130,21 @@ export class ObjectStore<T extends KubernetesObject> {
       else if (type === "ADDED" || type === "MODIFIED") this.put(object, listing);
     }
     return version;
+  }
+
+  private async request(url: string, timeoutMs: number, signal: AbortSignal): Promise<HttpResponse> {
+    const { counters, now } = this.surroundings;
+    const startedMs = now();
+    let status = "<error>";
+    try {
+      const response = await this.client.request(url, { signal, timeoutMs, headers: JSON_ONLY });
+      status = String(response.status);
+      return response;
+    } finally {
+      const endpoint = { endpoint: new URL(url).pathname };
+      counters.add("kubernetes_http_request_total", { status_code: status });
+      counters.addDuration("kubernetes_http_request_duration_seconds", endpoint, startedMs, now());
+    }
   }
 
   private query({ fieldSelector, labelSelector }: ObjectListing, more: readonly [string, string][]): string {
@@ -176,9 +189,9 @@ const JSON_ONLY = { accept: "application/json" };
 /** The version we wanted to go on from is forgotten: list anew. */
 class GoneError extends Error {}
 
-async function* lines(body: Readable): AsyncGenerator<string> {
+async function* lines(chunks: AsyncIterable<Buffer>): AsyncGenerator<string> {
   let rest = Buffer.alloc(0);
-  for await (const chunk of body as AsyncIterable<Buffer>) {
+  for await (const chunk of chunks) {
     let start = 0;
     for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
       const line = Buffer.concat([rest, chunk.subarray(start, end)]).toString();
