@@ -1,6 +1,7 @@
-import { Summary, type Registry } from "prom-client";
+import type { Registry } from "prom-client";
 import { exportBuckets } from "../telemetry/distribution.ts";
 import { exportNumbers, type NumberMetric } from "../telemetry/metrics.ts";
+import { WindowSummary } from "../telemetry/window-summary.ts";
 import type { UnknownRefs } from "../tsdb/head/head-replay.ts";
 import type { LogStatistics, Tsdb } from "../tsdb/tsdb.ts";
 
@@ -28,20 +29,18 @@ function byType(floats: () => number, histograms: () => number): Read {
 
 /** How long the syncs of the two logs took. The second summary is shown once there is such a log. */
 export class SyncDurations {
-  private readonly ofWal: Summary;
-  private ofLateWal: Summary | null = null;
+  private readonly ofWal: WindowSummary;
+  private ofLateWal: WindowSummary | null = null;
 
   constructor(private readonly registry: Registry) {
     this.ofWal = this.summary("wal");
   }
 
-  private summary(log: string): Summary {
-    return new Summary({
+  private summary(log: string): WindowSummary {
+    return new WindowSummary({
       name: `${PREFIX}${log}_fsync_duration_seconds`,
       help: "How long it took to sync the log to the disk.",
-      percentiles: [0.5, 0.9, 0.99],
-      maxAgeSeconds: 600,
-      ageBuckets: 5,
+      quantiles: [0.5, 0.9, 0.99],
       registers: [this.registry],
     });
   }
