@@ -1,42 +1,56 @@
-// Prometheus 2.42 and Narthex replay copies of one write-ahead log and answer the same queries in turn.
+// Prometheus 2.42 and Narthex open copies of one data directory, blocks and log, and answer the same queries in turn.
 //
-//   npm run bench:query -- [--instances 20] [--hours 6] [--rounds 5]
-import { cpSync } from "node:fs";
+//   npm run bench:query -- [--instances 20,200] [--hours 6] [--rounds 7] [--data FOLDER] [--only TEXT]
+//
+// Prometheus makes the data directory out of a generated log, so that what is older than its head lies in blocks.
+// With --data it is kept in that folder and used again. The first number of instances is asked --rounds times, the others
+// a third as often; 200 series each.
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { Agent, get } from "node:http";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { gunzipSync } from "node:zlib";
 import { removeFolder, startNarthex, startPrometheus, temporaryFolder } from "../../test/support/servers.ts";
 import type { SpawnedServer } from "../../test/support/spawned-server.ts";
+import { processUsage } from "../support/process-usage.ts";
 import { geometricMean, median } from "../support/statistics.ts";
 import { writeWalFixture } from "../../test/support/wal-fixture.ts";
 
 const { values } = parseArgs({
   options: {
-    instances: { type: "string", default: "20" },
+    instances: { type: "string", default: "20,200" },
     hours: { type: "string", default: "6" },
-    rounds: { type: "string", default: "5" },
+    rounds: { type: "string", default: "7" },
+    data: { type: "string", default: "" },
+    only: { type: "string", default: "" },
   },
 });
 const hours = Number(values.hours);
-const rounds = Number(values.rounds);
 const stepMs = 15_000;
-const endMs = Math.floor(Date.now() / stepMs) * stepMs - 60_000;
-const startMs = endMs - hours * 3_600_000;
 
 /** [what, query, step in seconds; 0 for an instant query] */
 const queries: [name: string, query: string, stepSeconds: number][] = [
-  ["sum by of rate, fine", "sum by (code) (rate(http_requests_total[5m]))", 15],
+  ["sum by of rate, step 15 s", "sum by (code) (rate(http_requests_total[5m]))", 15],
   ["sum by of rate", "sum by (method, zone) (rate(http_requests_total[5m]))", 60],
-  ["rate 1h", "sum by (instance) (rate(http_requests_total[1h]))", 60],
+  ["sum by of rate over 1 h", "sum by (instance) (rate(http_requests_total[1h]))", 60],
   [
     "ratio of rates",
     'sum(rate(http_requests_total{code=~"5.."}[5m])) / sum(rate(http_requests_total[5m]))',
     60,
   ],
-  ["avg_over_time 1h", "avg by (queue) (avg_over_time(queue_length[1h]))", 60],
-  ["max_over_time 3h", "max by (instance) (max_over_time(queue_length[3h]))", 60],
-  ["quantile", "quantile by (instance) (0.9, queue_length)", 60],
-  ["topk", "topk(5, queue_length)", 60],
+  ["avg of increase", "avg by (handler) (increase(http_requests_total[10m]))", 60],
   ["topk of sum of rate", "topk(5, sum by (instance, code) (rate(http_requests_total[5m])))", 60],
+  ["sum of irate", "sum by (code) (irate(http_requests_total[5m]))", 60],
+  ["avg_over_time 1 h", "avg by (queue) (avg_over_time(queue_length[1h]))", 60],
+  ["max_over_time 3 h", "max by (instance) (max_over_time(queue_length[3h]))", 60],
+  ["quantile_over_time", "max by (zone) (quantile_over_time(0.9, queue_length[30m]))", 120],
+  ["stddev_over_time", "max by (zone) (stddev_over_time(queue_length[30m]))", 120],
+  ["deriv", "avg by (zone) (deriv(queue_length[10m]))", 60],
+  ["changes", "sum by (instance) (changes(queue_length[10m]))", 60],
+  ["quantile by", "quantile by (instance) (0.9, queue_length)", 60],
+  ["topk", "topk(5, queue_length)", 60],
+  ["count by", "count by (zone) (http_requests_total)", 60],
+  ["stddev by", "stddev by (queue) (queue_length)", 60],
   [
     "histogram_quantile",
     "histogram_quantile(0.99, sum by (le) (rate(request_duration_seconds_bucket[5m])))",
@@ -47,97 +61,218 @@ const queries: [name: string, query: string, stepSeconds: number][] = [
     "histogram_quantile(0.5, sum by (le, handler) (rate(request_duration_seconds_bucket[5m])))",
     60,
   ],
-  ["raw matrix", "queue_length", 60],
-  ["raw rate matrix", "rate(http_requests_total[5m])", 120],
-  ["count by", "count by (zone) (http_requests_total)", 60],
   [
-    "vector join",
+    "join of aggregates",
     "sum by (instance) (rate(http_requests_total[5m])) / on (instance) sum by (instance) (queue_length)",
     60,
   ],
+  [
+    "join of many series",
+    "sum by (zone) (queue_length / on (instance) group_left () max by (instance) (queue_length))",
+    60,
+  ],
+  ["filter", "count by (zone) (queue_length > 5000)", 60],
+  ["and", "count(queue_length > 2000 and queue_length < 8000)", 60],
+  ["or, unless", "count((queue_length < 2000 or queue_length > 8000) unless queue_length < 1000)", 60],
+  ["subquery", "max_over_time(sum by (zone) (rate(http_requests_total[5m]))[30m:1m])", 60],
+  [
+    "label_replace",
+    'sum by (host) (label_replace(rate(http_requests_total[5m]), "host", "$1", "instance", "(.*):.*"))',
+    60,
+  ],
+  ["arithmetic, clamp", "max by (zone) (clamp_max(abs(queue_length - 5000) * 2, 6000))", 60],
+  ["raw matrix", "queue_length", 60],
+  ["raw rate matrix", "rate(http_requests_total[5m])", 120],
+  ["one dashboard graph", 'rate(http_requests_total{instance="10.0.0.3:9100", code="500"}[5m])', 60],
   ["instant sum of rate", "sum by (code) (rate(http_requests_total[5m]))", 0],
+  [
+    "instant histogram_quantile",
+    "histogram_quantile(0.9, sum by (le) (rate(request_duration_seconds_bucket[5m])))",
+    0,
+  ],
+  ["instant topk", "topk(10, queue_length)", 0],
+  ["instant vector", "queue_length", 0],
+  ["instant increase over 6 h", "sum by (code) (increase(http_requests_total[6h]))", 0],
+  ["instant, one series", 'queue_length{instance="10.0.0.3:9100", queue="queue-7"}', 0],
+];
+/** Shown apart: no PromQL in them. */
+const lookUps: [name: string, path: string][] = [
+  ["series", "/api/v1/series?match[]=queue_length"],
+  ["series of one instance", '/api/v1/series?match[]={instance="10.0.0.3:9100"}'],
+  ["label names", "/api/v1/labels?"],
+  ["label values", "/api/v1/label/instance/values?"],
+  ["label values, matched", "/api/v1/label/queue/values?match[]=queue_length"],
 ];
 
 const folder = temporaryFolder("bench-query");
-const running: SpawnedServer[] = [];
+const agent = new Agent({ keepAlive: true });
 try {
-  console.log(`writing the log of ${values.instances} instances over ${hours} h …`);
-  const fixture = writeWalFixture({
-    dataDirectory: join(folder, "fixture"),
-    instances: Number(values.instances),
-    startMs,
-    endMs,
-    stepMs,
-  });
-  console.log(`${fixture.series} series, ${(fixture.samples / 1e6).toFixed(1)} million samples`);
-  const config = "scrape_configs: []\n";
-  for (const name of ["prometheus", "narthex"]) {
-    cpSync(join(folder, "fixture"), join(folder, name, "data"), { recursive: true });
+  for (const [index, instances] of values.instances.split(",").map(Number).entries()) {
+    const rounds = Math.max(2, Math.round(Number(values.rounds) / (index === 0 ? 1 : 3)));
+    await benchmark(instances, rounds);
   }
-  const replaySeconds: number[] = [];
-  for (const [name, start] of [
-    ["prometheus", startPrometheus],
-    ["narthex", startNarthex],
-  ] as const) {
-    const begun = performance.now();
-    running.push(await start({ config, folder: join(folder, name), timeoutMs: 120_000 }));
-    replaySeconds.push((performance.now() - begun) / 1000);
-  }
-  const [prometheus, narthex] = running as [SpawnedServer, SpawnedServer];
-  console.log(
-    `start with replay: Prometheus ${replaySeconds[0]!.toFixed(1)} s, Narthex ${replaySeconds[1]!.toFixed(1)} s: ${(replaySeconds[0]! / replaySeconds[1]!).toFixed(1)} ×`,
-  );
-  await compare(prometheus, narthex);
 } finally {
-  for (const server of running) await server.stop();
+  agent.destroy();
   removeFolder(folder);
 }
 
-async function compare(prometheus: SpawnedServer, narthex: SpawnedServer): Promise<void> {
+/** A data directory and the times it holds. */
+interface Data {
+  readonly directory: string;
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+async function benchmark(instances: number, rounds: number): Promise<void> {
+  const data = await prepareData(instances);
   console.log(
-    `\n${"query".padEnd(24)} Prometheus   Narthex    ratio    (medians of ${rounds} rounds in turn, after one warm-up)`,
+    `\n## ${instances * 200} series × ${hours} h, ${((instances * 200 * hours * 3.6e6) / stepMs / 1e6).toFixed(1)} million samples`,
+  );
+  const running: SpawnedServer[] = [];
+  try {
+    const config = "scrape_configs: []\n";
+    const seconds: number[] = [];
+    for (const [name, start] of [
+      ["prometheus", startPrometheus],
+      ["narthex", startNarthex],
+    ] as const) {
+      const its = join(folder, `${name}-${instances}`);
+      cpSync(data.directory, join(its, "data"), { recursive: true });
+      const begun = performance.now();
+      running.push(await start({ config, folder: its, timeoutMs: 240_000 }));
+      seconds.push((performance.now() - begun) / 1000);
+    }
+    const [prometheus, narthex] = running as [SpawnedServer, SpawnedServer];
+    console.log(`start: Prometheus ${seconds[0]!.toFixed(1)} s, Narthex ${seconds[1]!.toFixed(1)} s`);
+    await compare(prometheus, narthex, data, rounds);
+  } finally {
+    for (const server of running) await server.stop();
+    for (const name of ["prometheus", "narthex"]) removeFolder(join(folder, `${name}-${instances}`));
+  }
+}
+
+/** Writes a log and has Prometheus turn into blocks what it holds longer than its head reaches. */
+async function prepareData(instances: number): Promise<Data> {
+  const home = join(values.data === "" ? folder : values.data, `data-${instances}-${hours}h`);
+  const directory = join(home, "data");
+  const known = join(home, "times.json");
+  if (existsSync(known))
+    return { directory, ...(JSON.parse(readFileSync(known, "utf8")) as Pick<Data, "startMs" | "endMs">) };
+  mkdirSync(home, { recursive: true });
+  const endMs = Math.floor(Date.now() / stepMs) * stepMs - 60_000;
+  const startMs = endMs - hours * 3_600_000;
+  console.log(`writing the log of ${instances} instances over ${hours} h …`);
+  writeWalFixture({ dataDirectory: directory, instances, startMs, endMs, stepMs });
+  const prometheus = await startPrometheus({
+    config: "scrape_configs: []\n",
+    folder: home,
+    timeoutMs: 240_000,
+  });
+  try {
+    const deadline = Date.now() + 600_000;
+    // It compacts a minute after its start, block by block, until its head is short enough.
+    for (let stable = 0; stable < 6;) {
+      if (Date.now() > deadline) throw new Error("Prometheus made no blocks within ten minutes");
+      const before = blocksIn(directory);
+      await new Promise((resolve) => setTimeout(resolve, 5_000));
+      stable = blocksIn(directory) === before && before !== "" && !before.includes("tmp") ? stable + 1 : 0;
+    }
+  } finally {
+    await prometheus.stop();
+  }
+  writeFileSync(known, JSON.stringify({ startMs, endMs }));
+  return { directory, startMs, endMs };
+}
+
+function blocksIn(directory: string): string {
+  return readdirSync(directory)
+    .filter((name) => name.startsWith("01"))
+    .join(" ");
+}
+
+async function compare(
+  prometheus: SpawnedServer,
+  narthex: SpawnedServer,
+  data: Data,
+  rounds: number,
+): Promise<void> {
+  console.log(
+    `\n${"query".padEnd(28)} Prometheus   Narthex    ratio    (medians of ${rounds} rounds in turn, after one warm-up)`,
   );
   const ratios: number[] = [];
   for (const [name, query, stepSeconds] of queries) {
-    const theirs: number[] = [];
-    const ours: number[] = [];
-    let bytes = [0, 0];
-    for (let round = -1; round < rounds; round++) {
-      const a = await timed(prometheus, query, stepSeconds);
-      const b = await timed(narthex, query, stepSeconds);
-      bytes = [a.bytes, b.bytes];
-      if (round < 0) continue;
-      theirs.push(a.ms);
-      ours.push(b.ms);
-    }
-    const ratio = median(theirs) / median(ours);
-    ratios.push(ratio);
-    const note =
-      Math.abs(bytes[0]! - bytes[1]!) > 0.02 * bytes[0]!
-        ? `  answers differ in size: ${bytes.join(" / ")}`
-        : "";
-    console.log(
-      `${name.padEnd(24)} ${median(theirs).toFixed(1).padStart(8)} ms ${median(ours).toFixed(1).padStart(8)} ms ${ratio.toFixed(2).padStart(7)} ×${note}`,
-    );
+    if (!name.includes(values.only)) continue;
+    ratios.push(await race(name, prometheus, narthex, pathOf(query, stepSeconds, data), rounds));
   }
   console.log(
-    `geometric mean ${geometricMean(ratios).toFixed(2)} ×, worst ${Math.min(...ratios).toFixed(2)} ×`,
+    `geometric mean of ${ratios.length}: ${geometricMean(ratios).toFixed(2)} ×, worst ${Math.min(...ratios).toFixed(2)} ×; resident now: Prometheus ${mebibytes(prometheus)}, Narthex ${mebibytes(narthex)}`,
   );
+  for (const [name, path] of lookUps) {
+    if (!name.includes(values.only)) continue;
+    const range = `&start=${data.startMs / 1000}&end=${data.endMs / 1000}`;
+    await race(name, prometheus, narthex, encodeURI(path) + range, rounds);
+  }
 }
 
-async function timed(server: SpawnedServer, query: string, stepSeconds: number) {
-  const begun = performance.now();
-  const response = await fetch(urlOf(server, query, stepSeconds));
-  const body = await response.arrayBuffer();
-  const ms = performance.now() - begun;
-  if (response.status !== 200)
-    throw new Error(`${server.url} answered ${response.status}: ${Buffer.from(body).toString()}`);
-  return { ms, bytes: body.byteLength };
+function mebibytes(server: SpawnedServer): string {
+  const { residentBytes, peakResidentBytes } = processUsage(server.pid);
+  return `${(residentBytes / 2 ** 20).toFixed(0)} MiB (peak ${(peakResidentBytes / 2 ** 20).toFixed(0)})`;
 }
 
-function urlOf(server: SpawnedServer, query: string, stepSeconds: number): string {
+/** @returns how many times faster Narthex is */
+async function race(
+  name: string,
+  prometheus: SpawnedServer,
+  narthex: SpawnedServer,
+  path: string,
+  rounds: number,
+): Promise<number> {
+  const theirs: number[] = [];
+  const ours: number[] = [];
+  let note = "";
+  // What takes milliseconds is asked more often.
+  let turns = rounds;
+  for (let round = -2; round < turns; round++) {
+    const a = await timed(prometheus, path);
+    const b = await timed(narthex, path);
+    if (round < 0) {
+      const sizes = [a, b].map(({ body }) => (body[0] === 0x1f ? gunzipSync(body).length : body.length));
+      if (Math.abs(sizes[0]! - sizes[1]!) > 0.02 * sizes[0]! + 64)
+        note = `  answers differ in size: ${sizes.join(" / ")}`;
+      if (a.ms < 20) turns = 3 * rounds;
+      continue;
+    }
+    theirs.push(a.ms);
+    ours.push(b.ms);
+  }
+  const ratio = median(theirs) / median(ours);
+  console.log(
+    `${name.padEnd(28)} ${median(theirs).toFixed(1).padStart(8)} ms ${median(ours).toFixed(1).padStart(8)} ms ${ratio.toFixed(2).padStart(7)} ×${note}`,
+  );
+  return ratio;
+}
+
+/** From the request to the last byte, compressed as a browser would have it; nothing is decoded on the clock. */
+function timed(server: SpawnedServer, path: string): Promise<{ ms: number; body: Buffer }> {
+  return new Promise((resolve, reject) => {
+    const begun = performance.now();
+    get(server.url + path, { agent, headers: { "accept-encoding": "gzip" } }, (response) => {
+      const parts: Buffer[] = [];
+      response.on("data", (part: Buffer) => parts.push(part));
+      response.on("error", reject);
+      response.on("end", () => {
+        const ms = performance.now() - begun;
+        if (response.statusCode !== 200)
+          reject(new Error(`${server.url}${path} answered ${response.statusCode}`));
+        else resolve({ ms, body: Buffer.concat(parts) });
+      });
+    }).on("error", reject);
+  });
+}
+
+function pathOf(query: string, stepSeconds: number, { startMs, endMs }: Data): string {
   const encoded = encodeURIComponent(query);
   return stepSeconds === 0
-    ? `${server.url}/api/v1/query?query=${encoded}&time=${endMs / 1000}`
-    : `${server.url}/api/v1/query_range?query=${encoded}&start=${startMs / 1000}&end=${endMs / 1000}&step=${stepSeconds}`;
+    ? `/api/v1/query?query=${encoded}&time=${endMs / 1000}`
+    : `/api/v1/query_range?query=${encoded}&start=${startMs / 1000}&end=${endMs / 1000}&step=${stepSeconds}`;
 }

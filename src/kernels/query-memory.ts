@@ -1,11 +1,13 @@
 import type { FloatHistogram } from "../model/histogram.ts";
-import type { SampleColumns } from "../model/storage.ts";
+import type { SampleColumns, SampleView } from "../model/storage.ts";
 import {
   instantiateKernels,
   RESERVED_BYTES,
   reserveSharedMemory,
   type KernelExports,
 } from "./instantiate.ts";
+
+const MAX_BYTES = 2 ** 32 - 65536;
 
 /** A query asked for more working memory than it may have. */
 export class QueryMemoryError extends Error {
@@ -14,22 +16,34 @@ export class QueryMemoryError extends Error {
 
 /**
  * The working memory of one query thread: a stack of regions in one linear memory, where the window kernels, the
- * decoder and the querier meet. A query marks, allocates and releases; nothing in it outlives the query.
+ * decoder and the querier meet. A query marks, allocates and releases; nothing in the stack outlives the query. Below it
+ * lies what is kept from one query to the next, where kernels can read it in place; its owner divides it.
  *
- *   0 ─ RESERVED_BYTES │ region │ region │ … → top          (each region 16-byte aligned)
+ *   0 ─ RESERVED_BYTES │ kept │ region │ region │ … → top          (each region 16-byte aligned)
  */
 export class QueryMemory {
   private memory: WebAssembly.Memory;
-  private top = RESERVED_BYTES;
-  private touched = RESERVED_BYTES;
+  private readonly bottom: number;
+  private readonly end: number;
+  private top: number;
+  private touched: number;
   exports: KernelExports;
   bytes: Uint8Array;
   words: Uint32Array;
   floats: Float64Array;
 
-  /** @param limitBytes what one query may use; at most 4 GiB, reserved but not touched */
-  constructor(readonly limitBytes: number = 2 ** 31) {
-    this.memory = reserveSharedMemory(limitBytes);
+  /**
+   * @param limitBytes what one query may use, reserved but not touched
+   * @param keptBytes what may be kept between queries; both together are cut to 4 GiB
+   */
+  constructor(
+    readonly limitBytes: number = 2 ** 31,
+    readonly keptBytes = 0,
+  ) {
+    this.bottom = RESERVED_BYTES + ((keptBytes + 15) & ~15);
+    this.end = Math.min((keptBytes > 0 ? this.bottom : 0) + limitBytes, MAX_BYTES);
+    this.top = this.touched = this.bottom;
+    this.memory = reserveSharedMemory(this.end);
     this.exports = instantiateKernels(this.memory);
     this.bytes = new Uint8Array(this.memory.buffer);
     this.words = new Uint32Array(this.memory.buffer);
@@ -41,21 +55,26 @@ export class QueryMemory {
   }
 
   get usedBytes(): number {
-    return this.top - RESERVED_BYTES;
+    return this.top - this.bottom;
   }
 
   /** The most that was in use since this memory was made or renewed. */
   get peakBytes(): number {
-    return this.touched - RESERVED_BYTES;
+    return this.touched - this.bottom;
+  }
+
+  /** Where the `keptBytes` begin that queries leave alone. */
+  get keptPointer(): number {
+    return RESERVED_BYTES;
   }
 
   /** @returns a 16-byte aligned byte offset. Not cleared. @throws QueryMemoryError beyond the limit */
   allocate(sizeBytes: number): number {
     const pointer = this.top;
     const next = pointer + ((sizeBytes + 15) & ~15) + 16 * Number(sizeBytes > 0x7fffffff);
-    if (next > this.limitBytes) {
+    if (next > this.end) {
       throw new QueryMemoryError(
-        `query needs more than ${this.limitBytes} bytes of working memory: ${sizeBytes} asked for, ${this.limitBytes - pointer} left`,
+        `query needs more than ${this.limitBytes} bytes of working memory: ${sizeBytes} asked for, ${this.end - pointer} left`,
       );
     }
     this.top = next;
@@ -71,14 +90,14 @@ export class QueryMemory {
     this.top = mark;
   }
 
-  /** Gives pages back after a large query: all regions and views are void. Call between queries only. */
+  /** Gives pages back: all regions and views are void, and what was kept is lost. Call between queries only. */
   renew(): void {
-    this.memory = reserveSharedMemory(this.limitBytes);
+    this.memory = reserveSharedMemory(this.end);
     this.exports = instantiateKernels(this.memory);
     this.bytes = new Uint8Array(this.memory.buffer);
     this.words = new Uint32Array(this.memory.buffer);
     this.floats = new Float64Array(this.memory.buffer);
-    this.top = this.touched = RESERVED_BYTES;
+    this.top = this.touched = this.bottom;
   }
 
   columns(capacity: number): QuerySampleColumns {
@@ -101,6 +120,18 @@ export class QuerySampleColumns implements SampleColumns {
     capacity: number,
   ) {
     this.reserve(capacity);
+  }
+
+  /** Replaces what is here with floats that lie elsewhere in the memory. */
+  copyFrom(view: SampleView): void {
+    const { timesPointer, valuesPointer, count } = view;
+    this.count = 0;
+    this.histograms = this.startTimes = null;
+    this.reserve(count);
+    const { bytes } = this.memory;
+    bytes.copyWithin(this.times.byteOffset, timesPointer, timesPointer + 8 * count);
+    bytes.copyWithin(this.values.byteOffset, valuesPointer, valuesPointer + 8 * count);
+    this.count = count;
   }
 
   /** Doubling leaves the old region behind until the query releases its mark; so start near the right size. */

@@ -13,6 +13,8 @@ export interface SampleSlice {
   readonly timesPointer: number;
   readonly valuesPointer: number;
   readonly count: number;
+  /** Whether what lies there stays the same through the query: then what was found out about the times is remembered. */
+  readonly isLasting?: boolean;
 }
 
 /** Where an operator's column lies: float64 values and a byte of kind (0 absent, 1 float) per step. */
@@ -158,40 +160,64 @@ class TimesSeen {
   }
 }
 
-/** The windows of one range selector over one series after another. */
-export class SlidingWindows {
-  private readonly loPointer: number;
-  private readonly hiPointer: number;
-  private tablePointer = 0;
-  private tableFor: "none" | "plain" | "per-second" = "none";
-  private readonly scratch: Scratch;
-  private readonly seen: TimesSeen;
-  /** Samples in all windows of the series now bound. */
-  windowSamples = 0;
-  private distinct = -1;
-  private argument: Float64Array | null = null;
-  private argumentAt = 0;
-  private largest = -1;
-  /** First and past-the-last sample of each window. */
+/** What is known of lasting time columns may take so much memory, and be so many. */
+const MAX_KNOWN_BYTES = 32 * 1024 * 1024;
+const MAX_KNOWN_COLUMNS = 4096;
+
+/** Things found out about lasting time columns, by where they lie and how long they are. */
+class KnownColumns<T> {
+  private readonly byColumn = new Map<number, T>();
+  private readonly most: number;
+
+  /** @param bytesEach of query memory that a thing takes */
+  constructor(bytesEach: number) {
+    this.most = Math.min(MAX_KNOWN_COLUMNS, Math.floor(MAX_KNOWN_BYTES / Math.max(1, bytesEach)));
+  }
+
+  get(timesPointer: number, count: number): T | undefined {
+    return this.byColumn.get(keyOf(timesPointer, count));
+  }
+
+  get isFull(): boolean {
+    return this.byColumn.size >= this.most;
+  }
+
+  set(timesPointer: number, count: number, thing: T): T {
+    this.byColumn.set(keyOf(timesPointer, count), thing);
+    return thing;
+  }
+}
+
+/** A memory has less than 2^29 numbers. */
+function keyOf(timesPointer: number, count: number): number {
+  return (timesPointer / 8) * 2 ** 24 + count;
+}
+
+/** The windows over one time column. */
+class BoundWindows {
+  readonly loPointer: number;
+  readonly hiPointer: number;
   readonly lo: Int32Array;
   readonly hi: Int32Array;
+  /** Samples in all windows together. */
+  windowSamples = 0;
+  tablePointer = 0;
+  tableFor: "none" | "plain" | "per-second" = "none";
+  private distinct = -1;
+  private largest = -1;
 
   constructor(
-    private readonly memory: QueryMemory,
+    memory: QueryMemory,
     private readonly exports: Exports,
-    readonly grid: WindowGrid,
+    private readonly grid: WindowGrid,
   ) {
     this.loPointer = memory.allocate(4 * grid.count);
     this.hiPointer = memory.allocate(4 * grid.count);
     this.lo = new Int32Array(memory.buffer, this.loPointer, grid.count);
     this.hi = new Int32Array(memory.buffer, this.hiPointer, grid.count);
-    this.scratch = new Scratch(memory, 8);
-    this.seen = new TimesSeen(memory, exports, () => memory.bytes);
   }
 
-  /** Finds the windows of a series; cheap when its timestamps are those of the series before. */
-  bind(timesPointer: number, count: number): void {
-    if (this.seen.same(timesPointer, count)) return;
+  find(timesPointer: number, count: number): this {
     const { firstMs, stepMs, rangeMs } = this.grid;
     this.windowSamples = this.exports.windowBounds(
       timesPointer,
@@ -206,9 +232,9 @@ export class SlidingWindows {
     this.tableFor = "none";
     this.distinct = -1;
     this.largest = -1;
+    return this;
   }
 
-  /** Samples in the fullest window of the series now bound. */
   largestWindow(): number {
     if (this.largest < 0) {
       this.largest = 0;
@@ -220,7 +246,6 @@ export class SlidingWindows {
     return this.largest;
   }
 
-  /** Samples in at least one window of the series now bound. */
   distinctSamples(): number {
     if (this.distinct < 0) {
       this.distinct = 0;
@@ -234,6 +259,72 @@ export class SlidingWindows {
     }
     return this.distinct;
   }
+}
+
+/** The windows of one range selector over one series after another. */
+export class SlidingWindows {
+  private readonly known: KnownColumns<BoundWindows>;
+  private readonly changing: BoundWindows;
+  /** Those of the series now bound. */
+  private bound: BoundWindows;
+  private readonly scratch: Scratch;
+  private readonly seen: TimesSeen;
+  private argument: Float64Array | null = null;
+  private argumentAt = 0;
+
+  constructor(
+    private readonly memory: QueryMemory,
+    private readonly exports: Exports,
+    readonly grid: WindowGrid,
+  ) {
+    this.changing = this.bound = new BoundWindows(memory, exports, grid);
+    this.known = new KnownColumns(48 * grid.count);
+    this.scratch = new Scratch(memory, 8);
+    this.seen = new TimesSeen(memory, exports, () => memory.bytes);
+  }
+
+  /** Finds the windows of a series; cheap when its timestamps are known, or those of the series before. */
+  bind({ timesPointer, count, isLasting }: Omit<SampleSlice, "valuesPointer">): void {
+    if (isLasting) {
+      const known = this.known.get(timesPointer, count);
+      if (known !== undefined || !this.known.isFull) {
+        this.bound =
+          known ??
+          this.known.set(
+            timesPointer,
+            count,
+            new BoundWindows(this.memory, this.exports, this.grid).find(timesPointer, count),
+          );
+        return;
+      }
+    }
+    this.bound = this.changing;
+    if (!this.seen.same(timesPointer, count)) this.changing.find(timesPointer, count);
+  }
+
+  /** First and past-the-last sample of each window of the series now bound. */
+  get lo(): Int32Array {
+    return this.bound.lo;
+  }
+
+  get hi(): Int32Array {
+    return this.bound.hi;
+  }
+
+  /** Samples in all windows of the series now bound. */
+  get windowSamples(): number {
+    return this.bound.windowSamples;
+  }
+
+  /** Samples in the fullest window of the series now bound. */
+  largestWindow(): number {
+    return this.bound.largestWindow();
+  }
+
+  /** Samples in at least one window of the series now bound. */
+  distinctSamples(): number {
+    return this.bound.distinctSamples();
+  }
 
   /** Computes `name` over the windows of the series just bound. @returns how many steps hold a value */
   compute(
@@ -242,7 +333,8 @@ export class SlidingWindows {
     out: ColumnPointers,
     argument?: WindowArgument,
   ): number {
-    const { exports, loPointer: lo, hiPointer: hi } = this;
+    const { exports } = this;
+    const { loPointer: lo, hiPointer: hi } = this.bound;
     const { count: steps } = this.grid;
     const { timesPointer: times, valuesPointer: values, count: n } = samples;
     const { valuesPointer, kindsPointer: kinds } = out;
@@ -254,7 +346,6 @@ export class SlidingWindows {
         const drops = this.scratch.reserve(n);
         return exports.counterIncrease(
           values,
-          n,
           lo,
           hi,
           steps,
@@ -275,7 +366,6 @@ export class SlidingWindows {
         const prefix = this.scratch.reserve(n);
         return exports.countEvents(
           values,
-          n,
           lo,
           hi,
           steps,
@@ -289,13 +379,13 @@ export class SlidingWindows {
       case "avg_over_time": {
         const prefix = this.scratch.reserve(n + 1);
         const mean = Number(name === "avg_over_time");
-        return exports.sumOverTime(values, n, lo, hi, steps, mean, prefix, valuesPointer, kinds);
+        return exports.sumOverTime(values, lo, hi, steps, mean, prefix, valuesPointer, kinds);
       }
       case "min_over_time":
       case "max_over_time": {
         const deque = this.scratch.reserve(n);
         const max = Number(name === "max_over_time");
-        return exports.extremeOverTime(values, n, lo, hi, steps, max, deque, valuesPointer, kinds);
+        return exports.extremeOverTime(values, lo, hi, steps, max, deque, valuesPointer, kinds);
       }
       case "count_over_time":
         return exports.pickOverTime(values, lo, hi, steps, 0, valuesPointer, kinds);
@@ -355,46 +445,69 @@ export class SlidingWindows {
   private extrapolation(timesPointer: number, rangeSeconds: number): number {
     const wanted = rangeSeconds > 0 ? "per-second" : "plain";
     const { firstMs, stepMs, count, rangeMs } = this.grid;
-    if (this.tablePointer === 0) this.tablePointer = this.memory.allocate(40 * count);
-    if (this.tableFor !== wanted) {
+    const { bound } = this;
+    if (bound.tablePointer === 0) bound.tablePointer = this.memory.allocate(40 * count);
+    if (bound.tableFor !== wanted) {
       this.exports.extrapolation(
         timesPointer,
-        this.loPointer,
-        this.hiPointer,
+        bound.loPointer,
+        bound.hiPointer,
         firstMs,
         stepMs,
         count,
         rangeMs,
         rangeSeconds,
-        this.tablePointer,
+        bound.tablePointer,
       );
-      this.tableFor = wanted;
+      bound.tableFor = wanted;
     }
-    return this.tablePointer;
+    return bound.tablePointer;
   }
 }
 
 /** Finds the newest sample within the lookback at each step. */
 export class InstantLookup {
-  private readonly indexPointer: number;
+  private readonly known: KnownColumns<Int32Array>;
+  private readonly changing: Int32Array;
+  /** Sample index for each step of the series now bound, −1 for none; markers are not yet told apart. */
+  index: Int32Array;
   private readonly seen: TimesSeen;
-  /** Sample index for each step, −1 for none; markers are not yet told apart. */
-  readonly index: Int32Array;
 
   constructor(
-    memory: QueryMemory,
+    private readonly memory: QueryMemory,
     private readonly exports: Exports,
     private readonly grid: Omit<WindowGrid, "rangeMs">,
     private readonly lookbackMs: number,
   ) {
-    this.indexPointer = memory.allocate(4 * grid.count);
-    this.index = new Int32Array(memory.buffer, this.indexPointer, grid.count);
+    this.changing = this.index = this.makeIndex();
+    this.known = new KnownColumns(4 * grid.count);
     this.seen = new TimesSeen(memory, exports, () => memory.bytes);
   }
 
-  /** Fills `index` for a series; cheap when its timestamps are those of the series before. */
-  bind(timesPointer: number, count: number): void {
-    if (this.seen.same(timesPointer, count)) return;
+  private makeIndex(): Int32Array {
+    const { count } = this.grid;
+    return new Int32Array(this.memory.buffer, this.memory.allocate(4 * count), count);
+  }
+
+  /** Fills `index` for a series; cheap when its timestamps are known, or those of the series before. */
+  bind({ timesPointer, count, isLasting }: Omit<SampleSlice, "valuesPointer">): void {
+    if (isLasting) {
+      const known = this.known.get(timesPointer, count);
+      if (known !== undefined) {
+        this.index = known;
+        return;
+      }
+      if (!this.known.isFull) {
+        this.index = this.known.set(timesPointer, count, this.makeIndex());
+        this.find(timesPointer, count);
+        return;
+      }
+    }
+    this.index = this.changing;
+    if (!this.seen.same(timesPointer, count)) this.find(timesPointer, count);
+  }
+
+  private find(timesPointer: number, count: number): void {
     const { firstMs, stepMs } = this.grid;
     this.exports.newestWithin(
       timesPointer,
@@ -403,7 +516,7 @@ export class InstantLookup {
       stepMs,
       this.grid.count,
       this.lookbackMs,
-      this.indexPointer,
+      this.index.byteOffset,
     );
   }
 
@@ -411,7 +524,7 @@ export class InstantLookup {
   gather(valuesPointer: number, out: ColumnPointers): number {
     return this.exports.gather(
       valuesPointer,
-      this.indexPointer,
+      this.index.byteOffset,
       this.grid.count,
       out.valuesPointer,
       out.kindsPointer,

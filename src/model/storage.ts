@@ -35,6 +35,19 @@ export interface SampleColumns {
   reserve(capacity: number): void;
 }
 
+/**
+ * Samples of one series where they lie in the query thread's kernel memory: pointers to its times and values, which are
+ * not to be written to. Good until its querier is closed, unless it stands for columns the reader gave, which change with
+ * the next read into them.
+ */
+export interface SampleView {
+  readonly timesPointer: number;
+  readonly valuesPointer: number;
+  readonly count: number;
+  /** Whether staleness markers are among the values. */
+  readonly hasStale: boolean;
+}
+
 /** Series known before any of their samples is read, sorted by labels, unique. Valid until its querier is closed. */
 export interface SeriesSet {
   readonly count: number;
@@ -44,6 +57,11 @@ export interface SeriesSet {
    * All reads of one querier see the same committed scrapes: never half of one.
    */
   read(index: number, minTime: number, maxTime: number, columns: SampleColumns): void;
+  /**
+   * Where the samples of series `index` from `minTime` to `maxTime` are kept in memory, floats only; samples before and
+   * after those may lie beside them. Null where they are not kept: then they have been read into `columns`, as by `read`.
+   */
+  view?(index: number, minTime: number, maxTime: number, columns: SampleColumns): SampleView | null;
   /** About how many samples `read` of every series in this range would give: for planning, cheap, not exact. */
   estimateSamples(minTime: number, maxTime: number): number;
 }

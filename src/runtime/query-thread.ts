@@ -23,21 +23,24 @@ import type { FromQueryThread, QueryThreadOptions, StorageChanged, ToQueryThread
 /** Without a query for so long, what the last ones decoded is given back. */
 const KEEP_DECODED_MS = 60_000;
 /** After a query that used more than this, the memory is given back. */
-const KEPT_MEMORY_BYTES = 64 * 1024 * 1024;
+const KEPT_MEMORY_BYTES = 256 * 1024 * 1024;
 
 const options = workerData as QueryThreadOptions;
 const port = parentPort!;
 const log = createLogger({ level: options.logLevel, format: options.logFormat });
 const cancelFlags = new Int32Array(options.cancelFlags);
-const memory = new QueryMemory(options.engine.memoryBytes);
-const decoded = new DecodedCache(options.lane === "light" ? options.decodedBytes / 4 : options.decodedBytes);
+const memory = new QueryMemory(
+  options.engine.memoryBytes,
+  options.lane === "light" ? options.decodedBytes / 4 : options.decodedBytes,
+);
+const decoded = new DecodedCache(memory);
 const reader = new TsdbReader(options.control, memory, decoded);
 const openBlocks = new OpenBlocks(new PageCache(), decoded);
 const { parserOptions, features } = options.engine;
 const noLimits: QueryLimits = { deadlineMs: Infinity, isCancelled: () => false };
 let engine = createEngine(options.engine.defaultSubqueryStepMs);
 
-const forgetting = setTimeout(() => reader.forget(), KEEP_DECODED_MS).unref();
+const forgetting = setTimeout(giveBack, KEEP_DECODED_MS).unref();
 
 setThreadPriority(options.lane === "heavy" ? "behind" : "ahead", log);
 warmUpParser();
@@ -128,7 +131,13 @@ function run({ id, task, deadlineMs, slot }: Extract<ToQueryThread, { type: "run
   } finally {
     memory.release(mark);
   }
-  if (memory.peakBytes > KEPT_MEMORY_BYTES) memory.renew();
+  if (memory.peakBytes > KEPT_MEMORY_BYTES) giveBack();
+}
+
+/** Lets go of what is kept for queries to come, and of the memory of those that were. */
+function giveBack(): void {
+  reader.forget();
+  if (memory.peakBytes > 0 || decoded.usedBytes > 0) memory.renew();
 }
 
 /**

@@ -1,42 +1,100 @@
-import type { SampleColumns } from "../model/storage.ts";
+import type { QuerySampleColumns, QueryMemory } from "../kernels/index.ts";
+import type { SampleColumns, SampleView } from "../model/storage.ts";
 import { copySample, truncateColumns } from "./merge-runs.ts";
 
 /** Samples lie in segments; the least recently used segment goes first. */
-const FIRST_SEGMENT_BYTES = 64 * 1024;
 const MAX_SEGMENT_BYTES = 1024 * 1024;
-/** What a run costs besides its samples: its object, its views, its place in a map. */
-const RUN_BYTES = 512;
-/** Time columns of a source that the next run is compared with. */
-const REMEMBERED_TIMES = 32;
-/** Places for series that were read once; two that meet in one forget each other. */
-const SEEN_PLACES = 2 ** 17;
+/** What a series costs besides its samples: its object, its places in maps. */
+const SERIES_BYTES = 512;
+/** Room behind a series that still grows, so that new samples need not move the others. */
+const SPARE_SAMPLES = 128;
+/** Time columns with the same first time that a new one is compared with. */
+const COMPARED_TIMES = 8;
 
-/**
- * Decoded samples of series that are read again and again, per thread. What is sealed never changes: the samples of
- * a series' full chunks are kept as columns, bits untouched, and copied out the next time. It lies beneath
- * everything that can change what a read gives: deletions, out-of-order samples and the open chunk come on top.
- *
- * Only what is read a second time is kept; what the query before this one used is not driven out, so that a read
- * larger than the cache finds a part of itself there the next time instead of nothing.
- */
-export class DecodedCache {
-  private sources = new WeakMap<object, DecodedColumns>();
-  private readonly segments = new Set<Segment>();
-  private used = 0;
-  private query = 1;
-  private sourceCount = 0;
-  private seen: Uint32Array | null = null;
+/** A series as its sources know it, side by side: their numbers, its ids in them, its samples (`plainSamples`). */
+export interface SeriesParts {
+  readonly sources: readonly number[];
+  readonly ids: readonly number[];
+  readonly samples: readonly number[];
+}
 
-  /** @param limitBytes 0 keeps nothing */
-  constructor(private readonly limitBytes: number) {}
+/** Times that series of one target share: a column that only ever grows at its end. */
+interface KeptTimes {
+  readonly segment: Segment;
+  readonly pointer: number;
+  readonly capacity: number;
+  /** Times that stand there; a series may have fewer. */
+  count: number;
+}
 
-  get usedBytes(): number {
-    return this.used;
+/** All samples that the sources of a series have from `minTime` to `maxTime`, joined. */
+export class KeptSeries implements SampleView {
+  /** @internal */
+  constructor(
+    public parts: SeriesParts,
+    readonly minTime: number,
+    readonly maxTime: number,
+    readonly times: KeptTimes,
+    readonly segment: Segment,
+    readonly valuesPointer: number,
+    readonly capacity: number,
+    public count: number,
+    public hasStale: boolean,
+  ) {
+    this.partSamples = sumOf(parts.samples);
   }
 
-  /** @internal */
-  get currentQuery(): number {
-    return this.query;
+  /** Samples of all parts together: as long as they are so many, this is what the parts hold. */
+  partSamples: number;
+
+  get timesPointer(): number {
+    return this.times.pointer;
+  }
+
+  get isAlive(): boolean {
+    return this.segment.isAlive && this.times.segment.isAlive;
+  }
+}
+
+function sumOf(numbers: readonly number[]): number {
+  let sum = 0;
+  for (const number of numbers) sum += number;
+  return sum;
+}
+
+/**
+ * Decoded samples of series that are read again and again, per thread: joined over blocks and head, as columns in the
+ * part of the query memory that is kept, where kernels read them in place. What is sealed never changes, and a head
+ * only adds; where anything else can happen to a series (deletions, samples out of order, histograms) it isn't kept.
+ *
+ * What the query before this one used is not driven out, so that a read larger than the cache finds a part of itself
+ * there the next time instead of nothing.
+ */
+export class DecodedCache {
+  private readonly numbers = new WeakMap<object, number>();
+  private lastNumber = 0;
+  private readonly series = new Map<number, Map<number, KeptSeries>>();
+  private readonly timesByFirst = new Map<number, KeptTimes[]>();
+  private readonly segments = new Set<Segment>();
+  private readonly freeSlots: number[];
+  private readonly segmentBytes: number;
+  private readonly limitBytes: number;
+  private open: Segment | null = null;
+  private used = 0;
+  private query = 1;
+
+  /** Keeps in the `keptBytes` of `memory`, which is its own. */
+  constructor(private readonly memory: QueryMemory) {
+    this.limitBytes = memory.keptBytes;
+    this.segmentBytes = Math.min(MAX_SEGMENT_BYTES, (this.limitBytes / 4) & ~15);
+    const slots = this.segmentBytes === 0 ? 0 : Math.floor(this.limitBytes / this.segmentBytes);
+    // The first slots are taken first: what was touched once is used again.
+    this.freeSlots = Array.from({ length: slots }, (_, i) => slots - 1 - i);
+  }
+
+  /** Bytes in use, with an allowance for what lies on the heap. */
+  get usedBytes(): number {
+    return this.used;
   }
 
   /** A query begins. */
@@ -44,271 +102,257 @@ export class DecodedCache {
     this.query++;
   }
 
-  /** What is kept of a source. @param source the generation or block itself, not a query's view of it */
-  of(source: object): DecodedColumns {
-    let columns = this.sources.get(source);
-    if (!columns) this.sources.set(source, (columns = new DecodedColumns(this, ++this.sourceCount)));
-    return columns;
+  /** By which a block or generation is told from others here. @param source itself, not a query's view of it */
+  numberOf(source: object): number {
+    let number = this.numbers.get(source);
+    if (number === undefined) this.numbers.set(source, (number = ++this.lastNumber));
+    return number;
   }
 
-  /** The source is gone. */
+  /** The source is gone: what was kept of series that ended with it is not found any more, and makes room in its turn. */
   forget(source: object): void {
-    const columns = this.sources.get(source);
-    if (!columns) return;
-    this.sources.delete(source);
-    for (const segment of this.segments) if (segment.owner === columns) this.drop(segment);
+    this.series.delete(this.numberOf(source));
   }
 
   clear(): void {
     for (const segment of this.segments) this.drop(segment);
-    this.sources = new WeakMap();
-    this.seen = null;
+    this.series.clear();
+    this.timesByFirst.clear();
+    this.open = null;
+    this.used = 0;
   }
 
-  /** Whether a series was read before, which is noted now. @internal */
-  isSeen(source: number, id: number): boolean {
-    if (this.limitBytes === 0) return false;
-    this.seen ??= new Uint32Array(SEEN_PLACES);
-    const mixed = Math.imul(Math.imul(source, 0x9e3779b1) ^ id, 0x85ebca6b);
-    const hash = (mixed ^ (mixed >>> 15)) >>> 0;
-    // Another hash tells those of one place apart; never 0, which is nobody.
-    const place = hash % SEEN_PLACES;
-    const mark = (Math.imul(id, 0xc2b2ae35) ^ source) >>> 0 || 1;
-    const isSeen = this.seen[place] === mark;
-    this.seen[place] = mark;
-    return isSeen;
+  /** Has what a query reads stay until after the next one. */
+  noteUse(kept: KeptSeries): void {
+    kept.segment.lastQuery = this.query;
+    kept.times.segment.lastQuery = this.query;
   }
 
-  /** @internal */
-  touch(segment: Segment): void {
-    segment.lastQuery = this.query;
-  }
-
-  /** Room for `words` 64-bit words. @internal @returns null if that would drive out what is in use */
-  allocate(owner: DecodedColumns, words: number): Segment | null {
-    const open = owner.open;
-    if (open?.isAlive && open.room >= words) {
-      this.touch(open);
-      return this.makeRoom(RUN_BYTES) ? open : null;
+  /**
+   * What is kept of a series, brought up to date: all its samples from `minTime` to `maxTime` are in it.
+   * @param readTail reads what the newest source has from a time on into columns
+   */
+  find(
+    parts: SeriesParts,
+    minTime: number,
+    maxTime: number,
+    readTail: (fromTime: number) => QuerySampleColumns | null,
+  ): KeptSeries | null {
+    const last = parts.ids.length - 1;
+    const kept = this.series.get(parts.sources[last]!)?.get(parts.ids[last]!);
+    if (!kept?.isAlive || kept.minTime > minTime || kept.maxTime < maxTime) return null;
+    const grown = growthOf(kept.parts, parts);
+    if (grown < 0) return null;
+    if (grown > 0 && !this.extend(kept, grown, parts, readTail)) {
+      this.series.get(parts.sources[last]!)?.delete(parts.ids[last]!);
+      return null;
     }
-    const least = Math.min(FIRST_SEGMENT_BYTES * 2 ** owner.segmentCount, MAX_SEGMENT_BYTES);
-    const bytes = Math.max(8 * words, Math.min(least, (this.limitBytes - RUN_BYTES) & ~7));
-    if (bytes > MAX_SEGMENT_BYTES || !this.makeRoom(bytes + RUN_BYTES)) return null;
-    const segment = new Segment(owner, bytes, this.query);
-    owner.open = segment;
-    owner.segmentCount++;
-    this.segments.add(segment);
-    this.used += bytes;
-    return segment;
+    this.noteUse(kept);
+    return kept;
   }
 
-  /** @internal */
-  charge(segment: Segment, bytes: number): void {
-    segment.extraBytes += bytes;
-    this.used += bytes;
+  private extend(
+    kept: KeptSeries,
+    grown: number,
+    parts: SeriesParts,
+    readTail: (fromTime: number) => QuerySampleColumns | null,
+  ): boolean {
+    const { memory } = this;
+    const { times, count } = kept;
+    if (kept.maxTime !== Infinity || count + grown > Math.min(kept.capacity, times.capacity)) return false;
+    const tail = readTail(memory.floats[(times.pointer >>> 3) + count - 1]! + 1);
+    if (tail === null || tail.count !== grown || tail.histograms !== null || tail.startTimes !== null)
+      return false;
+    const flags = this.inspect(tail);
+    if (flags & NOT_ASCENDING || !this.holdTimes(times, count, tail.times.byteOffset, grown)) return false;
+    const values = tail.values.byteOffset;
+    memory.bytes.copyWithin(kept.valuesPointer + 8 * count, values, values + 8 * grown);
+    kept.count += grown;
+    if (flags & HAS_STALE) kept.hasStale = true;
+    // A kept series may join more sources than were asked for: their counts stay.
+    kept.parts = { ...kept.parts, samples: [...kept.parts.samples.slice(0, -1), parts.samples.at(-1)!] };
+    kept.partSamples += grown;
+    return true;
   }
 
-  private makeRoom(bytes: number): boolean {
-    while (this.used + bytes > this.limitBytes) {
-      let oldest: Segment | null = null;
-      for (const segment of this.segments) {
-        if (oldest === null || segment.lastQuery < oldest.lastQuery) oldest = segment;
-      }
-      if (oldest === null || oldest.lastQuery >= this.query - 1) return false;
-      this.drop(oldest);
+  /**
+   * Keeps the samples of columns, all that the parts have from `minTime` to `maxTime` (Infinity: whatever comes), in
+   * place of what was kept of the series.
+   * @returns null where there is no room, or where these are not floats at ascending times
+   */
+  keep(parts: SeriesParts, columns: QuerySampleColumns, minTime: number, maxTime: number): KeptSeries | null {
+    const { count } = columns;
+    if (count === 0 || columns.histograms !== null || columns.startTimes !== null) return null;
+    const flags = this.inspect(columns);
+    if (flags & NOT_ASCENDING) return null;
+    const last = parts.ids.length - 1;
+    const source = parts.sources[last]!;
+    const id = parts.ids[last]!;
+    // Blocks don't count their samples: what counts is a head, and grows.
+    const capacity = count + (parts.samples[last]! > 0 && maxTime === Infinity ? SPARE_SAMPLES : 0);
+    const segment = this.allocate(8 * capacity + SERIES_BYTES);
+    if (segment === null) return null;
+    const valuesPointer = segment.take(capacity);
+    const times = this.timesLike(columns, count) ?? this.keepTimes(columns, count, capacity);
+    if (times === null) return null;
+    const { memory } = this;
+    const values = columns.values.byteOffset;
+    memory.bytes.copyWithin(valuesPointer, values, values + 8 * count);
+    const hasStale = (flags & HAS_STALE) !== 0;
+    const kept = new KeptSeries(
+      parts,
+      minTime,
+      maxTime,
+      times,
+      segment,
+      valuesPointer,
+      capacity,
+      count,
+      hasStale,
+    );
+    let ofSource = this.series.get(source);
+    if (!ofSource) this.series.set(source, (ofSource = new Map<number, KeptSeries>()));
+    ofSource.set(id, kept);
+    segment.keys.push(source, id);
+    this.noteUse(kept);
+    this.used += SERIES_BYTES;
+    segment.heapBytes += SERIES_BYTES;
+    return kept;
+  }
+
+  private inspect(columns: QuerySampleColumns): number {
+    const { byteOffset } = columns.times;
+    return this.memory.exports["inspectColumns"]!(byteOffset, columns.values.byteOffset, columns.count);
+  }
+
+  private same(a: number, b: number, count: number): boolean {
+    return count === 0 || this.memory.exports["sameColumn"]!(a, b, count) !== 0;
+  }
+
+  /** Puts times behind the first `from` of a shared column, where others may have put the same. */
+  private holdTimes(times: KeptTimes, from: number, pointer: number, count: number): boolean {
+    const shared = Math.min(times.count - from, count);
+    if (from + count > times.capacity || !this.same(times.pointer + 8 * from, pointer, shared)) return false;
+    if (count > shared) {
+      const at = times.pointer + 8 * (from + shared);
+      this.memory.bytes.copyWithin(at, pointer + 8 * shared, pointer + 8 * count);
+      times.count = from + count;
     }
+    return true;
+  }
+
+  private timesLike(columns: QuerySampleColumns, count: number): KeptTimes | null {
+    for (const times of this.timesByFirst.get(columns.times[0]!) ?? []) {
+      // A short series would begin a column that a long one cannot go on in.
+      if (!times.segment.isAlive || times.count > count + SPARE_SAMPLES) continue;
+      if (this.holdTimes(times, 0, columns.times.byteOffset, count)) return times;
+    }
+    return null;
+  }
+
+  private keepTimes(columns: QuerySampleColumns, count: number, capacity: number): KeptTimes | null {
+    const segment = this.allocate(8 * capacity);
+    if (segment === null) return null;
+    const pointer = segment.take(capacity);
+    const from = columns.times.byteOffset;
+    this.memory.bytes.copyWithin(pointer, from, from + 8 * count);
+    const times: KeptTimes = { segment, pointer, capacity, count };
+    const known = this.timesByFirst.get(columns.times[0]!)?.filter((one) => one.segment.isAlive) ?? [];
+    this.timesByFirst.set(columns.times[0]!, [times, ...known].slice(0, COMPARED_TIMES));
+    segment.firstTimes.push(columns.times[0]!);
+    return times;
+  }
+
+  /** A segment with so much room. @returns null if that would drive out what is in use */
+  private allocate(bytes: number): Segment | null {
+    if (this.open?.isAlive && this.open.room >= bytes && this.used + SERIES_BYTES <= this.limitBytes) {
+      return this.open;
+    }
+    if (bytes > this.segmentBytes) return null;
+    while (this.freeSlots.length === 0 || this.used + this.segmentBytes + SERIES_BYTES > this.limitBytes) {
+      if (!this.dropOldest()) return null;
+    }
+    const slot = this.freeSlots.pop()!;
+    const pointer = this.memory.keptPointer + slot * this.segmentBytes;
+    this.open = new Segment(slot, pointer, this.segmentBytes, this.query);
+    this.segments.add(this.open);
+    this.used += this.segmentBytes;
+    return this.open;
+  }
+
+  private dropOldest(): boolean {
+    let oldest: Segment | null = null;
+    for (const segment of this.segments) {
+      if (oldest === null || segment.lastQuery < oldest.lastQuery) oldest = segment;
+    }
+    if (oldest === null || oldest.lastQuery >= this.query - 1) return false;
+    this.drop(oldest);
     return true;
   }
 
   private drop(segment: Segment): void {
     segment.isAlive = false;
     this.segments.delete(segment);
-    this.used -= segment.bytes + segment.extraBytes;
-    segment.owner.lose(segment);
+    this.freeSlots.push(segment.slot);
+    this.used -= segment.bytes + segment.heapBytes;
+    for (let i = 0; i < segment.keys.length; i += 2) {
+      const ofSource = this.series.get(segment.keys[i]!);
+      const kept = ofSource?.get(segment.keys[i + 1]!);
+      if (kept && !kept.isAlive) ofSource!.delete(segment.keys[i + 1]!);
+    }
+    for (const first of segment.firstTimes) {
+      const alive = this.timesByFirst.get(first)?.filter((times) => times.segment.isAlive) ?? [];
+      if (alive.length > 0) this.timesByFirst.set(first, alive);
+      else this.timesByFirst.delete(first);
+    }
   }
+}
+
+/** What `inspectColumns` finds. */
+const NOT_ASCENDING = 1;
+const HAS_STALE = 2;
+
+/** How many samples the newest part has gained while the others are the same; -1 where anything else is different. */
+function growthOf(kept: SeriesParts, now: SeriesParts): number {
+  let at = kept.ids.length - 1;
+  let grown = 0;
+  // A kept series may join more sources than a query looks at: what they hold lies outside what it asks for.
+  for (let i = now.ids.length - 1; i >= 0; i--, at--) {
+    while (at >= 0 && (kept.sources[at] !== now.sources[i] || kept.ids[at] !== now.ids[i])) at--;
+    if (at < 0) return -1;
+    const more = now.samples[i]! - kept.samples[at]!;
+    if (more === 0) continue;
+    if (more < 0 || at !== kept.ids.length - 1) return -1;
+    grown = more;
+  }
+  return grown;
 }
 
 class Segment {
-  readonly buffer: ArrayBuffer;
   usedWords = 0;
-  extraBytes = 0;
+  heapBytes = 0;
   isAlive = true;
-  /** Series whose runs have their values or their times here. */
-  readonly ids: number[] = [];
+  /** Source and id of each series that was kept here, one behind the other. */
+  readonly keys: number[] = [];
+  readonly firstTimes: number[] = [];
 
   constructor(
-    readonly owner: DecodedColumns,
+    readonly slot: number,
+    private readonly pointer: number,
     readonly bytes: number,
     public lastQuery: number,
-  ) {
-    this.buffer = new ArrayBuffer(bytes);
-  }
-
-  get room(): number {
-    return this.bytes / 8 - this.usedWords;
-  }
-}
-
-/**
- * Neighbouring samples of one series: all that its source has of it, of what can be kept, from `minTime` to
- * `maxTime`.
- */
-export interface DecodedRun {
-  readonly times: Float64Array;
-  readonly valueWords: Uint32Array;
-  readonly minTime: number;
-  readonly maxTime: number;
-  /** For the source: how many samples of the series end with this run, and where reading goes on. */
-  readonly through: number;
-  readonly resume: number;
-}
-
-interface KeptRun extends DecodedRun {
-  readonly timesSegment: Segment;
-  readonly valuesSegment: Segment;
-}
-
-interface TimesColumn {
-  readonly times: Float64Array;
-  readonly segment: Segment;
-}
-
-/** What is kept of one source, by series. */
-export class DecodedColumns {
-  private readonly runs = new Map<number, KeptRun>();
-  /** Time columns of the newest runs: series of one target have the same. */
-  private recentTimes: TimesColumn[] = [];
-  private nextRecent = 0;
-  private notedIn = 0;
-  private notedTimes: Segment | null = null;
-  private notedValues: Segment | null = null;
-  /** @internal */
-  open: Segment | null = null;
-  /** @internal */
-  segmentCount = 0;
-
-  constructor(
-    private readonly cache: DecodedCache,
-    private readonly source: number,
   ) {}
 
-  get(id: number): DecodedRun | null {
-    const run = this.runs.get(id);
-    if (run === undefined) return null;
-    this.noteUse(run);
-    return run;
+  get room(): number {
+    return this.bytes - 8 * this.usedWords;
   }
 
-  /** Neighbouring series mostly share segments: then there is nothing to do, and nothing of them to look at. */
-  private noteUse({ timesSegment, valuesSegment }: KeptRun): void {
-    if (this.notedIn !== this.cache.currentQuery) {
-      this.notedIn = this.cache.currentQuery;
-      this.notedTimes = this.notedValues = null;
-    }
-    if (timesSegment !== this.notedTimes) this.cache.touch((this.notedTimes = timesSegment));
-    if (valuesSegment !== this.notedValues) this.cache.touch((this.notedValues = valuesSegment));
+  /** @returns where so many 64-bit words lie */
+  take(words: number): number {
+    const pointer = this.pointer + 8 * this.usedWords;
+    this.usedWords += words;
+    return pointer;
   }
-
-  /** Whether a series that had to be decoded is worth keeping: from the second time on. */
-  isWanted(id: number): boolean {
-    return this.cache.isSeen(this.source, id);
-  }
-
-  /**
-   * Keeps the samples of the columns from index `from` to before `to`, in place of what was kept of the series. Does
-   * nothing where there is no room, or where times don't ascend.
-   */
-  keep(
-    id: number,
-    columns: SampleColumns,
-    from: number,
-    to: number,
-    bounds: Pick<DecodedRun, "minTime" | "maxTime" | "through" | "resume">,
-  ): void {
-    const count = to - from;
-    if (count === 0 || columns.histograms !== null) return;
-    const { times, valueWords } = columns;
-    if (times[from]! < bounds.minTime || times[to - 1]! > bounds.maxTime) return;
-    for (let i = from + 1; i < to; i++) if (!(times[i]! > times[i - 1]!)) return;
-    const values = this.cache.allocate(this, count);
-    if (values === null) return;
-    const kept = new Uint32Array(values.buffer, 8 * values.usedWords, 2 * count);
-    values.usedWords += count;
-    kept.set(valueWords.subarray(2 * from, 2 * to));
-    const shared = this.timesLike(times, from, count) ?? this.keepTimes(times, from, count);
-    if (shared === null) {
-      values.usedWords -= count;
-      return;
-    }
-    values.ids.push(id);
-    if (shared.segment !== values) shared.segment.ids.push(id);
-    this.cache.charge(values, RUN_BYTES);
-    this.runs.set(id, {
-      ...bounds,
-      times: shared.times,
-      valueWords: kept,
-      timesSegment: shared.segment,
-      valuesSegment: values,
-    });
-  }
-
-  private timesLike(times: Float64Array, from: number, count: number): TimesColumn | null {
-    for (const known of this.recentTimes) {
-      if (known.times.length !== count || known.times[0] !== times[from] || !known.segment.isAlive) continue;
-      let i = 1;
-      while (i < count && known.times[i] === times[from + i]) i++;
-      if (i === count) {
-        this.cache.touch(known.segment);
-        return known;
-      }
-    }
-    return null;
-  }
-
-  private keepTimes(times: Float64Array, from: number, count: number): TimesColumn | null {
-    const segment = this.cache.allocate(this, count);
-    if (segment === null) return null;
-    const kept = new Float64Array(segment.buffer, 8 * segment.usedWords, count);
-    segment.usedWords += count;
-    kept.set(times.subarray(from, from + count));
-    const column = { times: kept, segment };
-    this.recentTimes[this.nextRecent] = column;
-    this.nextRecent = (this.nextRecent + 1) % REMEMBERED_TIMES;
-    return column;
-  }
-
-  /** @internal */
-  lose(segment: Segment): void {
-    for (const id of segment.ids) {
-      const run = this.runs.get(id);
-      if (run?.valuesSegment === segment || run?.timesSegment === segment) this.runs.delete(id);
-    }
-    this.notedTimes = this.notedValues = null;
-    this.recentTimes = this.recentTimes.filter((column) => column.segment !== segment);
-    this.nextRecent = this.recentTimes.length % REMEMBERED_TIMES;
-    this.segmentCount--;
-    if (this.open === segment) this.open = null;
-  }
-}
-
-/** Appends the samples of a run from `minTime` to `maxTime` to columns. */
-export function appendRun(run: DecodedRun, minTime: number, maxTime: number, columns: SampleColumns): void {
-  const { times, valueWords } = run;
-  const from = times[0]! >= minTime ? 0 : firstNotBefore(times, minTime);
-  const to = times[times.length - 1]! <= maxTime ? times.length : firstAfter(times, maxTime);
-  if (from >= to) return;
-  const at = columns.count;
-  columns.reserve(at + to - from);
-  const isWhole = from === 0 && to === times.length;
-  columns.times.set(isWhole ? times : times.subarray(from, to), at);
-  columns.valueWords.set(isWhole ? valueWords : valueWords.subarray(2 * from, 2 * to), 2 * at);
-  columns.count = at + to - from;
-  columns.startTimes?.fill(0, at, columns.count);
-}
-
-/** Whether a run has a sample from `minTime` to `maxTime`. */
-export function hasSample({ times }: DecodedRun, minTime: number, maxTime: number): boolean {
-  return times[firstNotBefore(times, minTime)]! <= maxTime;
 }
 
 /** Cuts columns, from index `first` on ascending, to the samples from `minTime` to `maxTime`. */
@@ -327,27 +371,4 @@ export function cutColumns(columns: SampleColumns, first: number, minTime: numbe
     }
   }
   truncateColumns(columns, first + to - from);
-}
-
-/** Index of the first of ascending times that is not before `time`. */
-function firstNotBefore(times: Float64Array, time: number): number {
-  let low = 0;
-  let high = times.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (times[middle]! < time) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-function firstAfter(times: Float64Array, time: number): number {
-  let low = 0;
-  let high = times.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (times[middle]! <= time) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

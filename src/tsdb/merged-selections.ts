@@ -1,4 +1,5 @@
 import { compareLabels, type Labels } from "../model/labels.ts";
+import type { KeptSeries } from "./decoded-cache.ts";
 import type { SeriesSource } from "./series-source.ts";
 
 /** What a source selected: ids ordered by label set. */
@@ -15,6 +16,8 @@ export interface MergedSelection {
   readonly rows: Float64Array;
   readonly count: number;
   readonly labels: (Labels | undefined)[];
+  /** What is kept of the series, by index: null once a series was read, undefined before. */
+  readonly kept: (KeptSeries | null | undefined)[];
 }
 
 interface Remembered {
@@ -26,7 +29,7 @@ interface Remembered {
 
 const MAX_REMEMBERED = 64;
 /** Ids of all remembered selections together; a series with its labels takes some hundred bytes. */
-const MAX_REMEMBERED_IDS = 2 ** 16;
+const MAX_REMEMBERED_IDS = 2 ** 18;
 
 /**
  * Merges selections, and remembers the last ones: the same dashboards ask for the same series again and again, and a
@@ -89,7 +92,7 @@ function isEqual(a: Uint32Array, b: Uint32Array): boolean {
 }
 
 function single(ids: Uint32Array): MergedSelection {
-  return { rows: Float64Array.from(ids, (id) => id + 1), count: ids.length, labels: [] };
+  return { rows: Float64Array.from(ids, (id) => id + 1), count: ids.length, labels: [], kept: [] };
 }
 
 function mergeByLabels(selections: readonly Selection[]): MergedSelection {
@@ -119,5 +122,5 @@ function mergeByLabels(selections: readonly Selection[]): MergedSelection {
     labels.push(least);
     count++;
   }
-  return { rows: rows.slice(0, count * width), count, labels };
+  return { rows: rows.slice(0, count * width), count, labels, kept: [] };
 }

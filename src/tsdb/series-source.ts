@@ -15,8 +15,13 @@ export interface SeriesSource {
   /** Series that satisfy every matcher, as ids of this source, ordered by label set. */
   select(matchers: readonly Matcher[]): Uint32Array;
   labels(id: number): Labels;
-  /** Whether a selected series can have samples from `minTime` to `maxTime`; true where it isn't cheap to tell. */
-  mayHaveSamples?(id: number, minTime: number, maxTime: number): boolean;
+  /** Of series that `select` gave, in their order, those that can have samples from `minTime` to `maxTime`. */
+  withSamples?(ids: Uint32Array, minTime: number, maxTime: number): Uint32Array;
+  /**
+   * How many samples of a series this view sees, where there are neither deleted ones nor such that came out of order:
+   * as long as the number is the same, so are the samples. 0 where the series never changes; -1 where it isn't told.
+   */
+  plainSamples?(id: number): number;
   /**
    * Appends the series' samples from `minTime` to `maxTime` to `columns`, after those already there, ascending and
    * with staleness markers. Deleted ranges (tombstones) are left out.

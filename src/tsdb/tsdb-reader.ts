@@ -76,7 +76,7 @@ export class TsdbReader implements Queryable {
       if (generation.minTime > maxTime || generation.maxTime < minTime) continue;
       attached.queries++;
       sources.push(
-        new GenerationSource(generation, this.memory, view, this.decoded, () => {
+        new GenerationSource(generation, this.memory, view, () => {
           attached.queries--;
         }),
       );
@@ -86,6 +86,7 @@ export class TsdbReader implements Queryable {
       sources,
       (matcherSets, from, to) => (exemplars ? readExemplars(exemplars, matcherSets, from, to) : []),
       this.merges,
+      this.decoded,
     );
   }
 

@@ -123,7 +123,7 @@ describe("a window function", () => {
         const slice = write(samples);
         const out = column(windows.count);
         const sliding = kernel.windows(windows);
-        sliding.bind(slice.timesPointer, slice.count);
+        sliding.bind(slice);
         const hits = sliding.compute(name, slice, out, argument(windows.count));
         const expected = overWindows(name, samples, windows, argument(windows.count));
         expect(shown(out)).toEqual(expected);
@@ -136,13 +136,13 @@ describe("a window function", () => {
 
   test("finds its windows anew when the next series has other timestamps, and only then", () => {
     fc.assert(
-      fc.property(samplesOf(value), samplesOf(value), grid, (a, b, windows) =>
+      fc.property(samplesOf(value), samplesOf(value), grid, fc.boolean(), (a, b, windows, isLasting) =>
         inMemory(() => {
           const sliding = kernel.windows(windows);
           const out = column(windows.count);
           for (const samples of [a, b, b, a]) {
-            const slice = write(samples);
-            sliding.bind(slice.timesPointer, slice.count);
+            const slice = { ...write(samples), isLasting };
+            sliding.bind(slice);
             sliding.compute("rate", slice, out);
             expect(shown(out)).toEqual(overWindows("rate", samples, windows));
             expect(sliding.windowSamples).toBe(
@@ -159,10 +159,32 @@ describe("a window function", () => {
     inMemory(() => {
       const sliding = kernel.windows({ firstMs: 30_000, stepMs: 10_000, count: 2, rangeMs: 20_000 });
       const slice = write([10, 20, 30, 40, 50].map((s) => ({ time: s * 1000, value: 1 })));
-      sliding.bind(slice.timesPointer, slice.count);
+      sliding.bind(slice);
       expect(sliding.windowSamples).toBe(4);
       expect(sliding.distinctSamples()).toBe(3);
     });
+  });
+});
+
+describe("a look at columns", () => {
+  test("tells whether times ascend and whether staleness markers are among the values", () => {
+    const gaps = fc.array(fc.integer({ min: 0, max: 20 }), { maxLength: 12 });
+    fc.assert(
+      fc.property(gaps, fc.array(fc.nat(12), { maxLength: 2 }), (steps, stale) =>
+        inMemory(() => {
+          let time = 0;
+          const samples = steps.map((gap) => ({ time: (time += gap), value: gap }));
+          const slice = write(samples);
+          const marked = stale.filter((i) => i < samples.length);
+          for (const i of marked) setStaleMarker(slice.columns.valueWords, i);
+          const isAscending = steps.every((gap, i) => i === 0 || gap > 0);
+          const { timesPointer, valuesPointer, count } = slice;
+          expect(memory.exports["inspectColumns"]!(timesPointer, valuesPointer, count)).toBe(
+            Number(!isAscending) + 2 * Number(marked.length > 0),
+          );
+        }),
+      ),
+    );
   });
 });
 
@@ -176,7 +198,7 @@ describe("an instant look-up", () => {
           samples.forEach((_, i) => isStale[i] && setStaleMarker(slice.columns.valueWords, i));
           const out = column(count);
           const lookup = kernel.lookup({ firstMs, stepMs, count }, rangeMs);
-          lookup.bind(slice.timesPointer, slice.count);
+          lookup.bind(slice);
           const hits = lookup.gather(slice.valuesPointer, out);
           const expected = Array.from({ length: count }, (_, k) => {
             const step = firstMs + k * stepMs;

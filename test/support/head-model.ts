@@ -1,7 +1,8 @@
 import type { Labels } from "../../src/model/labels.ts";
 import { compareLabels } from "../../src/model/labels.ts";
 import type { Matcher } from "../../src/model/matcher.ts";
-import type { Querier, SampleColumns } from "../../src/model/storage.ts";
+import type { QueryMemory } from "../../src/kernels/index.ts";
+import type { Querier, SampleColumns, SeriesSet } from "../../src/model/storage.ts";
 
 /** A value as 16 hexadecimal digits of its bits. */
 export type Bits = string;
@@ -42,23 +43,46 @@ export function bitsAt(valueWords: Uint32Array, index: number): Bits {
   return hex(valueWords[2 * index + 1]!) + hex(valueWords[2 * index]!);
 }
 
-/** Reads everything a select gives, series without samples left out. */
+/**
+ * Reads everything a select gives, series without samples left out.
+ * @param memory where samples that are kept lie, to look at them there
+ */
 export function readAll(
   querier: Querier,
   matchers: readonly Matcher[],
   minTime: number,
   maxTime: number,
   columns: SampleColumns,
+  memory: QueryMemory | null = null,
 ): PlainSeries[] {
   const set = querier.select(matchers, minTime, maxTime);
   const all: PlainSeries[] = [];
   for (let i = 0; i < set.count; i++) {
-    set.read(i, minTime, maxTime, columns);
-    const samples = Array.from({ length: columns.count }, (_, j): PlainSample => [
-      columns.times[j]!,
-      bitsAt(columns.valueWords, j),
-    ]);
+    const { times, valueWords, count } = columnsOf(set, i, minTime, maxTime, columns, memory);
+    const samples = Array.from({ length: count }, (_, j): PlainSample => [
+      times[j]!,
+      bitsAt(valueWords, j),
+    ]).filter(([timeMs]) => memory === null || (timeMs >= minTime && timeMs <= maxTime));
     if (samples.length > 0) all.push([set.labels(i).toRecord(), samples]);
   }
   return all;
+}
+
+function columnsOf(
+  set: SeriesSet,
+  index: number,
+  minTime: number,
+  maxTime: number,
+  columns: SampleColumns,
+  memory: QueryMemory | null,
+): Pick<SampleColumns, "times" | "valueWords" | "count"> {
+  const view = memory === null ? null : set.view!(index, minTime, maxTime, columns);
+  if (memory === null) set.read(index, minTime, maxTime, columns);
+  if (view === null) return columns;
+  const { timesPointer, valuesPointer, count } = view;
+  return {
+    times: new Float64Array(memory!.buffer, timesPointer, count),
+    valueWords: new Uint32Array(memory!.buffer, valuesPointer, 2 * count),
+    count,
+  };
 }

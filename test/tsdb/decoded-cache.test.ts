@@ -29,6 +29,7 @@ class Pair {
   readonly tsdb: Tsdb;
   readonly cache: DecodedCache;
   private readonly readers: [TsdbReader, TsdbReader];
+  private readonly memories: [QueryMemory, QueryMemory];
   private readonly open: [OpenBlocks, OpenBlocks];
   private readonly blocks: string[] = [];
   private readonly attached = new Set<number>();
@@ -38,9 +39,10 @@ class Pair {
     limitBytes: number,
   ) {
     this.tsdb = Tsdb.open({ directory, generationBytes: 8 * 1024 * 1024, outOfOrderWindowMs: RANGE });
-    this.cache = new DecodedCache(limitBytes);
+    this.memories = [new QueryMemory(64 * 1024 * 1024, limitBytes), memory];
+    this.cache = new DecodedCache(this.memories[0]);
     const { buffer } = this.tsdb.head.control;
-    this.readers = [new TsdbReader(buffer, memory, this.cache), new TsdbReader(buffer, memory)];
+    this.readers = [new TsdbReader(buffer, this.memories[0], this.cache), new TsdbReader(buffer, memory)];
     this.open = [new OpenBlocks(undefined, this.cache), new OpenBlocks()];
   }
 
@@ -74,7 +76,7 @@ class Pair {
   private lookAgain(changed: readonly string[] = []): void {
     this.open.forEach((open, i) => {
       expect(open.update(this.blocks, changed)).toEqual([]);
-      this.readers[i]!.setBlocks(open.readable(memory));
+      this.readers[i]!.setBlocks(open.readable(this.memories[i]!));
     });
   }
 
@@ -85,11 +87,13 @@ class Pair {
       this.attached.add(generation.epoch);
       for (const reader of this.readers) reader.attach(generation.memory);
     }
-    const [kept, plain] = this.readers.map((reader) => {
-      memory.release(65536);
+    const [kept, plain] = this.readers.map((reader, i) => {
+      const its = this.memories[i]!;
+      const mark = its.mark();
       const querier = reader.querier(minTime, maxTime);
-      const all = readAll(querier, [], minTime, maxTime, memory.columns(8));
+      const all = readAll(querier, [], minTime, maxTime, its.columns(8), i === 0 ? its : null);
       querier.close();
+      its.release(mark);
       return all;
     });
     return [kept, plain];
@@ -135,7 +139,7 @@ describe("what is kept of decoded samples", () => {
     fc.assert(
       fc.property(
         fc.array(anyStep, { minLength: 5, maxLength: 40, size: "max" }),
-        fc.constantFrom(4096, 100_000, 2 ** 24),
+        fc.constantFrom(8192, 100_000, 2 ** 24),
         (steps, limitBytes) => {
           const directory = mkdtempSync(join(tmpdir(), "narthex-decoded-"));
           const pair = new Pair(directory, limitBytes);

@@ -105,6 +105,27 @@ export function sameColumn(a: usize, b: usize, n: i32): i32 {
   return 1;
 }
 
+/** 1 if times do not ascend, plus 2 if a staleness marker is among the values. */
+export function inspectColumns(times: usize, values: usize, n: i32): i32 {
+  const marker = i64x2.splat(<i64>STALE);
+  let stale = i64x2.splat(0);
+  let ascending = i64x2.splat(-1);
+  let i = 0;
+  for (; i + 2 <= n; i += 2) {
+    const o = <usize>i << 3;
+    stale = v128.or(stale, i64x2.eq(v128.load(values + o), marker));
+    if (i > 0) ascending = v128.and(ascending, f64x2.gt(v128.load(times + o), v128.load(times + o - 8)));
+  }
+  let flags = v128.any_true(stale) ? 2 : 0;
+  if (!i64x2.all_true(ascending)) flags |= 1;
+  if (n > 1 && !(at(times, 1) > at(times, 0))) flags |= 1;
+  if (i < n) {
+    if (load<u64>(values + (<usize>i << 3)) == STALE) flags |= 2;
+    if (i > 0 && !(at(times, i) > at(times, i - 1))) flags |= 1;
+  }
+  return flags;
+}
+
 /** Takes staleness markers out of a pair of columns, in place. Gives how many samples remain. */
 export function dropStale(times: usize, values: usize, n: i32): i32 {
   const marker = i64x2.splat(<i64>STALE);
@@ -162,12 +183,12 @@ export function extrapolation(times: usize, lo: usize, hi: usize, first: f64, st
   }
 }
 
-/** Writes the indices i with v[i] < v[i−1] to `drops`; gives how many. */
-function findDrops(values: usize, n: i32, drops: usize): i32 {
+/** Writes the indices i, first < i < n, with v[i] < v[i−1] to `drops`; gives how many. */
+function findDrops(values: usize, first: i32, n: i32, drops: usize): i32 {
   let found = 0;
-  if (n == 0) return 0;
+  if (n <= first) return 0;
   // Most stretches have none: look at four pairs at a time until the first.
-  let i = 1;
+  let i = first + 1;
   for (; i + 4 <= n; i += 4) {
     const o = values + (<usize>i << 3);
     const a = f64x2.lt(v128.load(o), v128.load(o - 8));
@@ -184,8 +205,8 @@ function findDrops(values: usize, n: i32, drops: usize): i32 {
 }
 
 /** rate and increase. `drops` is room for n int32. Gives how many steps hold a value. */
-export function counterIncrease(values: usize, n: i32, lo: usize, hi: usize, count: i32, table: usize, drops: usize, rangeSeconds: f64, out: usize, kinds: usize): i32 {
-  const dropCount = findDrops(values, n, drops);
+export function counterIncrease(values: usize, lo: usize, hi: usize, count: i32, table: usize, drops: usize, rangeSeconds: f64, out: usize, kinds: usize): i32 {
+  const dropCount = findDrops(values, int(lo, 0), int(hi, count - 1), drops);
   let from = 0, to = 0, hits = 0;
   for (let k = 0; k < count; k++) {
     const l = int(lo, k), h = int(hi, k);
@@ -260,10 +281,11 @@ export function lastTwo(times: usize, values: usize, lo: usize, hi: usize, count
 }
 
 /** resets (`changes` 0) or changes (1): events between neighbours, counted once and subtracted. `prefix`: n int32. */
-export function countEvents(values: usize, n: i32, lo: usize, hi: usize, count: i32, changes: i32, prefix: usize, out: usize, kinds: usize): i32 {
+export function countEvents(values: usize, lo: usize, hi: usize, count: i32, changes: i32, prefix: usize, out: usize, kinds: usize): i32 {
   let events = 0;
-  for (let i = 0; i < n; i++) {
-    if (i > 0) {
+  const first = int(lo, 0), n = int(hi, count - 1);
+  for (let i = first; i < n; i++) {
+    if (i > first) {
       const v = at(values, i), p = at(values, i - 1);
       if (changes) {
         if (v != p && !(v != v && p != p)) events++;
@@ -287,11 +309,11 @@ export function countEvents(values: usize, n: i32, lo: usize, hi: usize, count: 
 
 // ── … over time ──
 
-/** Running sums, prefix[0] = 0, of n values, if all are whole and the sum of their sizes stays exact; else gives 0. */
-function wholeSums(values: usize, n: i32, prefix: usize): i32 {
+/** Running sums, prefix[first] = 0, of values before n, if all are whole and the sum of their sizes stays exact; else gives 0. */
+function wholeSums(values: usize, first: i32, n: i32, prefix: usize): i32 {
   let sum: f64 = 0, size: f64 = 0;
-  put(prefix, 0, 0);
-  for (let i = 0; i < n; i++) {
+  put(prefix, first, 0);
+  for (let i = first; i < n; i++) {
     const v = at(values, i);
     if (!(Math.floor(v) == v)) return 0;
     sum += v;
@@ -302,9 +324,9 @@ function wholeSums(values: usize, n: i32, prefix: usize): i32 {
 }
 
 /** sum (`mean` 0) or avg (1) over time. `prefix` is room for n + 1 float64. */
-export function sumOverTime(values: usize, n: i32, lo: usize, hi: usize, count: i32, mean: i32, prefix: usize, out: usize, kinds: usize): i32 {
+export function sumOverTime(values: usize, lo: usize, hi: usize, count: i32, mean: i32, prefix: usize, out: usize, kinds: usize): i32 {
   let hits = 0;
-  const whole = wholeSums(values, n, prefix);
+  const whole = wholeSums(values, int(lo, 0), int(hi, count - 1), prefix);
   for (let k = 0; k < count; k++) {
     const l = int(lo, k), h = int(hi, k);
     if (h <= l) {
@@ -438,7 +460,7 @@ function meanOf(values: usize, l: i32, h: i32): f64 {
  * min (`max` 0) or max (1) over time. `deque` is room for n int32: candidates in ascending time, each strictly better than
  * those after it, so the front is the window's answer and among equals the oldest.
  */
-export function extremeOverTime(values: usize, n: i32, lo: usize, hi: usize, count: i32, max: i32, deque: usize, out: usize, kinds: usize): i32 {
+export function extremeOverTime(values: usize, lo: usize, hi: usize, count: i32, max: i32, deque: usize, out: usize, kinds: usize): i32 {
   let front = 0, back = 0, next = 0, hits = 0;
   const sign: f64 = max ? 1 : -1;
   for (let k = 0; k < count; k++) {

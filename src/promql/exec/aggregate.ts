@@ -69,7 +69,6 @@ export class AggregateOperator implements VectorOperator {
     const { child, context, grouping, grid } = this;
     const groups = new Map<string, Group>();
     const column = new StepColumn(context.memory, grid.count);
-    const pointers = { valuesPointer: column.values.byteOffset, kindsPointer: column.kinds.byteOffset };
     const held = context.limits.heldSamples;
     for (let i = 0, count = child.count; i < count; i++) {
       child.read(i, column);
@@ -85,7 +84,7 @@ export class AggregateOperator implements VectorOperator {
         };
         groups.set(key, group);
       }
-      group.floats.add(0, pointers);
+      group.floats.add(0, column.pointers);
       group.dropsName ||= child.dropsName(i);
       if (column.histograms !== null) this.takeHistograms(group, column, i);
     }

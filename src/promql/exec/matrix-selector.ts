@@ -1,4 +1,4 @@
-import type { QuerySampleColumns, WindowGrid } from "../../kernels/index.ts";
+import type { QuerySampleColumns, SampleSlice, WindowGrid } from "../../kernels/index.ts";
 import type { Labels } from "../../model/labels.ts";
 import { isStaleMarker } from "../../model/sample.ts";
 import type { SeriesSet } from "../../model/storage.ts";
@@ -41,10 +41,27 @@ export class MatrixSelectorSource implements RangeSource {
     return false;
   }
 
-  read(index: number): RangeSamples {
-    const { columns, context } = this;
+  readInPlace(index: number): SampleSlice | RangeSamples {
+    const { columns, context, selection, set } = this;
+    if (set.view === undefined || this.extension !== null) return this.read(index);
     context.limits.check();
-    this.set.read(index, this.selection.minTime, this.selection.maxTime, columns);
+    const view = set.view(index, selection.minTime, selection.maxTime, columns);
+    if (view === null) return this.prepared();
+    const { timesPointer, valuesPointer, count } = view;
+    if (!view.hasStale) return { timesPointer, valuesPointer, count, isLasting: true };
+    columns.copyFrom(view);
+    return this.prepared();
+  }
+
+  read(index: number): RangeSamples {
+    this.context.limits.check();
+    this.set.read(index, this.selection.minTime, this.selection.maxTime, this.columns);
+    return this.prepared();
+  }
+
+  /** What was read into the columns, without what range functions don't look at. */
+  private prepared(): RangeSamples {
+    const { columns, context } = this;
     if (this.selection.statisticsOnly) {
       const { firstMs, stepMs, rangeMs } = this.windows;
       // Extended windows reach beyond their range, and all that is read counts.

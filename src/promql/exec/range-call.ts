@@ -1,5 +1,5 @@
 import { columnSampleCount } from "../limits.ts";
-import type { SlidingWindows, WindowArgument } from "../../kernels/index.ts";
+import type { SampleSlice, SlidingWindows, WindowArgument } from "../../kernels/index.ts";
 import type { Labels } from "../../model/labels.ts";
 import { quote } from "../../model/quote.ts";
 import type { RangeFunction } from "../functions/contract.ts";
@@ -62,32 +62,33 @@ export class RangeCallOperator implements VectorOperator {
   }
 
   private readonly compute = (member: number, out: StepColumn): void => {
+    const { source, func, windows } = this;
     this.current = member;
-    const samples = this.source.read(member);
     out.histograms = null;
     // Fast path: floats only, and a kernel that knows the function.
-    if (
-      this.func.kernel !== null &&
-      this.kernelTakesArguments() &&
-      this.source.extension === null &&
-      samples.histograms === null &&
-      (samples.startTimes === null || !this.heedsStartTimes)
-    ) {
-      const slice = {
-        timesPointer: samples.times.byteOffset,
-        valuesPointer: samples.values.byteOffset,
-        count: samples.count,
-      };
-      this.windows.bind(slice.timesPointer, slice.count);
-      const pointers = { valuesPointer: out.values.byteOffset, kindsPointer: out.kinds.byteOffset };
-      out.presentCount = this.windows.compute(this.func.kernel, slice, pointers, this.argument());
+    const mayUseKernel = func.kernel !== null && source.extension === null && this.kernelTakesArguments();
+    const samples =
+      mayUseKernel && source.readInPlace !== undefined ? source.readInPlace(member) : source.read(member);
+    const slice = mayUseKernel ? this.sliceOf(samples) : null;
+    if (slice !== null) {
+      windows.bind(slice);
+      out.presentCount = windows.compute(func.kernel!, slice, out.pointers, this.argument());
       this.countWindows();
-    } else {
-      this.computeEach(samples, out);
-    }
+    } else this.computeEach(samples as RangeSamples, out);
     if (this.func.wantsCounter && out.presentCount > 0) this.noteMissingCounterName(out);
     this.context.limits.hold(columnSampleCount(out));
   };
+
+  /** Null where the kernels cannot work on the samples. */
+  private sliceOf(samples: SampleSlice | RangeSamples): SampleSlice | null {
+    if ("timesPointer" in samples) return samples;
+    if (samples.histograms !== null || (samples.startTimes !== null && this.heedsStartTimes)) return null;
+    return {
+      timesPointer: samples.times.byteOffset,
+      valuesPointer: samples.values.byteOffset,
+      count: samples.count,
+    };
+  }
 
   /** Whether the kernel can do with the scalar arguments at all steps; found out once. */
   private kernelTakesArguments(): boolean {

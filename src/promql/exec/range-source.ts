@@ -1,4 +1,4 @@
-import type { WindowGrid } from "../../kernels/index.ts";
+import type { SampleSlice, WindowGrid } from "../../kernels/index.ts";
 import type { FloatHistogram } from "../../model/histogram.ts";
 import type { Labels } from "../../model/labels.ts";
 import type { RangeExtension } from "../parse/ast.ts";
@@ -28,6 +28,11 @@ export interface RangeSource {
   /** The name all series share, where that is known without looking; else null. */
   readonly commonName: string | null;
   read(index: number): RangeSamples;
+  /**
+   * As `read`, or where the samples are kept in memory: floats only, markers dropped, and beside them samples that no
+   * window holds.
+   */
+  readInPlace?(index: number): SampleSlice | RangeSamples;
   /** Whether what it reads is counted below it already; a selector leaves that to those who look at its windows. */
   readonly countsOwnReads: boolean;
 }

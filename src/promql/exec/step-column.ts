@@ -1,5 +1,5 @@
 import type { FloatHistogram } from "../../model/histogram.ts";
-import type { QueryMemory } from "../../kernels/index.ts";
+import type { ColumnPointers, QueryMemory } from "../../kernels/index.ts";
 
 /** The steps an operator evaluates at: `count` of them, `stepMs` apart (0 for a single one). */
 export interface StepGrid {
@@ -21,6 +21,8 @@ export const HISTOGRAM = 2;
 export class StepColumn {
   readonly values: Float64Array;
   readonly kinds: Uint8Array;
+  /** Where both lie, for kernels. */
+  readonly pointers: ColumnPointers;
   /** Null while no step holds a histogram. */
   histograms: (FloatHistogram | undefined)[] | null = null;
   /** How many steps hold something. */
@@ -32,6 +34,7 @@ export class StepColumn {
   ) {
     this.values = new Float64Array(memory.buffer, memory.allocate(8 * count), count);
     this.kinds = new Uint8Array(memory.buffer, memory.allocate(count), count);
+    this.pointers = { valuesPointer: this.values.byteOffset, kindsPointer: this.kinds.byteOffset };
   }
 
   clear(): void {

@@ -1,6 +1,6 @@
 import type { InstantLookup, QuerySampleColumns } from "../../kernels/index.ts";
 import type { Labels } from "../../model/labels.ts";
-import type { SeriesSet } from "../../model/storage.ts";
+import type { SampleView, SeriesSet } from "../../model/storage.ts";
 import { histogramSampleCount } from "../limits.ts";
 import { keepStatistics } from "./histogram-statistics.ts";
 import { countColumn } from "../statistics.ts";
@@ -47,22 +47,37 @@ export class VectorSelectorOperator implements VectorOperator {
   read(index: number, out: StepColumn): void {
     const { context, columns, lookup } = this;
     context.limits.check();
-    this.set.read(index, this.selection.minTime, this.selection.maxTime, columns);
+    const view = this.viewOf(index);
+    if (view !== null) {
+      const { timesPointer, valuesPointer, count } = view;
+      out.histograms = null;
+      lookup.bind({ timesPointer, count, isLasting: true });
+      out.presentCount = lookup.gather(valuesPointer, out.pointers);
+      context.limits.hold(out.presentCount);
+      countColumn(context.statistics, out, out.presentCount);
+      return;
+    }
     if (this.selection.statisticsOnly) {
       const { firstMs, stepMs, lookbackMs } = this.selection;
       keepStatistics(columns, { firstMs, stepMs, lengthMs: lookbackMs });
     }
     out.histograms = null;
-    lookup.bind(columns.times.byteOffset, columns.count);
-    out.presentCount = lookup.gather(columns.values.byteOffset, {
-      valuesPointer: out.values.byteOffset,
-      kindsPointer: out.kinds.byteOffset,
-    });
+    lookup.bind({ timesPointer: columns.times.byteOffset, count: columns.count });
+    out.presentCount = lookup.gather(columns.values.byteOffset, out.pointers);
     let held = out.presentCount;
     if (columns.histograms !== null) held = this.placeHistograms(out);
     context.limits.hold(held);
     countColumn(context.statistics, out, held);
     if (this.yields !== "value") this.replaceByTimes(out);
+  }
+
+  /** Where the samples are kept, if values is all that is wanted; else they are read into the columns. */
+  private viewOf(index: number): SampleView | null {
+    const { set, columns } = this;
+    const { minTime, maxTime } = this.selection;
+    if (set.view !== undefined && this.yields === "value") return set.view(index, minTime, maxTime, columns);
+    set.read(index, minTime, maxTime, columns);
+    return null;
   }
 
   /** @returns how many samples the column counts for */

@@ -13,13 +13,6 @@ import { type SampleColumns, StorageError } from "../../model/storage.ts";
 import { decodeChunk } from "../chunk/decode-chunk.ts";
 import { ChunkEncoding } from "../chunk/encoding.ts";
 import { CorruptionError } from "../corruption-error.ts";
-import {
-  appendRun,
-  cutColumns,
-  type DecodedCache,
-  type DecodedColumns,
-  hasSample,
-} from "../decoded-cache.ts";
 import { CHUNKS_FOLDER, INDEX_FILE } from "../file-names.ts";
 import type { SeriesSource } from "../series-source.ts";
 import { ChunkFiles, ChunkReader } from "./chunk-file.ts";
@@ -76,13 +69,10 @@ export class Block {
     return this.meta.ulid;
   }
 
-  /**
-   * A view for one query, which reads into the query's memory. Close it when the query ends.
-   * @param cache where decoded samples may be kept for the next one
-   */
-  source(memory: QueryMemory, cache: DecodedCache | null = null): SeriesSource {
+  /** A view for one query, which reads into the query's memory. Close it when the query ends. */
+  source(memory: QueryMemory): SeriesSource {
     this.users++;
-    return new BlockSource(this, memory, cache?.of(this) ?? null, () => this.release());
+    return new BlockSource(this, memory, () => this.release());
   }
 
   /** Every series with its chunks as they are, for compaction; deleted ranges are still in them. */
@@ -134,7 +124,6 @@ class BlockSource implements SeriesSource {
   constructor(
     private readonly block: Block,
     private readonly memory: QueryMemory,
-    private readonly decoded: DecodedColumns | null,
     private readonly onClose: () => void,
   ) {
     this.minTime = block.meta.minTime;
@@ -156,11 +145,21 @@ class BlockSource implements SeriesSource {
     });
   }
 
-  mayHaveSamples(id: number, minTime: number, maxTime: number): boolean {
+  withSamples(ids: Uint32Array, minTime: number, maxTime: number): Uint32Array {
+    const { starts, ends } = this.block.selections.spans(ids, (id) => this.block.index.chunks(id));
+    // Fast path: hardly a series begins or ends within a block, and its first or last chunk is in the range.
+    let kept = 0;
+    while (kept < ids.length && isInside(starts, ends, kept, minTime, maxTime)) kept++;
+    if (kept === ids.length && this.block.tombstones.size === 0) return ids;
+    return ids.filter(
+      (id, i) =>
+        (this.block.tombstones.size === 0 && isInside(starts, ends, i, minTime, maxTime)) ||
+        this.mayHaveSamples(id, minTime, maxTime),
+    );
+  }
+
+  private mayHaveSamples(id: number, minTime: number, maxTime: number): boolean {
     const deleted = this.block.tombstones.get(id) ?? [];
-    // Fast path: what is kept of the series saves looking for its chunks.
-    const run = this.decoded?.get(id);
-    if (run && deleted.length === 0 && hasSample(run, minTime, maxTime)) return true;
     return this.block.index
       .chunks(id)
       .some(
@@ -169,6 +168,10 @@ class BlockSource implements SeriesSource {
           chunk.maxTime >= minTime &&
           !deleted.some((each) => each.minTime <= chunk.minTime && each.maxTime >= chunk.maxTime),
       );
+  }
+
+  plainSamples(id: number): number {
+    return this.block.tombstones.size > 0 && this.block.tombstones.has(id) ? -1 : 0;
   }
 
   labels(id: number): Labels {
@@ -196,47 +199,22 @@ class BlockSource implements SeriesSource {
 
   read(id: number, minTime: number, maxTime: number, columns: SampleColumns): void {
     const before = columns.count;
-    const run = this.decoded?.get(id);
-    if (run && run.minTime <= minTime && run.maxTime >= maxTime) appendRun(run, minTime, maxTime, columns);
-    else this.readChunks(id, minTime, maxTime, columns);
+    const metas = this.block.index
+      .chunks(id)
+      .filter((chunk) => chunk.minTime <= maxTime && chunk.maxTime >= minTime);
+    if (metas.length > 0) this.decodeChunks(metas, minTime, maxTime, columns);
     const deleted = this.block.tombstones.get(id);
     if (deleted) removeDeleted(columns, before, deleted);
   }
 
-  private readChunks(id: number, minTime: number, maxTime: number, columns: SampleColumns): void {
-    const all = this.block.index.chunks(id);
-    const metas = all.filter((chunk) => chunk.minTime <= maxTime && chunk.maxTime >= minTime);
-    if (metas.length === 0) return;
-    const before = columns.count;
-    if (this.decoded === null || !areApart(all) || !this.decoded.isWanted(id)) {
-      this.decodeChunks(metas, minTime, maxTime, columns);
-      return;
-    }
-    // To be kept, chunks are decoded whole.
-    const isFloats = this.decodeChunks(metas, -Infinity, Infinity, columns);
-    if (isFloats) {
-      const first = all.indexOf(metas[0]!);
-      const next = all[first + metas.length];
-      this.decoded.keep(id, columns, before, columns.count, {
-        minTime: first === 0 ? -Infinity : all[first - 1]!.maxTime + 1,
-        maxTime: next ? next.minTime - 1 : Infinity,
-        through: 0,
-        resume: 0,
-      });
-    }
-    cutColumns(columns, before, minTime, maxTime);
-  }
-
-  /** @returns whether there were only floats */
   private decodeChunks(
     metas: readonly ChunkMeta[],
     minTime: number,
     maxTime: number,
     columns: SampleColumns,
-  ): boolean {
+  ): void {
     const { chunks } = this;
     const lastRef = metas[metas.length - 1]!.ref;
-    let isFloats = true;
     this.clearStage();
     for (const { ref } of metas) {
       chunks.locate(ref, lastRef);
@@ -244,12 +222,10 @@ class BlockSource implements SeriesSource {
         this.stage();
         continue;
       }
-      isFloats = false;
       this.decodeStaged(minTime, maxTime, columns);
       decodeChunk(chunks.encoding, chunks.bytes, minTime, maxTime, columns);
     }
     this.decodeStaged(minTime, maxTime, columns);
-    return isFloats;
   }
 
   private clearStage(): void {
@@ -312,10 +288,17 @@ class BlockSource implements SeriesSource {
   }
 }
 
-/** Whether chunks follow each other in time without touching. */
-function areApart(chunks: readonly ChunkMeta[]): boolean {
-  for (let i = 1; i < chunks.length; i++) if (chunks[i]!.minTime <= chunks[i - 1]!.maxTime) return false;
-  return true;
+/** Whether the first or the last chunk of a series lies within a range, or begins or ends there. */
+function isInside(
+  starts: Float64Array,
+  ends: Float64Array,
+  index: number,
+  minTime: number,
+  maxTime: number,
+): boolean {
+  const start = starts[index]!;
+  const end = ends[index]!;
+  return (start <= maxTime && start >= minTime) || (end >= minTime && end <= maxTime);
 }
 
 /** Takes the samples from `from` on that lie in deleted ranges out of the columns. */

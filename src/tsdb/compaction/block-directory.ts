@@ -165,7 +165,7 @@ export class OpenBlocks {
     return this.blocks.map((block) => ({
       minTime: block.meta.minTime,
       maxTime: block.meta.maxTime - 1,
-      source: () => block.source(memory, this.decoded),
+      source: () => block.source(memory),
     }));
   }
 

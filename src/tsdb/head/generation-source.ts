@@ -7,17 +7,9 @@ import type { SampleColumns } from "../../model/storage.ts";
 import type { SeriesSource } from "../series-source.ts";
 import { decodeChunk } from "../chunk/decode-chunk.ts";
 import { ChunkEncoding } from "../chunk/encoding.ts";
-import {
-  chunkBytes,
-  chunkCapacityBytes,
-  copyChunk,
-  forEachChunk,
-  isWholeChunk,
-  type HeadChunk,
-} from "./chunk-pages.ts";
+import { chunkBytes, chunkCapacityBytes, copyChunk, forEachChunk, type HeadChunk } from "./chunk-pages.ts";
 import type { Interval } from "../block/tombstones.ts";
 import { RunMerger } from "../merge-runs.ts";
-import { appendRun, cutColumns, type DecodedCache, type DecodedColumns } from "../decoded-cache.ts";
 import { dropDeleted, readDeletions } from "./deletions.ts";
 import { hasOutOfOrder, outOfOrderView, readOutOfOrder, type OutOfOrderView } from "./out-of-order.ts";
 import type { HeadView, ViewMember } from "./head-view.ts";
@@ -47,14 +39,12 @@ export class GenerationSource implements SeriesSource, ViewMember {
   private readonly outOfOrder = new Map<number, OutOfOrderView>();
   private readonly deletions: ReadonlyMap<number, readonly Interval[]> | null;
   private readonly merger = new RunMerger();
-  private readonly decoded: DecodedColumns | null;
 
   /** @param view made before anything of the generation was looked at */
   constructor(
     private readonly generation: Generation,
     private readonly memory: QueryMemory,
     private readonly view: HeadView,
-    decoded: DecodedCache | null = null,
     private readonly onClose: () => void = () => {},
   ) {
     this.minTime = generation.minTime;
@@ -62,7 +52,6 @@ export class GenerationSource implements SeriesSource, ViewMember {
     this.seriesCount = generation.series.count;
     this.visible = generation.takeCounts();
     this.deletions = readDeletions(generation);
-    this.decoded = decoded?.of(generation) ?? null;
     view.add(this);
   }
 
@@ -115,10 +104,17 @@ export class GenerationSource implements SeriesSource, ViewMember {
     return this.generation.series.labels(id);
   }
 
-  mayHaveSamples(id: number, minTime: number, maxTime: number): boolean {
-    const { generation } = this;
-    if (this.outOfOrder.has(id)) return true;
-    return generation.firstTime(id) <= maxTime && generation.lastTime(id) >= minTime;
+  withSamples(ids: Uint32Array, minTime: number, maxTime: number): Uint32Array {
+    const { generation, outOfOrder } = this;
+    const mayHave = (id: number) =>
+      (generation.firstTime(id) <= maxTime && generation.lastTime(id) >= minTime) || outOfOrder.has(id);
+    return ids.every(mayHave) ? ids : ids.filter(mayHave);
+  }
+
+  plainSamples(id: number): number {
+    this.view.fix();
+    if (this.outOfOrder.size > 0 && this.outOfOrder.has(id)) return -1;
+    return this.deletions?.has(id) ? -1 : this.visible[id]! - 1;
   }
 
   estimateSamples(id: number, minTime: number, maxTime: number): number {
@@ -146,80 +142,22 @@ export class GenerationSource implements SeriesSource, ViewMember {
   }
 
   private readInOrder(id: number, minTime: number, maxTime: number, columns: SampleColumns): void {
-    const { generation, decoded } = this;
+    const { generation, memory } = this;
     const visible = this.visible[id]! - 1;
     // Columns grow in the same stack of regions as scratch does: first they, then it.
     columns.reserve(columns.count + visible + 1);
-    const run = decoded?.get(id);
-    if (run && run.minTime <= minTime && run.through <= visible) {
-      // Once another chunk is full, all are kept anew.
-      if (!isWholeChunk(generation, run.resume, visible - run.through)) {
-        appendRun(run, minTime, maxTime, columns);
-        if (visible > run.through) {
-          this.decode(id, minTime, maxTime, columns, null, run.resume, run.through);
-        }
-        return;
-      }
-    }
-    this.decode(id, minTime, maxTime, columns, decoded);
-  }
-
-  /**
-   * Decodes what lies from chunk `page` on, behind `before` samples; 0 for all.
-   * @param decoded where full chunks may be kept
-   */
-  private decode(
-    id: number,
-    minTime: number,
-    maxTime: number,
-    columns: SampleColumns,
-    decoded: DecodedColumns | null,
-    page = 0,
-    before = 0,
-  ): void {
-    const { generation, memory } = this;
-    const visible = this.visible[id]! - 1;
-    const first = columns.count;
     const mark = memory.mark();
     const list = memory.allocate(4 * CHUNK_LIST_WORDS * CHUNKS_PER_CALL);
     let gathered = 0;
     let room = 0;
     let pointer = 0;
-    // Set while full chunks are decoded whole, to be kept.
-    let kept: { readonly minTime: number; readonly maxTime: number; through: number; resume: number } | null =
-      null;
-    let wasKept = false;
-    let isFirst = true;
 
     const decode = () => {
-      const from = kept === null ? minTime : -Infinity;
-      decodeXorChunks(memory, list, gathered, columns, from, kept === null ? maxTime : Infinity);
+      decodeXorChunks(memory, list, gathered, columns, minTime, maxTime);
       gathered = 0;
     };
-    const endKept = () => {
-      if (kept === null) return;
-      decode();
-      decoded!.keep(id, columns, first, columns.count, kept);
-      kept = null;
-      wasKept = true;
-    };
     const visit = (chunk: HeadChunk) => {
-      const isXor = chunk.encoding === ChunkEncoding.xor;
-      const isFull = isXor && chunk.next !== 0;
-      if (isFirst && isFull && decoded?.isWanted(id)) {
-        kept = {
-          minTime: chunk.before === 0 ? -Infinity : chunk.minTime,
-          maxTime: Infinity,
-          through: 0,
-          resume: 0,
-        };
-      }
-      isFirst = false;
-      if (kept !== null && isFull) {
-        kept.through = chunk.before + chunk.count;
-        kept.resume = chunk.next;
-      } else endKept();
-      if (!isXor) {
+      if (chunk.encoding !== ChunkEncoding.xor) {
         decode();
         const bytes = chunkBytes(
           generation,
@@ -248,13 +186,11 @@ export class GenerationSource implements SeriesSource, ViewMember {
       room -= size;
     };
     try {
-      forEachChunk(generation, id, visible, minTime, maxTime, visit, page, before);
-      endKept();
+      forEachChunk(generation, id, visible, minTime, maxTime, visit);
       decode();
     } finally {
       memory.release(mark);
     }
-    if (wasKept) cutColumns(columns, first, minTime, maxTime);
   }
 
   labelNames(matchers: readonly Matcher[]): string[] {

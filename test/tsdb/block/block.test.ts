@@ -274,11 +274,30 @@ describe("a block", () => {
     opened(path, (source) => {
       expect([...source.select([])]).toEqual(ids.slice(1));
       const having = (minTime: number, maxTime: number) =>
-        ids.map((id) => source.mayHaveSamples!(id, minTime, maxTime));
-      expect(having(0, 1000)).toEqual([false, true, true]);
-      expect(having(0, 119)).toEqual([false, false, false]);
-      expect(having(250, 600)).toEqual([false, false, true]);
-      expect(having(601, 700)).toEqual([false, false, false]);
+        [...source.withSamples!(Uint32Array.from(ids), minTime, maxTime)].map((id) => ids.indexOf(id));
+      expect(having(0, 1000)).toEqual([1, 2]);
+      expect(having(0, 119)).toEqual([]);
+      expect(having(250, 600)).toEqual([2]);
+      expect(having(601, 700)).toEqual([]);
+    });
+  });
+
+  test("tells series with chunks on both sides of a range from those with one in it", () => {
+    const path = write([
+      series({ a: "1" }, [
+        [0, 1],
+        [1000, 2],
+      ]),
+      series(
+        { a: "2" },
+        Array.from({ length: 1000 }, (_, i): [number, number] => [i, i]),
+      ),
+    ]);
+    opened(path, (source) => {
+      const ids = source.select([]);
+      expect([...source.withSamples!(ids, 400, 500)]).toContain(ids[1]);
+      expect(source.withSamples!(ids, 0, 10)).toBe(ids);
+      expect([...source.withSamples!(ids, 1001, 2000)]).toEqual([]);
     });
   });
 
