@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { formatDuration, formatSize, parseDuration, parseSize } from "../../model/duration.ts";
 import { AnchoredRegexp } from "../../model/regexp.ts";
 import { FlowList, type YamlValue } from "../go-yaml.ts";
@@ -206,6 +206,18 @@ export function choice<const T extends string>(
   });
 }
 
+const anyList = z
+  .unknown()
+  .transform((raw) => raw ?? [])
+  .refine(Array.isArray, { error: (issue) => mismatch(issue.input, "[]string"), abort: true });
+
+const anyMap = z
+  .unknown()
+  .transform((raw) => raw ?? {})
+  .refine(isMap, { error: (issue) => mismatch(issue.input, "map[string]string"), abort: true });
+
+const anyName = z.string();
+
 /** A list. `onNull` is the message for an item that is null; without it, null items are the item type's matter. */
 export function list<T>(item: ConfigType<T>, onNull?: string): ConfigType<readonly T[]> {
   const itemSchema =
@@ -214,11 +226,7 @@ export function list<T>(item: ConfigType<T>, onNull?: string): ConfigType<readon
       : z.preprocess((raw, context) => (raw === null ? fail(context, onNull) : raw), item.schema);
   const { mapPaths } = item;
   return {
-    schema: z
-      .unknown()
-      .transform((raw) => raw ?? [])
-      .refine(Array.isArray, { error: (issue) => mismatch(issue.input, "[]string"), abort: true })
-      .pipe(z.array(itemSchema)) as unknown as z.ZodType<readonly T[]>,
+    schema: anyList.pipe(z.array(itemSchema)) as unknown as z.ZodType<readonly T[]>,
     print: (values) => values.map((value) => item.print(value)),
     isEmpty: (values) => values.length === 0,
     ...(mapPaths && { mapPaths: (values, map) => values.map((value) => mapPaths(value, map)) }),
@@ -235,11 +243,7 @@ export const flowTexts: ConfigType<readonly string[]> = {
 export function record<T>(item: ConfigType<T>): ConfigType<Readonly<Record<string, T>>> {
   const { mapPaths } = item;
   return {
-    schema: z
-      .unknown()
-      .transform((raw) => raw ?? {})
-      .refine(isMap, { error: (issue) => mismatch(issue.input, "map[string]string"), abort: true })
-      .pipe(z.record(z.string(), item.schema)) as unknown as z.ZodType<Readonly<Record<string, T>>>,
+    schema: anyMap.pipe(z.record(anyName, item.schema)) as unknown as z.ZodType<Readonly<Record<string, T>>>,
     print: (values) =>
       new Map(
         Object.keys(values)
@@ -327,15 +331,17 @@ export function section<F extends Fields>(
   const keys = new Map(names.map((name) => [name, fields[name]!.key ?? snakeCase(name)]));
   const keyOf = (name: string) => keys.get(name)!;
   const shape: Record<string, z.ZodType> = {};
+  const standIns = new Map<string, RawScalar | undefined>();
   for (const name of names) {
     const { type, nullText } = fields[name]!;
-    const standIn = nullText === null ? undefined : new RawScalar(nullText, false, 0);
-    shape[keyOf(name)] = z.preprocess((raw) => (raw === null ? standIn : raw), type.schema.optional());
+    standIns.set(keyOf(name), nullText === null ? undefined : new RawScalar(nullText, false, 0));
+    shape[keyOf(name)] = optionalSchema(type);
   }
   const schema = z
     .unknown()
     .transform((raw) => raw ?? {})
     .refine(isMap, { error: (issue) => mismatch(issue.input, goType), abort: true })
+    .transform((raw) => withoutNulls(raw as Readonly<Record<string, unknown>>, standIns))
     .pipe(
       z.strictObject(shape, {
         error: (issue) =>
@@ -376,6 +382,27 @@ export function section<F extends Fields>(
       return mapped as SectionValue<F>;
     },
   };
+}
+
+const optionalSchemas = new WeakMap<object, z.ZodType>();
+
+/** One schema for all the fields of a type: thousands of them would be most of what an idle server's heap holds. */
+function optionalSchema(type: ConfigType<unknown>): z.ZodType {
+  let schema = optionalSchemas.get(type);
+  if (schema === undefined) optionalSchemas.set(type, (schema = type.schema.optional()));
+  return schema;
+}
+
+/** An explicit null is the field's stand-in, or as if the key were left out. */
+function withoutNulls(
+  raw: Readonly<Record<string, unknown>>,
+  standIns: ReadonlyMap<string, RawScalar | undefined>,
+): Readonly<Record<string, unknown>> {
+  const nulls = Object.keys(raw).filter((key) => raw[key] === null && standIns.has(key));
+  if (nulls.length === 0) return raw;
+  const filled = { ...raw };
+  for (const key of nulls) filled[key] = standIns.get(key);
+  return filled;
 }
 
 /** `bearerTokenFile` → `bearer_token_file` */

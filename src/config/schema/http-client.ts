@@ -1,7 +1,7 @@
 import type { HttpClientOptions, ProxyOptions, TlsOptions } from "../../http-client/options.ts";
 import { Secret } from "../secret.ts";
 import { RawScalar } from "../yaml-source.ts";
-import { z } from "zod";
+import * as z from "zod";
 import {
   boolean,
   field,
