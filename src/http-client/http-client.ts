@@ -1,11 +1,14 @@
 import type { Readable } from "node:stream";
-import { Agent, buildConnector, ProxyAgent, type Dispatcher } from "undici";
+import type { Dispatcher } from "undici";
 import { authorizationHeader, basicAuthHeader, extraHeaders } from "./credentials.ts";
+import type { Cancellation } from "./cancellation.ts";
+import type * as DispatchersModule from "./dispatchers.ts";
 import { OAuth2TokenSource } from "./oauth2.ts";
 import type { HttpClientOptions } from "./options.ts";
 import { chooseProxy, type Environment } from "./proxy-choice.ts";
 import { describeNetworkError, HttpRequestError, wasStaleConnection } from "./request-error.ts";
-import { readTlsContext, tlsFilesVersion } from "./tls-context.ts";
+import { tlsFilesVersion } from "./tls-context.ts";
+import { AnswerTooLargeError, WholeAnswerHandler, type WholeAnswer } from "./whole-answer.ts";
 
 export interface HttpRequest {
   /** Default GET. */
@@ -35,10 +38,34 @@ export interface HttpResponse {
   read(limitBytes: number): Promise<Buffer>;
 }
 
+/** What is asked where the answer is wanted whole. */
+export interface WholeRequest {
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A body of this size is too large already. */
+  readonly limitBytes: number;
+  readonly timeoutMs: number;
+  readonly cancellation?: Cancellation;
+  readonly unixSocketPath?: string;
+}
+
+export interface WholeResponse {
+  readonly status: number;
+  readonly statusLine: string;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** The body as it came, in pieces; empty where the status is not 200. */
+  readonly chunks: readonly Buffer[];
+  readonly sizeBytes: number;
+}
+
 /** One configured way to reach HTTP servers, with its pool of connections. */
 export interface HttpClient {
   /** Any status is an answer. @throws HttpRequestError when there is none */
   request(url: string, request?: HttpRequest): Promise<HttpResponse>;
+  /**
+   * Gets a page whole: for answers that come often, at the least cost.
+   * @throws HttpRequestError, or AnswerTooLargeError
+   */
+  requestWhole(url: URL, request: WholeRequest): Promise<WholeResponse>;
   /** Lets requests under way finish, then closes the connections. */
   close(): Promise<void>;
 }
@@ -49,9 +76,10 @@ export interface HttpClientSurroundings {
 }
 
 const MAX_REDIRECTS = 10;
-const KEEP_ALIVE_MS = 5 * 60_000;
-const CONNECT_TIMEOUT_MS = 10_000;
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 const IMMEDIATE_READ_BYTES = 1 << 16;
+const DEADLINE_EXCEEDED = "context deadline exceeded";
+const CANCELED = "context canceled";
 
 export function createHttpClient(
   options: HttpClientOptions = {},
@@ -60,9 +88,26 @@ export function createHttpClient(
   return new UndiciClient(options, surroundings.environment ?? process.env, surroundings.now ?? Date.now);
 }
 
+/** What following redirects needs to know of an answer. */
+interface Answer {
+  readonly statusCode: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+}
+
+interface Exchange {
+  readonly url: URL;
+  readonly method: Dispatcher.HttpMethod;
+  readonly headers: Record<string, string | string[]>;
+  readonly body: string | Uint8Array | undefined;
+  readonly dispatcher: Dispatcher;
+}
+
+type Dispatchers = typeof DispatchersModule;
+
 class UndiciClient implements HttpClient {
   /** By route: direct, through a unix socket, through a proxy. */
   private readonly dispatchers = new Map<string, Dispatcher>();
+  private undici: Dispatchers | null = null;
   private tlsVersion = "";
   private readonly tokens: OAuth2TokenSource | null;
   private readonly tokenClient: HttpClient | null;
@@ -82,36 +127,102 @@ class UndiciClient implements HttpClient {
   async request(address: string, request: HttpRequest = {}): Promise<HttpResponse> {
     const deadline = new Deadline(request.timeoutMs, request.signal);
     try {
-      return await this.follow(address, request, deadline);
+      this.undici ??= await import("./dispatchers.ts");
+      const { answer, url } = await this.follow(new URL(address), request, deadline.signal, {
+        send: ({ url, method, headers, body, dispatcher }) => {
+          const options = { ...requestOptions(url, method, headers), body: body ?? null };
+          return dispatcher.request({ ...options, signal: deadline.signal });
+        },
+        discard: (answer) => answer.body.dump({ limit: IMMEDIATE_READ_BYTES }),
+        isOver: () => deadline.signal.aborted,
+      });
+      return new UndiciResponse(answer, url.href, deadline);
     } catch (error) {
       deadline.clear();
-      const verb = request.method ? request.method[0] + request.method.slice(1).toLowerCase() : "Get";
-      const reason = deadline.reason ?? describeNetworkError(error);
-      throw new HttpRequestError(`${verb} ${JSON.stringify(address)}: ${reason}`, {
-        cause: error,
-        isTimeout: deadline.hasPassed,
+      throw failureOf(request.method ?? "GET", address, deadline.reason, error);
+    }
+  }
+
+  async requestWhole(address: URL, request: WholeRequest): Promise<WholeResponse> {
+    const { cancellation, limitBytes } = request;
+    const now: { handler: WholeAnswerHandler | null; reason: string | null } = {
+      handler: null,
+      reason: null,
+    };
+    const giveUp = (why: string): void => {
+      now.reason ??= why;
+      now.handler?.giveUp(new Error(why));
+    };
+    const timer = setTimeout(giveUp, request.timeoutMs, DEADLINE_EXCEEDED);
+    cancellation?.whenCancelled(() => giveUp(CANCELED));
+    try {
+      this.undici ??= await import("./dispatchers.ts");
+      const { answer } = await this.follow<WholeAnswer>(address, request, undefined, {
+        send: ({ url, method, headers, dispatcher }) =>
+          new Promise((resolve, reject) => {
+            if (now.reason !== null) throw new Error(now.reason);
+            now.handler = new WholeAnswerHandler(limitBytes, resolve, reject);
+            dispatcher.dispatch(requestOptions(url, method, headers), now.handler);
+          }),
+        discard: () => undefined,
+        isOver: () => now.reason !== null,
       });
+      const { statusCode, statusText, headers, chunks, sizeBytes } = answer;
+      return {
+        status: statusCode,
+        statusLine: `${statusCode} ${statusText}`.trimEnd(),
+        headers,
+        chunks,
+        sizeBytes,
+      };
+    } catch (error) {
+      if (error instanceof AnswerTooLargeError) throw error;
+      if (now.handler?.hasBegun) throw bodyFailure(now.reason, error);
+      throw failureOf("GET", address.href, now.reason, error);
+    } finally {
+      clearTimeout(timer);
+      cancellation?.whenCancelled(null);
     }
   }
 
   /** Sends the request, and again to wherever the answers point. Secrets stay with the first host. */
-  private async follow(address: string, request: HttpRequest, deadline: Deadline): Promise<HttpResponse> {
-    const first = new URL(address);
+  private async follow<T extends Answer>(
+    first: URL,
+    request: Pick<HttpRequest, "method" | "headers" | "body" | "unixSocketPath">,
+    signal: AbortSignal | undefined,
+    way: {
+      send(exchange: Exchange): Promise<T>;
+      /** Frees the connection of an answer that only pointed elsewhere. */
+      discard(answer: T): Promise<unknown> | undefined;
+      isOver(): boolean;
+    },
+  ): Promise<{ answer: T; url: URL }> {
     let url = first;
     let method = request.method ?? "GET";
     let body = request.body;
     let mayShowSecrets = true;
     for (let hops = 0; ; hops++) {
       mayShowSecrets &&= url.host === first.host;
-      const headers = await this.headersFor(request, mayShowSecrets, deadline.signal);
+      const headers = plainHeaders(this.options.userAgent, request.headers, mayShowSecrets);
+      if (mayShowSecrets && this.hasSecrets) await this.addSecrets(headers, signal);
       if (body === undefined) delete headers["content-type"];
-      const answer = await this.send(url, method, headers, body, request.unixSocketPath, deadline);
-      const location = answer.headers["location"];
-      const isRedirect = [301, 302, 303, 307, 308].includes(answer.statusCode);
-      if (!isRedirect || this.options.followRedirects === false || typeof location !== "string") {
-        return new UndiciResponse(answer, url.href, deadline);
+      if (url.username !== "" && headers["authorization"] === undefined) {
+        const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+        headers["authorization"] = `Basic ${Buffer.from(user).toString("base64")}`;
       }
-      await answer.body.dump({ limit: IMMEDIATE_READ_BYTES });
+      const dispatcher = this.dispatcherFor(url, request.unixSocketPath);
+      const exchange = { url, method, headers, body, dispatcher };
+      let answer: T;
+      try {
+        answer = await way.send(exchange);
+      } catch (error) {
+        if (way.isOver() || !wasStaleConnection(error)) throw error;
+        answer = await way.send(exchange);
+      }
+      const location = answer.headers["location"];
+      const mayFollow = REDIRECTS.has(answer.statusCode) && this.options.followRedirects !== false;
+      if (!mayFollow || typeof location !== "string") return { answer, url };
+      await way.discard(answer);
       if (hops + 1 >= MAX_REDIRECTS) throw new Error(`stopped after ${MAX_REDIRECTS} redirects`);
       url = new URL(location, url);
       if (url.protocol !== "http:" && url.protocol !== "https:") {
@@ -124,71 +235,37 @@ class UndiciClient implements HttpClient {
     }
   }
 
-  private async headersFor(
-    request: HttpRequest,
-    mayShowSecrets: boolean,
-    signal: AbortSignal,
-  ): Promise<Record<string, string | string[]>> {
+  private get hasSecrets(): boolean {
+    const { headers, basicAuth, authorization } = this.options;
+    return Boolean(headers ?? basicAuth ?? authorization ?? this.tokens);
+  }
+
+  private async addSecrets(
+    headers: Record<string, string | string[]>,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     const { options } = this;
-    const headers: Record<string, string | string[]> = {};
-    if (options.userAgent) headers["user-agent"] = options.userAgent;
-    for (const [name, value] of Object.entries(request.headers ?? {})) {
-      if (mayShowSecrets || !isSensitive(name)) headers[name.toLowerCase()] = value;
-    }
-    if (!mayShowSecrets) return headers;
     if (options.headers) {
       for (const [name, values] of Object.entries(await extraHeaders(options.headers))) {
         headers[name.toLowerCase()] = values;
       }
     }
-    if (headers["authorization"] === undefined) {
-      if (options.basicAuth) headers["authorization"] = await basicAuthHeader(options.basicAuth);
-      else if (options.authorization)
-        headers["authorization"] = await authorizationHeader(options.authorization);
-      else if (this.tokens) headers["authorization"] = await this.tokens.authorizationHeader(signal);
-    }
-    return headers;
-  }
-
-  private async send(
-    url: URL,
-    method: Dispatcher.HttpMethod,
-    headers: Record<string, string | string[]>,
-    body: string | Uint8Array | undefined,
-    unixSocketPath: string | undefined,
-    deadline: Deadline,
-  ): Promise<Dispatcher.ResponseData> {
-    const dispatcher = this.dispatcherFor(url, unixSocketPath);
-    const options: Dispatcher.RequestOptions = {
-      origin: url.origin,
-      path: url.pathname + url.search,
-      method,
-      headers,
-      signal: deadline.signal,
-      body: body ?? null,
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    };
-    if (url.username !== "" && headers["authorization"] === undefined) {
-      const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
-      headers["authorization"] = `Basic ${Buffer.from(user).toString("base64")}`;
-    }
-    try {
-      return await dispatcher.request(options);
-    } catch (error) {
-      if (deadline.signal.aborted || !wasStaleConnection(error)) throw error;
-      return dispatcher.request(options);
-    }
+    if (headers["authorization"] !== undefined) return;
+    if (options.basicAuth) headers["authorization"] = await basicAuthHeader(options.basicAuth);
+    else if (options.authorization)
+      headers["authorization"] = await authorizationHeader(options.authorization);
+    else if (this.tokens) headers["authorization"] = await this.tokens.authorizationHeader(signal);
   }
 
   private dispatcherFor(url: URL, unixSocketPath: string | undefined): Dispatcher {
-    const version = tlsFilesVersion(this.options.tls);
+    const { tls, proxy: proxyOptions } = this.options;
+    const version = tlsFilesVersion(tls);
     if (version !== this.tlsVersion) {
       this.tlsVersion = version;
       for (const outdated of this.dispatchers.values()) void outdated.close().catch(() => {});
       this.dispatchers.clear();
     }
-    const proxy = unixSocketPath ? null : chooseProxy(this.options.proxy, url, this.environment);
+    const proxy = unixSocketPath ? null : chooseProxy(proxyOptions, url, this.environment);
     const isTunnel = url.protocol === "https:";
     const route = unixSocketPath
       ? `unix ${unixSocketPath}`
@@ -197,55 +274,13 @@ class UndiciClient implements HttpClient {
         : "";
     let dispatcher = this.dispatchers.get(route);
     if (dispatcher === undefined) {
-      dispatcher = proxy ? this.proxyAgent(proxy, isTunnel) : this.agent(unixSocketPath);
+      const { directDispatcher, proxyDispatcher } = this.undici!;
+      dispatcher = proxy
+        ? proxyDispatcher(this.options, proxy, isTunnel)
+        : directDispatcher(this.options, unixSocketPath);
       this.dispatchers.set(route, dispatcher);
     }
     return dispatcher;
-  }
-
-  private agent(unixSocketPath: string | undefined): Agent {
-    // One connector for all hosts: left to itself, the agent would make one for each, with a cache of TLS sessions.
-    const connect = buildConnector({
-      ...readTlsContext(this.options.tls ?? {}),
-      timeout: CONNECT_TIMEOUT_MS,
-      allowH2: this.options.enableHttp2 !== false,
-      ...(unixSocketPath ? { socketPath: unixSocketPath } : {}),
-    });
-    return new Agent({ ...this.commonOptions(), connect });
-  }
-
-  private proxyAgent(proxy: URL, isTunnel: boolean): ProxyAgent {
-    const tls = readTlsContext(this.options.tls ?? {});
-    const user =
-      proxy.username === ""
-        ? ""
-        : `Basic ${Buffer.from(`${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`).toString("base64")}`;
-    const connectHeaders: Record<string, string | string[]> = {};
-    if (isTunnel) {
-      for (const [name, values] of Object.entries(this.options.proxy?.connectHeaders ?? {})) {
-        connectHeaders[name.toLowerCase()] = [...values];
-      }
-    }
-    return new ProxyAgent({
-      ...this.commonOptions(),
-      uri: proxy.href,
-      proxyTunnel: isTunnel,
-      headers: connectHeaders,
-      ...(user === "" ? {} : { token: user }),
-      requestTls: { ...tls, timeout: CONNECT_TIMEOUT_MS, allowH2: this.options.enableHttp2 !== false },
-      proxyTls: { ...tls, timeout: CONNECT_TIMEOUT_MS },
-    });
-  }
-
-  private commonOptions(): Agent.Options {
-    return {
-      allowH2: this.options.enableHttp2 !== false,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      keepAliveMaxTimeout: KEEP_ALIVE_MS,
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      maxHeaderSize: 1 << 20,
-    };
   }
 
   async close(): Promise<void> {
@@ -254,6 +289,43 @@ class UndiciClient implements HttpClient {
     await Promise.allSettled(open.map((dispatcher) => dispatcher.close()));
     await this.tokenClient?.close();
   }
+}
+
+function requestOptions(
+  url: URL,
+  method: Dispatcher.HttpMethod,
+  headers: Record<string, string | string[]>,
+): Dispatcher.DispatchOptions & { path: string; method: Dispatcher.HttpMethod } {
+  const path = url.pathname + url.search;
+  return { origin: url.origin, path, method, headers, headersTimeout: 0, bodyTimeout: 0 };
+}
+
+function plainHeaders(
+  userAgent: string | undefined,
+  asked: Readonly<Record<string, string>> | undefined,
+  mayShowSecrets: boolean,
+): Record<string, string | string[]> {
+  const headers: Record<string, string | string[]> = {};
+  if (userAgent) headers["user-agent"] = userAgent;
+  for (const name in asked) {
+    if (mayShowSecrets || !isSensitive(name)) headers[name.toLowerCase()] = asked[name]!;
+  }
+  return headers;
+}
+
+function failureOf(method: string, address: string, reason: string | null, cause: unknown): HttpRequestError {
+  const verb = method[0] + method.slice(1).toLowerCase();
+  return new HttpRequestError(
+    `${verb} ${JSON.stringify(address)}: ${reason ?? describeNetworkError(cause)}`,
+    { cause, isTimeout: reason === DEADLINE_EXCEEDED },
+  );
+}
+
+/** What went wrong after the answer had begun. */
+function bodyFailure(reason: string | null, cause: unknown): HttpRequestError {
+  const { code } = cause as { code?: string };
+  const seen = code === "UND_ERR_SOCKET" ? "unexpected EOF" : describeNetworkError(cause);
+  return new HttpRequestError(reason ?? seen, { cause, isTimeout: reason === DEADLINE_EXCEEDED });
 }
 
 function isSensitive(header: string): boolean {
@@ -302,10 +374,7 @@ class UndiciResponse implements HttpResponse {
   }
 
   private readError(cause: unknown): HttpRequestError {
-    const { code } = cause as { code?: string };
-    const reason =
-      this.deadline.reason ?? (code === "UND_ERR_SOCKET" ? "unexpected EOF" : describeNetworkError(cause));
-    return new HttpRequestError(reason, { cause, isTimeout: this.deadline.hasPassed });
+    return bodyFailure(this.deadline.reason, cause);
   }
 }
 
@@ -336,8 +405,8 @@ class Deadline {
 
   /** Why the exchange was given up, if it was. */
   get reason(): string | null {
-    if (this.hasPassed) return "context deadline exceeded";
-    return this.callerSignal?.aborted ? "context canceled" : null;
+    if (this.hasPassed) return DEADLINE_EXCEEDED;
+    return this.callerSignal?.aborted ? CANCELED : null;
   }
 
   clear(): void {

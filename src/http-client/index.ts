@@ -5,6 +5,10 @@ export {
   type HttpClientSurroundings,
   type HttpRequest,
   type HttpResponse,
+  type WholeRequest,
+  type WholeResponse,
 } from "./http-client.ts";
+export { Cancellation } from "./cancellation.ts";
+export { AnswerTooLargeError } from "./whole-answer.ts";
 export { HttpRequestError } from "./request-error.ts";
 export type * from "./options.ts";

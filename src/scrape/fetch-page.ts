@@ -1,6 +1,6 @@
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
-import type { HttpClient, HttpResponse } from "../http-client/index.ts";
+import { AnswerTooLargeError, type Cancellation, type HttpClient } from "../http-client/index.ts";
 import { announcedBytes, SCRATCH_BYTES, threadInflater } from "./page-inflater.ts";
 
 const decompress = promisify(gunzip);
@@ -48,8 +48,8 @@ export function pageOf(fetched: FetchedPage, bodySizeLimitBytes: number): Page {
 }
 
 export interface FetchOptions {
-  readonly accept: string;
-  readonly enableCompression: boolean;
+  /** As `pageHeaders` makes them. */
+  readonly headers: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
   /** 0 for the built-in limit. A body of exactly this size is too large already. */
   readonly bodySizeLimitBytes: number;
@@ -58,7 +58,20 @@ export interface FetchOptions {
   readonly expectedBytes: number;
   /** Decompress on the thread pool, whatever the stream says of its size. */
   readonly inflateApart: boolean;
-  readonly signal: AbortSignal;
+  readonly cancellation: Cancellation;
+}
+
+/** What a target is asked with, the same each time. */
+export function pageHeaders(
+  accept: string,
+  enableCompression: boolean,
+  timeoutMs: number,
+): Readonly<Record<string, string>> {
+  return {
+    accept,
+    "accept-encoding": enableCompression ? "gzip" : "identity",
+    "x-prometheus-scrape-timeout-seconds": String(timeoutMs / 1000),
+  };
 }
 
 /**
@@ -66,57 +79,33 @@ export interface FetchOptions {
  *
  * @throws HttpRequestError, BodySizeLimitError, or Error for an answer that is no page
  */
-export async function fetchPage(
-  client: HttpClient,
-  url: string,
-  options: FetchOptions,
-): Promise<FetchedPage> {
-  const response = await client.request(url, {
-    headers: {
-      accept: options.accept,
-      "accept-encoding": options.enableCompression ? "gzip" : "identity",
-      "x-prometheus-scrape-timeout-seconds": String(options.timeoutMs / 1000),
-    },
-    timeoutMs: options.timeoutMs,
-    signal: options.signal,
-    ...(options.unixSocketPath ? { unixSocketPath: options.unixSocketPath } : {}),
-  });
-  if (response.status !== 200) {
-    response.body.on("error", () => {}).destroy();
-    throw new Error(`server returned HTTP status ${response.statusLine}`);
-  }
+export async function fetchPage(client: HttpClient, url: URL, options: FetchOptions): Promise<FetchedPage> {
   const limit = options.bodySizeLimitBytes || DEFAULT_BODY_LIMIT_BYTES;
-  const { chunks, sizeBytes } = await readChunks(response, limit);
-  const contentType = response.headers["content-type"];
-  const page = {
-    contentType: typeof contentType === "string" ? contentType : undefined,
-    isCompressed: false,
-  };
-  if (response.headers["content-encoding"] !== "gzip") return { chunks, sizeBytes, ...page };
+  const response = await requestPage(client, url, limit, options);
+  if (response.status !== 200) throw new Error(`server returned HTTP status ${response.statusLine}`);
+  const { chunks, sizeBytes, headers } = response;
+  const contentType = typeof headers["content-type"] === "string" ? headers["content-type"] : undefined;
+  if (headers["content-encoding"] !== "gzip") return { chunks, sizeBytes, contentType, isCompressed: false };
   const announced = announcedBytes(chunks.at(-1) ?? new Uint8Array());
   if (announced >= limit) throw new BodySizeLimitError();
   const fitsScratch = sizeBytes <= SCRATCH_BYTES && announced < SCRATCH_BYTES;
-  if (fitsScratch && !options.inflateApart) return { chunks, sizeBytes, ...page, isCompressed: true };
+  if (fitsScratch && !options.inflateApart) return { chunks, sizeBytes, contentType, isCompressed: true };
   const body = await inflate(Buffer.concat(chunks, sizeBytes), limit, options.expectedBytes);
-  return { chunks: [body], sizeBytes: body.length, ...page };
+  return { chunks: [body], sizeBytes: body.length, contentType, isCompressed: false };
 }
 
-async function readChunks(
-  response: HttpResponse,
-  limit: number,
-): Promise<{ chunks: Buffer[]; sizeBytes: number }> {
-  if (Number(response.headers["content-length"] ?? 0) >= limit) {
-    response.body.on("error", () => {}).destroy();
-    throw new BodySizeLimitError();
+async function requestPage(client: HttpClient, url: URL, limitBytes: number, options: FetchOptions) {
+  try {
+    return await client.requestWhole(url, {
+      headers: options.headers,
+      limitBytes,
+      timeoutMs: options.timeoutMs,
+      cancellation: options.cancellation,
+      unixSocketPath: options.unixSocketPath,
+    });
+  } catch (error) {
+    throw error instanceof AnswerTooLargeError ? new BodySizeLimitError() : error;
   }
-  const chunks: Buffer[] = [];
-  let sizeBytes = 0;
-  for await (const chunk of response.chunks()) {
-    sizeBytes += chunk.length;
-    if (sizeBytes >= limit) throw new BodySizeLimitError();
-    chunks.push(chunk);
-  }
-  return { chunks, sizeBytes };
 }
 
 /** Off this thread, into one buffer of about the right size. */

@@ -1,8 +1,15 @@
-import type { HttpClient } from "../http-client/index.ts";
+import { Cancellation, type HttpClient } from "../http-client/index.ts";
 import type { CompiledRelabelRules } from "../model/relabel.ts";
 import { BucketLimitError } from "./bucket-limits.ts";
 import { chooseFormat, type ExpositionFormat } from "./exposition/negotiate.ts";
-import { BodySizeLimitError, fetchPage, pageOf, type FetchedPage, type Page } from "./fetch-page.ts";
+import {
+  BodySizeLimitError,
+  fetchPage,
+  pageHeaders,
+  pageOf,
+  type FetchedPage,
+  type Page,
+} from "./fetch-page.ts";
 import { ScratchOverflowError } from "./page-inflater.ts";
 import type { ScrapePoolOptions } from "./options.ts";
 import { ReportSeries } from "./report-series.ts";
@@ -45,7 +52,9 @@ export class ScrapeLoop {
   onEnded: (() => void) | null = null;
   private readonly labels: SeriesLabels;
   private readonly reports: ReportSeries;
-  private readonly stopping = new AbortController();
+  private readonly stopping = new Cancellation();
+  private url: URL | null = null;
+  private readonly headers: Readonly<Record<string, string>>;
   private cancelTimer = (): void => {};
   private nextMs = 0;
   isScraping = false;
@@ -65,9 +74,10 @@ export class ScrapeLoop {
     private readonly job: ScrapeJob,
     private readonly shared: ScrapeSurroundings,
     readonly series: TargetSeries,
-    private readonly accept: string,
+    accept: string,
   ) {
     const { options } = job;
+    this.headers = pageHeaders(accept, options.enableCompression, target.timeoutMs);
     this.labels = new SeriesLabels({
       targetLabels: target.labels,
       honorLabels: options.honorLabels,
@@ -93,7 +103,7 @@ export class ScrapeLoop {
   /** Ends scraping and keeps the series as they are, for a loop that takes them over or a server that ends. */
   stop(): void {
     this.isStopped = true;
-    this.stopping.abort();
+    this.stopping.cancel();
     this.cancelTimer();
   }
 
@@ -188,15 +198,14 @@ export class ScrapeLoop {
     if (this.forcedError) return this.forcedError;
     const { target, job } = this;
     try {
-      return await fetchPage(job.client, target.url, {
-        accept: this.accept,
-        enableCompression: job.options.enableCompression,
+      return await fetchPage(job.client, (this.url ??= new URL(target.url)), {
+        headers: this.headers,
         timeoutMs: target.timeoutMs,
         bodySizeLimitBytes: job.options.bodySizeLimitBytes,
         unixSocketPath: target.unixSocketPath,
         expectedBytes: this.pageBytes,
         inflateApart: this.inflateApart,
-        signal: this.stopping.signal,
+        cancellation: this.stopping,
       });
     } catch (error) {
       return error as Error;

@@ -31,6 +31,7 @@ async function start(
     createHttpClient: (options: Parameters<typeof createHttpClient>[0]) => {
       const client = createHttpClient(options, { environment: {} });
       return {
+        requestWhole: client.requestWhole.bind(client),
         request: (url: string, request: Parameters<typeof client.request>[1]) =>
           client.request(url.replace(/^https:\/\/[^/]+/, server.url), request),
         close: () => client.close(),
