@@ -65,6 +65,13 @@ function run(): void {
   });
   if (tsdb.replay.fault !== null)
     log.warn({ fault: tsdb.replay.fault }, "the write-ahead log was damaged and is repaired");
+  const { recoveredSamples, headChunkCorruptions } = tsdb.replay;
+  if (recoveredSamples + headChunkCorruptions > 0) {
+    log.warn(
+      { samples: recoveredSamples, damaged_files: headChunkCorruptions },
+      "head chunks beside the write-ahead log held samples that it had lost",
+    );
+  }
 
   const counters = zeroCounters();
   const scraping = new ScrapeManager({

@@ -10,8 +10,10 @@ import type { GenerationWriter } from "./head/generation-writer.ts";
 import { ExemplarStorage } from "./head/exemplars.ts";
 import { Head, type HeadStatistics } from "./head/head.ts";
 import { HeadAppender } from "./head/head-appender.ts";
+import { readHeadChunkFiles } from "./head/head-chunk-files.ts";
 import { HeadReplay, type UnknownRefs } from "./head/head-replay.ts";
 import { lateSamples } from "./head/late-samples.ts";
+import { type ChunkWalk, recoverHeadChunks } from "./head/recover-head-chunks.ts";
 import { WalLog } from "./head/wal-log.ts";
 import { writeCheckpoint } from "./wal/checkpoint.ts";
 import type { WalCompression } from "./wal/compression.ts";
@@ -105,6 +107,8 @@ export interface ReplayReport {
   readonly unknownLateRefs: UnknownRefs;
   /** Damaged files of Prometheus's head chunks. */
   readonly headChunkCorruptions: number;
+  /** Samples that only those chunks had. */
+  readonly recoveredSamples: number;
   /** How many of the two logs were damaged. */
   readonly corruptions: number;
   /** Damage that was repaired, in words; null for a sound log. */
@@ -166,6 +170,11 @@ export class Tsdb {
     });
   }
 
+  private syncLogs(): void {
+    this.wal.sync();
+    this.lateWal?.sync();
+  }
+
   /** The log of out-of-order samples, opened when there is a first use for it. */
   private openLateWal(): WalWriter {
     if (this.lateWal) return this.lateWal;
@@ -214,19 +223,25 @@ export class Tsdb {
       const { records, fault } = replayLog(walDirectory, sink);
       sink.beginLate();
       const late = replayLog(lateDirectory, sink);
-      sink.finish();
       const wal = new WalWriter(walDirectory, walOptions(options));
-      const report: ReplayReport = {
+      const report = {
         records: records + late.records,
-        durationSeconds: (clock() - startedMs) / 1000,
+        durationSeconds: 0,
         unknownRefs: sink.unknownRefs,
         unknownLateRefs: sink.unknownLateRefs,
         headChunkCorruptions: 0,
+        recoveredSamples: 0,
         corruptions: Number(fault !== null) + Number(late.fault !== null),
         fault: fault?.message ?? late.fault?.message ?? null,
       };
-      if (report.fault === null) removeHeadFiles(options.directory);
       tsdb = new Tsdb(options, head, exemplars, wal, lock, report, firstSegments, sink.firstLateSegments);
+      const recovered = recoverHeadFiles(options.directory, sink, tsdb.log);
+      report.headChunkCorruptions = recovered.damagedFiles;
+      report.recoveredSamples = recovered.samples;
+      sink.finish();
+      if (recovered.samples > 0) tsdb.syncLogs();
+      removeHeadFiles(options.directory);
+      report.durationSeconds = (clock() - startedMs) / 1000;
       // The head's callback sees it for good, and it knows every series of the log.
       sink = null;
       return tsdb;
@@ -388,8 +403,25 @@ export class Tsdb {
 }
 
 /**
+ * Reads the chunks that Prometheus moved out of its head, for what a damaged log lost.
+ * @throws StorageError when the log cannot be written
+ */
+function recoverHeadFiles(
+  directory: string,
+  replay: HeadReplay,
+  log: WalLog,
+): { readonly damagedFiles: number; readonly samples: number } {
+  let damagedFiles = 0;
+  const walk: ChunkWalk = (visit) => {
+    damagedFiles = readHeadChunkFiles(join(directory, HEAD_CHUNKS_FOLDER), visit);
+  };
+  const samples = recoverHeadChunks(walk, replay.replayed, replay.recoverInto(log));
+  return { damagedFiles, samples };
+}
+
+/**
  * Removes what Prometheus keeps beside its log to start faster: chunks and snapshots of its head. The log has all of
- * it; they name series by the log's numbers, and would be taken for others when the log has moved on.
+ * it by now; they name series by the log's numbers, and would be taken for others when the log has moved on.
  */
 function removeHeadFiles(directory: string): void {
   for (const name of readdirSync(directory)) {

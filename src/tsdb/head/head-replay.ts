@@ -1,3 +1,4 @@
+import { SeriesField } from "../../kernels/append-kernel.ts";
 import type { Exemplar } from "../../model/exemplar.ts";
 import type { FloatHistogram } from "../../model/histogram.ts";
 import type { Labels } from "../../model/labels.ts";
@@ -6,7 +7,9 @@ import type { Metadata } from "../../model/metadata.ts";
 import type { ReplaySink } from "../wal/replay.ts";
 import type { ExemplarStorage } from "./exemplars.ts";
 import { deleteRange } from "./deletions.ts";
-import { GenerationWriter } from "./generation-writer.ts";
+import { GenerationWriter, type LateFloat, type PendingHistogram } from "./generation-writer.ts";
+import type { HeadLog } from "./head-appender.ts";
+import type { RecoverySink, ReplayedSeries } from "./recover-head-chunks.ts";
 import type { Head } from "./head.ts";
 
 /** Entries of the log whose series it doesn't know, by kind. */
@@ -193,6 +196,71 @@ export class HeadReplay implements ReplaySink {
   beginLate(): void {
     this.head.apply();
     this.isLate = true;
+  }
+
+  /** The series, for those who look for what the log may have lost. */
+  get replayed(): ReplayedSeries {
+    const { head, byRef, registry } = this;
+    return {
+      numberOf: (ref) => byRef.get(ref),
+      count: registry.generation.series.count,
+      placesOf: (known) =>
+        head.generations.flatMap((writer) => {
+          const ref = this.carriedTo(writer)[known] ?? 0;
+          return ref === 0 ? [] : [{ writer, ref }];
+        }),
+      minValidTime: head.minValidTime,
+    };
+  }
+
+  /** Takes what the log had lost, and writes it there. The log must be open for writing by now. */
+  recoverInto(log: HeadLog): RecoverySink {
+    const { head, registry } = this;
+    const inOrder: { ref: number; timeMs: number; valueHigh: number; valueLow: number }[] = [];
+    const inOrderHistograms: PendingHistogram[] = [];
+    const late: LateFloat[] = [];
+    const lateHistograms: PendingHistogram[] = [];
+    const placeOf = (known: number, timeMs: number) => {
+      const writer = head.atAnyAge(timeMs);
+      const ref = this.carriedTo(writer)[known] || this.carry(writer, known);
+      const isNewest =
+        (writer.generation.series.field(ref, SeriesField.samples) === 0 ||
+          timeMs > writer.generation.lastTime(ref)) &&
+        !head.hasNewerSamples(writer, ref);
+      return { writer, ref, logRef: registry.logRef(known), isNewest };
+    };
+    return {
+      addFloat: (known, timeMs, valueHigh, valueLow) => {
+        const { writer, ref, logRef, isNewest } = placeOf(known, timeMs);
+        const float = { ref, timeMs, valueHigh, valueLow };
+        if (writer.isFull) head.apply();
+        if (isNewest) writer.addUnchecked(ref, timeMs, valueHigh, valueLow);
+        else writer.lateFloats.push(float);
+        (isNewest ? inOrder : late).push({ ...float, ref: logRef });
+      },
+      addHistogram: (known, timeMs, histogram) => {
+        const { writer, ref, logRef, isNewest } = placeOf(known, timeMs);
+        (isNewest ? writer.pendingHistograms : writer.lateHistograms).push({ ref, timeMs, histogram });
+        (isNewest ? inOrderHistograms : lateHistograms).push({ ref: logRef, timeMs, histogram });
+      },
+      commit: () => {
+        head.apply();
+        const startTime = inOrder[0]?.timeMs ?? 0;
+        if (inOrder.length > 0) {
+          log.timedSamples(
+            Float64Array.from(inOrder, ({ ref }) => ref),
+            startTime,
+            Uint32Array.from(inOrder, ({ timeMs }) => timeMs - startTime),
+            Uint32Array.from(inOrder.flatMap(({ valueLow, valueHigh }) => [valueLow, valueHigh])),
+            inOrder.length,
+          );
+        }
+        if (inOrderHistograms.length > 0) log.histograms(inOrderHistograms);
+        if (late.length + lateHistograms.length > 0) log.late(late, lateHistograms);
+        log.flush();
+        for (const list of [inOrder, inOrderHistograms, late, lateHistograms]) list.length = 0;
+      },
+    };
   }
 
   /** Ends the replay: everything is in the head, and new references won't meet those of the log. */
