@@ -16,22 +16,23 @@ import {
   type ParserOptions,
 } from "../promql/parse/index.ts";
 import { ReadBudgetError } from "../promql/statistics.ts";
-import type { QueryResult } from "../promql/value.ts";
+import { statisticsOfFailure, type QueryResult } from "../promql/value.ts";
 import { ApiError } from "./api-error.ts";
 import { errorEnvelope, successEnvelope } from "./envelope.ts";
 import type { JsonBytes } from "./json-bytes.ts";
-import type {
-  ExemplarsTask,
-  ForStateTask,
-  InstantQueryTask,
-  LabelNamesTask,
-  LabelValuesTask,
-  QueryAnswer,
-  QueryReport,
-  QueryTask,
-  RangeQueryTask,
-  RuleQueryTask,
-  SeriesTask,
+import {
+  isQuery,
+  type ExemplarsTask,
+  type ForStateTask,
+  type InstantQueryTask,
+  type LabelNamesTask,
+  type LabelValuesTask,
+  type QueryAnswer,
+  type QueryReport,
+  type QueryTask,
+  type RangeQueryTask,
+  type RuleQueryTask,
+  type SeriesTask,
 } from "./query-tasks.ts";
 import { writeQueryData } from "./result-json.ts";
 
@@ -43,6 +44,8 @@ export interface QueryServices {
   readonly limits: QueryLimits;
   /** Whether `stats=all` gives per-step arrays (a feature). */
   readonly perStepStatistics: boolean;
+  /** How long the task had to wait. */
+  readonly queuedSeconds: number;
   /** Columns to read series into, good for this task only. */
   readonly columns: () => SampleColumns;
 }
@@ -63,6 +66,7 @@ const TRUNCATED = "results truncated due to limit";
  * @throws ReadBudgetError where the limits set a budget
  */
 export function answerQueryTask(task: QueryTask, services: QueryServices): QueryAnswer {
+  const begun = performance.now();
   try {
     switch (task.kind) {
       case "instant":
@@ -92,20 +96,15 @@ export function answerQueryTask(task: QueryTask, services: QueryServices): Query
     return {
       status: apiError.status,
       parts: errorEnvelope(apiError),
-      report:
-        task.kind === "instant" || task.kind === "range" ? { ...emptyReport, error: apiError.message } : null,
+      report: isQuery(task)
+        ? {
+            statistics: statisticsOfFailure(services.queuedSeconds, (performance.now() - begun) / 1000),
+            error: apiError.message,
+          }
+        : null,
     };
   }
 }
-
-const emptyReport: QueryReport = {
-  samplesRead: 0,
-  totalQueryableSamples: 0,
-  prepareSeconds: 0,
-  evalSeconds: 0,
-  sortSeconds: 0,
-  error: null,
-};
 
 function success(writeData: (out: JsonBytes) => void, warnings: readonly string[] = []): QueryAnswer {
   return { status: 200, parts: successEnvelope(writeData, warnings), report: null };
@@ -128,9 +127,10 @@ export function toApiError(error: unknown): ApiError {
 
 function runQuery(
   task: InstantQueryTask | RangeQueryTask,
-  { engine, limits, perStepStatistics }: QueryServices,
+  { engine, limits, perStepStatistics, queuedSeconds }: QueryServices,
 ): QueryResult {
   const options = {
+    queuedSeconds,
     deadlineMs: limits.deadlineMs,
     isCancelled: () => limits.isCancelled(),
     ...(task.lookbackMs !== null && task.lookbackMs > 0 ? { lookbackMs: task.lookbackMs } : {}),
@@ -156,36 +156,22 @@ function answerQuery(task: InstantQueryTask | RangeQueryTask, services: QuerySer
       `value ${JSON.stringify(task.stats)} for parameter "stats" is deprecated and will be rejected in the next major release, use "true" or "all"`,
     );
   }
-  const { timings, samples } = result.statistics;
   return {
     status: 200,
     parts: successEnvelope((out) => writeQueryData(out, result, task.stats !== ""), warnings, result.infos),
-    report: {
-      samplesRead: samples.samplesRead,
-      totalQueryableSamples: samples.totalQueryableSamples,
-      prepareSeconds: timings.queryPreparationTime,
-      evalSeconds: timings.innerEvalTime,
-      sortSeconds: timings.resultSortTime,
-      error: null,
-    },
+    report: { statistics: result.statistics, error: null },
   };
 }
 
-function answerRule(task: RuleQueryTask, { engine, limits }: QueryServices): QueryAnswer {
+function answerRule(task: RuleQueryTask, { engine, limits, queuedSeconds }: QueryServices): QueryAnswer {
   const { value, statistics } = engine.instant(task.query, task.timeMs, {
+    queuedSeconds,
     deadlineMs: limits.deadlineMs,
     isCancelled: () => limits.isCancelled(),
     ...budgetOf(limits),
   });
   if (value.type === "matrix") throw new ExecutionError("rule result is not a vector or scalar");
-  const report: QueryReport = {
-    samplesRead: statistics.samples.samplesRead,
-    totalQueryableSamples: statistics.samples.totalQueryableSamples,
-    prepareSeconds: statistics.timings.queryPreparationTime,
-    evalSeconds: statistics.timings.innerEvalTime,
-    sortSeconds: statistics.timings.resultSortTime,
-    error: null,
-  };
+  const report: QueryReport = { statistics, error: null };
   if (value.type !== "vector") return { status: 200, parts: [], report, value };
   const samples = value.samples.map((sample) => ({
     pairs: sample.labels.pairs,

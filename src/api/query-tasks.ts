@@ -3,6 +3,7 @@
  * finished bytes, transferred.
  */
 import type { FloatHistogram } from "../model/histogram.ts";
+import type { QueryStatistics } from "../promql/value.ts";
 
 export type QueryTask =
   | InstantQueryTask
@@ -16,6 +17,11 @@ export type QueryTask =
   | ExplainQueryTask
   | RuleQueryTask
   | ForStateTask;
+
+/** Whether it runs PromQL: what is counted, logged and listed while it runs. */
+export function isQuery(task: QueryTask): task is InstantQueryTask | RangeQueryTask | RuleQueryTask {
+  return task.kind === "instant" || task.kind === "range" || task.kind === "rule";
+}
 
 interface QueryOptions {
   readonly query: string;
@@ -135,10 +141,6 @@ export interface QueryAnswer {
 }
 
 export interface QueryReport {
-  readonly samplesRead: number;
-  readonly totalQueryableSamples: number;
-  readonly prepareSeconds: number;
-  readonly evalSeconds: number;
-  readonly sortSeconds: number;
+  readonly statistics: QueryStatistics;
   readonly error: string | null;
 }

@@ -37,7 +37,7 @@ export interface EngineOptions {
   readonly defaultSubqueryStepMs: number;
   readonly maxSamples: number;
   readonly features: ExecutionFeatures;
-  /** Milliseconds since the epoch; the clock of deadlines and timings. */
+  /** Milliseconds since the epoch; the clock of deadlines. */
   readonly now: () => number;
 }
 
@@ -51,6 +51,8 @@ export interface PerQueryOptions {
   /** Whether samples are also counted step by step. */
   readonly perStepStatistics?: boolean;
   readonly memoryLimitBytes?: number;
+  /** How long the query had to wait before it came here, for its statistics. */
+  readonly queuedSeconds?: number;
   /** Samples that may be read before the query ends with a `ReadBudgetError`. Default: any number. */
   readonly readBudget?: number;
 }
@@ -166,7 +168,7 @@ export class PromqlEngine {
     explainer: Explainer | null = null,
   ): QueryResult {
     const { options } = this;
-    const began = options.now();
+    const began = performance.now();
     const expr = parseExpr(text, options.parserOptions);
     const type = typeOf(expr);
     if (kind === "range" && type !== "vector" && type !== "scalar") {
@@ -195,7 +197,7 @@ export class PromqlEngine {
         perQuery.readBudget,
       );
       const context = this.context(querier, limits, statistics, perQuery);
-      const prepared = options.now();
+      const prepared = performance.now();
       const builder = new PlanBuilder(context, options.defaultSubqueryStepMs, explainer);
       const operator = builder.build(plan, grid);
       const value =
@@ -203,11 +205,11 @@ export class PromqlEngine {
           ? instantValue(operator, context, plan, grid.startMs)
           : rangeValue(operator, context, plan);
       builder.finish();
-      const evaluated = options.now();
+      const evaluated = performance.now();
       const sorted = value.type === "matrix" ? sortedByLabels(value.series) : value;
       limits.check("query execution");
-      const ended = options.now();
-      const times = { began, prepared, evaluated, ended };
+      const ended = performance.now();
+      const times = { began, prepared, evaluated, ended, queuedSeconds: perQuery.queuedSeconds ?? 0 };
       return {
         value: sorted,
         ...context.annotations.render(text),
@@ -373,15 +375,17 @@ function sortedByLabels(series: readonly MatrixSeries[]): QueryValue {
   return { type: "matrix", series };
 }
 
+/** Milliseconds on a clock that nobody sets. */
 interface Timings {
   readonly began: number;
   readonly prepared: number;
   readonly evaluated: number;
   readonly ended: number;
+  readonly queuedSeconds: number;
 }
 
 function queryStatistics(counted: StatisticsCollector, limits: QueryLimits, times: Timings): QueryStatistics {
-  const { began, prepared, evaluated, ended } = times;
+  const { began, prepared, evaluated, ended, queuedSeconds } = times;
   const { grid, queryablePerStep, readPerStep } = counted;
   const perStep = (counts: Float64Array | null) =>
     counts && Array.from(counts, (count, step) => [grid.startMs + step * grid.stepMs, count] as const);
@@ -391,8 +395,8 @@ function queryStatistics(counted: StatisticsCollector, limits: QueryLimits, time
       resultSortTime: (ended - evaluated) / 1000,
       queryPreparationTime: (prepared - began) / 1000,
       innerEvalTime: (evaluated - prepared) / 1000,
-      execQueueTime: 0,
-      execTotalTime: (ended - began) / 1000,
+      execQueueTime: queuedSeconds,
+      execTotalTime: queuedSeconds + (ended - began) / 1000,
     },
     samples: {
       totalQueryableSamples: counted.totalQueryableSamples,

@@ -25,6 +25,7 @@ export interface MatrixSeries {
 }
 
 export interface QueryStatistics {
+  /** In seconds, under the names they have in answers. */
   readonly timings: {
     readonly evalTotalTime: number;
     readonly resultSortTime: number;
@@ -39,6 +40,27 @@ export interface QueryStatistics {
     readonly peakSamples: number;
     readonly totalQueryableSamplesPerStep: readonly (readonly [timeMs: number, samples: number])[] | null;
     readonly samplesReadPerStep: readonly (readonly [timeMs: number, samples: number])[] | null;
+  };
+}
+
+/** Those of a query that failed, after so much time. */
+export function statisticsOfFailure(queuedSeconds: number, evaluatedSeconds: number): QueryStatistics {
+  return {
+    timings: {
+      evalTotalTime: evaluatedSeconds,
+      resultSortTime: 0,
+      queryPreparationTime: 0,
+      innerEvalTime: evaluatedSeconds,
+      execQueueTime: queuedSeconds,
+      execTotalTime: queuedSeconds + evaluatedSeconds,
+    },
+    samples: {
+      totalQueryableSamples: 0,
+      samplesRead: 0,
+      peakSamples: 0,
+      totalQueryableSamplesPerStep: null,
+      samplesReadPerStep: null,
+    },
   };
 }
 

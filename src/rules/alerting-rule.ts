@@ -126,7 +126,12 @@ export class AlertingRule extends Rule {
   /** @returns samples of `ALERTS` and `ALERTS_FOR_STATE` */
   override async evaluate(evaluation: Evaluation, storage: RuleStorage): Promise<readonly VectorSample[]> {
     const { timeMs, limit } = evaluation;
-    const value = await storage.query(this.query, evaluation.queryTimeMs, evaluation.signal);
+    const value = await storage.query(
+      this.query,
+      evaluation.queryTimeMs,
+      evaluation.signal,
+      evaluation.group,
+    );
     const seen = await this.alertsFrom(vectorOf(value), evaluation, storage);
 
     for (const [key, alert] of seen) {
@@ -178,14 +183,14 @@ export class AlertingRule extends Rule {
   /** A fresh alert for each element, by its labels. */
   private async alertsFrom(
     vector: readonly VectorSample[],
-    { timeMs, signal }: Evaluation,
+    { timeMs, signal, group }: Evaluation,
     storage: RuleStorage,
   ): Promise<Map<string, TrackedAlert>> {
     const { externalLabels, externalUrl } = this.surroundings;
     const context = {
       timeMs,
       externalUrl,
-      queries: new QueryMemo(async (text) => vectorOf(await storage.query(text, timeMs, signal))),
+      queries: new QueryMemo(async (text) => vectorOf(await storage.query(text, timeMs, signal, group))),
     };
     const expand = async (template: AlertTemplate, data: () => Value) => {
       const expansion = await template.expand(template.constantText === null ? data() : null, context);

@@ -143,7 +143,7 @@ async function run(
     for (let timeMs = fromMs; timeMs <= lastMs; timeMs += intervalMs) {
       signal.throwIfAborted();
       try {
-        const evaluation = { timeMs, queryTimeMs: timeMs, limit: 0, signal };
+        const evaluation = { timeMs, queryTimeMs: timeMs, limit: 0, signal, group: null };
         onRun(timeMs, await rule.evaluate(evaluation, storage));
       } catch (cause) {
         const reason = cause instanceof Error ? cause.message : String(cause);

@@ -35,6 +35,12 @@ export interface RuleSampleBatch {
   readonly histograms: readonly (FloatHistogram | null)[] | null;
 }
 
+/** What tells a group from all others. */
+export interface RuleGroupName {
+  readonly file: string;
+  readonly name: string;
+}
+
 /** The newest sample of an `ALERTS_FOR_STATE` series. */
 export interface ForStateSample {
   readonly labels: Labels;
@@ -44,8 +50,11 @@ export interface ForStateSample {
 }
 
 export interface RuleStorage {
-  /** An instant query. Rejects with the text people are to read; with `QueryCanceledError` when `signal` ended it. */
-  query(text: string, timeMs: number, signal: AbortSignal): Promise<QueryValue>;
+  /**
+   * An instant query. Rejects with the text people are to read; with `QueryCanceledError` when `signal` ended it.
+   * @param group of the rule that asks, for the query log
+   */
+  query(text: string, timeMs: number, signal: AbortSignal, group: RuleGroupName | null): Promise<QueryValue>;
   /**
    * Writes and commits a batch; samples stored are seen by queries asked afterwards.
    * @returns a `SampleOutcome` for each sample

@@ -22,8 +22,8 @@ export class RecordingRule extends Rule {
   }
 
   override async evaluate(evaluation: Evaluation, storage: RuleStorage): Promise<readonly VectorSample[]> {
-    const { queryTimeMs, limit, signal } = evaluation;
-    const vector = vectorOf(await storage.query(this.query, queryTimeMs, signal));
+    const { queryTimeMs, limit, signal, group } = evaluation;
+    const vector = vectorOf(await storage.query(this.query, queryTimeMs, signal, group));
     const builder = new LabelsBuilder();
     const results = vector.map((sample) => {
       builder.reset(sample.labels).set(METRIC_NAME, this.name);

@@ -234,6 +234,7 @@ export class RuleGroup {
       queryTimeMs: slotMs - this.queryOffsetMs,
       limit: this.limit,
       signal,
+      group: this,
     };
     let sampleCount = 0;
     const evaluateOne = async (rule: Rule) => {

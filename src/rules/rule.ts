@@ -1,7 +1,7 @@
 import { compareUtf8 } from "../model/labels.ts";
 import type { Expr } from "../promql/parse/ast.ts";
 import type { VectorSample } from "../promql/value.ts";
-import type { ParsedExpression, RuleStorage } from "./ports.ts";
+import type { ParsedExpression, RuleGroupName, RuleStorage } from "./ports.ts";
 
 export type RuleHealth = "unknown" | "ok" | "err";
 
@@ -13,6 +13,8 @@ export interface Evaluation {
   readonly queryTimeMs: number;
   readonly limit: number;
   readonly signal: AbortSignal;
+  /** Whose rule it is, for the query log; null outside any group. */
+  readonly group: RuleGroupName | null;
 }
 
 /** What recording and alerting rules have in common: a name, an expression, labels, and how the last run went. */

@@ -1,6 +1,7 @@
 import { closeSync, openSync, writeSync } from "node:fs";
 import type { QueryOrigin } from "../api/ports.ts";
-import type { QueryAnswer, QueryTask } from "../api/query-tasks.ts";
+import { isQuery, type QueryAnswer, type QueryTask } from "../api/query-tasks.ts";
+import type { RuleGroupName } from "../rules/ports.ts";
 
 /** The query log: one JSON line a query, in a file that is opened anew at each reload. */
 export class QueryLog {
@@ -25,48 +26,28 @@ export class QueryLog {
   }
 
   /** @throws Error naming the file when it cannot be written */
-  write(
-    task: QueryTask,
-    answer: QueryAnswer,
-    origin: QueryOrigin | { file: string; name: string } | null,
-  ): void {
-    if (this.descriptor === null) return;
-    const times = timesOf(task);
-    if (times === null) return;
-    const { report } = answer;
+  write(task: QueryTask, { report }: QueryAnswer, origin: QueryOrigin | RuleGroupName | null): void {
+    if (this.descriptor === null || report === null || !isQuery(task)) return;
+    const { startMs, endMs, stepMs } = task.kind === "range" ? task : instantRange(task.timeMs);
+    const { timings, samples } = report.statistics;
+    const { totalQueryableSamples, samplesRead, peakSamples } = samples;
     const line = {
       time: new Date().toISOString(),
       level: "INFO",
       source: "query-log.ts",
       msg: "promql query logged",
       params: {
-        query: "query" in task ? task.query : "",
-        start: new Date(times.startMs).toISOString(),
-        end: new Date(times.endMs).toISOString(),
-        step: times.stepMs / 1000,
+        query: task.query,
+        start: new Date(startMs).toISOString(),
+        end: new Date(endMs).toISOString(),
+        step: stepMs / 1000,
       },
-      ...(report?.error ? { error: report.error } : {}),
-      stats: {
-        timings: {
-          evalTotalTime:
-            (report?.evalSeconds ?? 0) + (report?.prepareSeconds ?? 0) + (report?.sortSeconds ?? 0),
-          resultSortTime: report?.sortSeconds ?? 0,
-          queryPreparationTime: report?.prepareSeconds ?? 0,
-          innerEvalTime: report?.evalSeconds ?? 0,
-          execQueueTime: 0,
-          execTotalTime:
-            (report?.evalSeconds ?? 0) + (report?.prepareSeconds ?? 0) + (report?.sortSeconds ?? 0),
-        },
-        samples: {
-          totalQueryableSamples: report?.totalQueryableSamples ?? 0,
-          samplesRead: report?.samplesRead ?? 0,
-          peakSamples: 0,
-        },
-      },
+      ...(report.error === null ? {} : { error: report.error }),
+      stats: { timings, samples: { totalQueryableSamples, samplesRead, peakSamples } },
       spanID: "0000000000000000",
       traceID: "00000000000000000000000000000000",
       ...(origin && "clientIP" in origin ? { httpRequest: origin } : {}),
-      ...(origin && "file" in origin ? { ruleGroup: origin } : {}),
+      ...(origin && "file" in origin ? { ruleGroup: { file: origin.file, name: origin.name } } : {}),
     };
     try {
       writeSync(this.descriptor, `${JSON.stringify(line)}\n`);
@@ -76,14 +57,6 @@ export class QueryLog {
   }
 }
 
-function timesOf(task: QueryTask): { startMs: number; endMs: number; stepMs: number } | null {
-  switch (task.kind) {
-    case "instant":
-    case "rule":
-      return { startMs: task.timeMs, endMs: task.timeMs, stepMs: 0 };
-    case "range":
-      return task;
-    default:
-      return null;
-  }
+function instantRange(timeMs: number) {
+  return { startMs: timeMs, endMs: timeMs, stepMs: 0 };
 }

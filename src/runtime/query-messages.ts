@@ -42,6 +42,8 @@ export interface RunTask {
   readonly deadlineMs: number;
   /** Index into the cancel flags. */
   readonly slot: number;
+  /** How long it had to wait until now. */
+  readonly queuedMs: number;
 }
 
 /** A generation of the head that was born, to be read from now on. */

@@ -1,8 +1,10 @@
 import { Worker } from "node:worker_threads";
 import { ApiError } from "../api/api-error.ts";
 import { errorEnvelope } from "../api/envelope.ts";
-import type { QueryAnswer, QueryTask } from "../api/query-tasks.ts";
+import { isQuery, type QueryAnswer, type QueryTask } from "../api/query-tasks.ts";
+import { statisticsOfFailure, type QueryStatistics } from "../promql/value.ts";
 import type { Logger } from "../telemetry/logger.ts";
+import type { ActiveQueries } from "./active-queries.ts";
 import type { FromQueryThread, Lane, QueryThreadOptions, ToQueryThread } from "./query-messages.ts";
 
 /** How long past its deadline a thread may go on before it is taken for stuck and replaced. */
@@ -25,6 +27,8 @@ export interface QueryPoolOptions {
   readonly timeoutMs: number;
   /** Of V8's heap in each thread; beyond it the thread ends, its query fails, and a new thread takes its place. */
   readonly heapLimitMiB: number;
+  /** Where the queries that run are written down; null if nowhere. */
+  readonly activeQueries: ActiveQueries | null;
   /** A thread died or overstayed and was replaced. */
   readonly onReplaced: () => void;
   readonly logger: Logger;
@@ -38,6 +42,8 @@ interface Request {
   readonly resolve: (answer: QueryAnswer) => void;
   readonly signal: AbortSignal;
   slot: number;
+  /** When a thread took it (the last one, if it was handed on); null while it waits. */
+  begunMs: number | null;
   isSettled: boolean;
 }
 
@@ -106,7 +112,7 @@ export class QueryPool {
     const timeoutMs =
       asked === null ? this.options.timeoutMs : Math.min(Math.max(asked, 0), this.options.timeoutMs);
     return new Promise((resolve) => {
-      if (this.isClosed) return resolve(failure("unavailable", "the server is stopping"));
+      if (this.isClosed) return resolve(failure("unavailable", "the server is stopping", null));
       const request: Request = {
         id: this.nextId++,
         task,
@@ -115,15 +121,17 @@ export class QueryPool {
         resolve,
         signal,
         slot: -1,
+        begunMs: null,
         isSettled: false,
       };
       if (this.freeSlots.length > 0) return this.admit(request);
       if (this.waiting.length >= MAX_WAITING) {
-        return resolve(failure("execution", `too many queries: ${MAX_WAITING} are waiting already`));
+        return resolve(failure("execution", `too many queries: ${MAX_WAITING} are waiting already`, null));
       }
       this.waiting.push(request);
       const timer = setTimeout(() => {
-        if (request.slot < 0) this.settle(request, failure("execution", "context deadline exceeded"));
+        if (request.slot < 0)
+          this.settle(request, failure("execution", "context deadline exceeded", request));
       }, timeoutMs);
       timer.unref();
       return undefined;
@@ -133,6 +141,7 @@ export class QueryPool {
   private admit(request: Request): void {
     request.slot = this.freeSlots.pop()!;
     Atomics.store(this.cancelFlags, request.slot, 0);
+    this.writeDown(request, (file, query) => file.begin(request.slot, query));
     const cancel = () => {
       if (request.isSettled) return;
       Atomics.store(this.cancelFlags, request.slot, 1);
@@ -145,6 +154,16 @@ export class QueryPool {
     this.lanes.light.submit(request);
   }
 
+  private writeDown({ task }: Request, write: (file: ActiveQueries, query: string) => void): void {
+    const { activeQueries, logger } = this.options;
+    if (activeQueries === null || !isQuery(task)) return;
+    try {
+      write(activeQueries, task.query);
+    } catch (err) {
+      logger.error({ err }, "cannot write down which queries run");
+    }
+  }
+
   private settle(request: Request, answer: QueryAnswer): void {
     if (request.isSettled) return;
     request.isSettled = true;
@@ -153,6 +172,7 @@ export class QueryPool {
       this.waiting.splice(this.waiting.indexOf(request), 1);
       return;
     }
+    this.writeDown(request, (file) => file.end(request.slot));
     this.freeSlots.push(request.slot);
     const next = this.waiting.shift();
     if (next) this.admit(next);
@@ -161,24 +181,35 @@ export class QueryPool {
   async close(): Promise<void> {
     this.isClosed = true;
     for (const request of [...this.waiting])
-      this.settle(request, failure("unavailable", "the server is stopping"));
+      this.settle(request, failure("unavailable", "the server is stopping", null));
     await Promise.all(Object.values(this.lanes).map((lane) => lane.close()));
   }
 }
 
+/** What is answered in place of a query thread. `request` is null for one that was not even taken. */
 function failure(
   errorType: "execution" | "timeout" | "unavailable" | "canceled",
   message: string,
+  request: Request | null,
 ): QueryAnswer {
   const error = new ApiError(errorType, message);
-  return { status: error.status, parts: errorEnvelope(error), report: null };
+  const report = request && isQuery(request.task) ? { statistics: timesOf(request), error: message } : null;
+  return { status: error.status, parts: errorEnvelope(error), report };
+}
+
+/** Until it was begun a query waited, since then it was evaluated. */
+function timesOf({ arrivedMs, begunMs }: Request): QueryStatistics {
+  const now = Date.now();
+  const queuedMs = (begunMs ?? now) - arrivedMs;
+  return statisticsOfFailure(queuedMs / 1000, (now - arrivedMs - queuedMs) / 1000);
 }
 
 /** What to answer for a query whose thread is gone. */
 function fateOf(request: Request, cause: string): QueryAnswer {
-  if (request.signal.aborted) return failure("canceled", "query was canceled in query execution");
-  if (Date.now() >= request.deadlineMs) return failure("timeout", "query timed out in query execution");
-  return failure("execution", `query ended its thread: ${cause}`);
+  if (request.signal.aborted) return failure("canceled", "query was canceled in query execution", request);
+  if (Date.now() >= request.deadlineMs)
+    return failure("timeout", "query timed out in query execution", request);
+  return failure("execution", `query ended its thread: ${cause}`, request);
 }
 
 interface Thread {
@@ -302,8 +333,10 @@ class LaneThreads {
     if (message.type === "synced") return;
     const request = this.release(thread);
     if (request && request.id === message.id) {
-      if (message.type === "heavy") this.on.onHeavy(request);
-      else this.on.onSettled(request, message.answer);
+      if (message.type === "heavy") {
+        request.begunMs = null;
+        this.on.onHeavy(request);
+      } else this.on.onSettled(request, message.answer);
     }
     this.assign();
   }
@@ -323,12 +356,14 @@ class LaneThreads {
       const request = this.nextRequest();
       if (!request) break;
       thread.running = request;
+      request.begunMs = Date.now();
       const message: ToQueryThread = {
         type: "run",
         id: request.id,
         task: request.task,
         deadlineMs: request.deadlineMs,
         slot: request.slot,
+        queuedMs: request.begunMs - request.arrivedMs,
       };
       thread.worker.postMessage(message);
       const overtimeMs = Math.max(request.deadlineMs - Date.now(), 0) + DEADLINE_GRACE_MS;
@@ -344,9 +379,9 @@ class LaneThreads {
       const request = this.queue.shift();
       if (!request) return null;
       if (request.signal.aborted)
-        this.on.onSettled(request, failure("canceled", "query was canceled in query execution"));
+        this.on.onSettled(request, failure("canceled", "query was canceled in query execution", request));
       else if (Date.now() > request.deadlineMs) {
-        this.on.onSettled(request, failure("timeout", "query timed out in query execution"));
+        this.on.onSettled(request, failure("timeout", "query timed out in query execution", request));
       } else return request;
     }
   }
@@ -372,12 +407,12 @@ class LaneThreads {
     this.isClosed = true;
     if (this.idleTimer) clearInterval(this.idleTimer);
     for (const request of this.queue.splice(0)) {
-      this.on.onSettled(request, failure("unavailable", "the server is stopping"));
+      this.on.onSettled(request, failure("unavailable", "the server is stopping", null));
     }
     const threads = this.threads.splice(0);
     for (const thread of threads) {
       const request = this.release(thread);
-      if (request) this.on.onSettled(request, failure("unavailable", "the server is stopping"));
+      if (request) this.on.onSettled(request, failure("unavailable", "the server is stopping", null));
     }
     await Promise.all(threads.map((thread) => thread.worker.terminate()));
   }

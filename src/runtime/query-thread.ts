@@ -98,18 +98,24 @@ function createEngine(defaultSubqueryStepMs: number, queryable: Queryable = read
   });
 }
 
-function servicesFor(queryable: Queryable, itsEngine: PromqlEngine, limits: QueryLimits): QueryServices {
+function servicesFor(
+  queryable: Queryable,
+  itsEngine: PromqlEngine,
+  limits: QueryLimits,
+  queuedSeconds = 0,
+): QueryServices {
   return {
     engine: itsEngine,
     queryable,
     parserOptions,
     limits,
     perStepStatistics: options.engine.perStepStatistics,
+    queuedSeconds,
     columns: () => memory.columns(1024),
   };
 }
 
-function run({ id, task, deadlineMs, slot }: Extract<ToQueryThread, { type: "run" }>): void {
+function run({ id, task, deadlineMs, slot, queuedMs }: Extract<ToQueryThread, { type: "run" }>): void {
   const isLight = options.lane === "light";
   const isCancelled = () => Atomics.load(cancelFlags, slot) !== 0;
   const limits = { deadlineMs, isCancelled, ...(isLight ? { readBudget: options.heavySamples } : {}) };
@@ -123,7 +129,7 @@ function run({ id, task, deadlineMs, slot }: Extract<ToQueryThread, { type: "run
   forgetting.refresh();
   const mark = memory.mark();
   try {
-    const answer = answerQueryTask(task, servicesFor(reader, engine, limits));
+    const answer = answerQueryTask(task, servicesFor(reader, engine, limits, queuedMs / 1000));
     send({ type: "answer", id, answer }, buffersOf(answer));
   } catch (error) {
     if (!(error instanceof ReadBudgetError)) throw error;

@@ -2,6 +2,7 @@ import { Labels } from "../model/labels.ts";
 import {
   QueryCanceledError,
   type ForStateSample,
+  type RuleGroupName,
   type RuleSampleBatch,
   type RuleStorage,
 } from "../rules/ports.ts";
@@ -14,19 +15,23 @@ import type { QueryPool } from "./query-pool.ts";
 export function createRuleStorage(
   pool: QueryPool,
   append: (message: RuleSamplesMessage) => Promise<Uint8Array>,
-  onQuery: (task: QueryTask, answer: QueryAnswer) => void,
+  onQuery: (task: QueryTask, answer: QueryAnswer, group: RuleGroupName | null) => void,
 ): RuleStorage {
-  async function run(task: QueryTask, signal: AbortSignal): Promise<QueryAnswer> {
+  async function run(
+    task: QueryTask,
+    signal: AbortSignal,
+    group: RuleGroupName | null = null,
+  ): Promise<QueryAnswer> {
     const answer = await pool.run(task, signal);
-    onQuery(task, answer);
+    onQuery(task, answer, group);
     if (answer.value) return answer;
     if (signal.aborted) throw new QueryCanceledError("query was canceled");
     throw new Error(answer.report?.error ?? errorText(answer));
   }
 
   return {
-    async query(text: string, timeMs: number, signal: AbortSignal): Promise<QueryValue> {
-      const { value } = await run({ kind: "rule", query: text, timeMs }, signal);
+    async query(text, timeMs, signal, group): Promise<QueryValue> {
+      const { value } = await run({ kind: "rule", query: text, timeMs }, signal, group);
       if (value!.type === "vector") {
         const samples = value!.samples.map(({ pairs, value, histogram }) => ({
           labels: Labels.fromSortedPairs(pairs),

@@ -105,16 +105,17 @@ export class ServerMetrics {
     });
   }
 
-  countQuery(answer: QueryAnswer, queueSeconds: number): void {
+  countQuery(answer: QueryAnswer): void {
     const { report } = answer;
     if (report === null) return;
-    this.samples.inc(report.totalQueryableSamples);
-    this.samplesRead.inc(report.samplesRead);
+    const { timings, samples } = report.statistics;
+    this.samples.inc(samples.totalQueryableSamples);
+    this.samplesRead.inc(samples.samplesRead);
     for (const [slice, seconds] of [
-      ["inner_eval", report.evalSeconds],
-      ["prepare_time", report.prepareSeconds],
-      ["queue_time", queueSeconds],
-      ["result_sort", report.sortSeconds],
+      ["inner_eval", timings.innerEvalTime],
+      ["prepare_time", timings.queryPreparationTime],
+      ["queue_time", timings.execQueueTime],
+      ["result_sort", timings.resultSortTime],
     ] as const) {
       this.durations.observe({ slice }, seconds);
       this.durationHistogram.observe({ slice }, seconds);

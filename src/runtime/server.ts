@@ -29,6 +29,8 @@ import { createPorts } from "./create-ports.ts";
 import { IngestThread } from "./ingest-thread-handle.ts";
 import { QueryLog } from "./query-log.ts";
 import { QueryPool } from "./query-pool.ts";
+import type { RuleGroupName } from "../rules/ports.ts";
+import { ActiveQueries } from "./active-queries.ts";
 import { RuleService } from "./rule-service.ts";
 import { createRuleStorage } from "./rule-storage.ts";
 import { scrapePoolOptions } from "./scrape-options.ts";
@@ -75,6 +77,7 @@ export class Server {
   replayProgress: ReplayProgress = { min: 0, max: 0, current: 0 };
 
   private pool!: QueryPool;
+  private activeQueries: ActiveQueries | null = null;
   private discovery!: TargetDiscovery;
   private metrics!: ServerMetrics;
   private readonly queryLog = new QueryLog();
@@ -214,6 +217,12 @@ export class Server {
       extendedRangeSelectors: has("promql-extended-range-selectors"),
       fillModifiers: has("promql-binop-fill-modifiers"),
     };
+    this.activeQueries = ActiveQueries.open({
+      dataDirectory: resolve(values["storage.tsdb.path"]),
+      slots: values["query.max-concurrency"],
+      nowMs: Date.now,
+      log,
+    });
     this.pool = new QueryPool({
       threadFile: new URL("./query-thread.js", import.meta.url),
       thread: {
@@ -240,6 +249,7 @@ export class Server {
       maxConcurrency: values["query.max-concurrency"],
       timeoutMs: values["query.timeout"],
       heapLimitMiB: QUERY_HEAP_MIB,
+      activeQueries: this.activeQueries,
       onReplaced: () => this.metrics.countReplacedThread(),
       logger: log,
     });
@@ -261,7 +271,7 @@ export class Server {
       storage: createRuleStorage(
         this.pool,
         (message) => this.ingest.call("appendRuleSamples", message),
-        (task, answer) => this.observeQuery(task, answer, null),
+        (task, answer, group) => this.observeQuery(task, answer, group),
       ),
       parserOptions,
       registry: this.registry,
@@ -321,8 +331,12 @@ export class Server {
     return answer;
   }
 
-  private observeQuery(task: QueryTask, answer: QueryAnswer, origin: QueryOrigin | null): void {
-    this.metrics.countQuery(answer, 0);
+  private observeQuery(
+    task: QueryTask,
+    answer: QueryAnswer,
+    origin: QueryOrigin | RuleGroupName | null,
+  ): void {
+    this.metrics.countQuery(answer);
     try {
       this.queryLog.write(task, answer, origin);
     } catch (err) {
@@ -453,6 +467,7 @@ export class Server {
     }
     await this.app?.close();
     this.queryLog.close();
+    this.activeQueries?.close();
     this.log.info("see you next time");
   }
 }

@@ -42,6 +42,7 @@ function createRule(
       queryTimeMs: minute * MINUTE - 500,
       limit,
       signal: new AbortController().signal,
+      group: null,
     };
     const samples = await rule.evaluate(evaluation, storage);
     return samples.map(({ labels, value }) => ({ ...labels.toRecord(), value }));

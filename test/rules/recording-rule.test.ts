@@ -24,7 +24,7 @@ async function record(
     parseExpression("sum(x)"),
   );
   const signal = new AbortController().signal;
-  const evaluation = { timeMs: 1000, queryTimeMs: 900, limit: options.limit ?? 0, signal };
+  const evaluation = { timeMs: 1000, queryTimeMs: 900, limit: options.limit ?? 0, signal, group: null };
   const samples = await rule.evaluate(evaluation, storage);
   return samples.map(({ labels, value }) => ({ ...labels.toRecord(), value }));
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { afterEach, describe, expect, test } from "vitest";
 import type { QueryAnswer, QueryTask } from "../../src/api/query-tasks.ts";
+import type { ActiveQueries } from "../../src/runtime/active-queries.ts";
 import { QueryPool, type QueryPoolOptions } from "../../src/runtime/query-pool.ts";
 
 const threadFile = pathToFileURL(join(import.meta.dirname, "../support/fake-query-thread.mjs"));
@@ -18,6 +19,7 @@ function start(over: Partial<QueryPoolOptions> = {}): QueryPool {
     maxConcurrency: 4,
     timeoutMs: 5_000,
     heapLimitMiB: 64,
+    activeQueries: null,
     onReplaced: () => replaced++,
     logger: pino({ level: "silent" }),
     ...over,
@@ -120,5 +122,31 @@ describe("the query pool", () => {
     pool.tellAll("settings", { type: "settings", defaultSubqueryStepMs: 1 });
     await pool.synced();
     expect(bodyOf(await run("small"))["told"]).toEqual(["settings"]);
+  });
+
+  test("tells of a query that ended in the queue how long it waited", async () => {
+    await start({ maxConcurrency: 1 }).ready();
+    const running = run("never ends", 400);
+    const { report } = await run("small", 100);
+    expect(report?.error).toBe("context deadline exceeded");
+    const { timings } = report!.statistics;
+    expect(timings.execQueueTime).toBeGreaterThan(0);
+    expect(timings.execTotalTime).toBe(timings.execQueueTime);
+    expect((await running).report?.error).toBe("query timed out in query execution");
+  });
+
+  test("writes down which queries run, each in its slot", async () => {
+    const written: string[] = [];
+    const activeQueries = {
+      begin: (slot: number, query: string) => void written.push(`begin ${slot} ${query}`),
+      end: (slot: number) => void written.push(`end ${slot}`),
+    } as unknown as ActiveQueries;
+    await start({ maxConcurrency: 1, activeQueries }).ready();
+    await Promise.all([
+      run("one"),
+      run("two"),
+      pool.run({ kind: "parse", query: "no" }, new AbortController().signal),
+    ]);
+    expect(written).toEqual(["begin 0 one", "end 0", "begin 0 two", "end 0"]);
   });
 });
