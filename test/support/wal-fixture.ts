@@ -6,6 +6,7 @@ import { ByteWriter } from "../../src/tsdb/varint.ts";
 
 /** Series of one instance: 80 counters, 60 gauges, 60 histogram buckets. */
 export const SERIES_PER_INSTANCE = 200;
+const MAX_SERIES_RECORD_BYTES = 1 << 20;
 const BUCKET_BOUNDS = [
   "0.005",
   "0.01",
@@ -31,8 +32,10 @@ export function writeWalFixture(options: {
   readonly startMs: number;
   readonly endMs: number;
   readonly stepMs: number;
+  /** How far, at most, each scrape is off its time, to either side; not at all if it is left out. */
+  readonly jitterMs?: number;
 }): { readonly series: number; readonly samples: number } {
-  const { dataDirectory, instances, startMs, endMs, stepMs } = options;
+  const { dataDirectory, instances, startMs, endMs, stepMs, jitterMs = 0 } = options;
   const wal = new WalWriter(join(dataDirectory, "wal"));
   const writer = new ByteWriter(1 << 20);
   const random = randomNumbers(42);
@@ -40,13 +43,19 @@ export function writeWalFixture(options: {
 
   const labelSets = Array.from({ length: instances }, (_, i) => labelsOfInstance(i)).flat();
   beginSeriesRecord(writer);
-  labelSets.forEach((labels, index) => encodeSeriesEntry(writer, index + 1, labels));
-  wal.append(writer.written());
+  for (const [index, labels] of labelSets.entries()) {
+    encodeSeriesEntry(writer, index + 1, labels);
+    if (writer.length < MAX_SERIES_RECORD_BYTES) continue;
+    wal.append(writer.written());
+    beginSeriesRecord(writer);
+  }
+  if (writer.length > 1) wal.append(writer.written());
 
   const values = new Float64Array(count);
   for (let i = 0; i < count; i++)
     values[i] = i % SERIES_PER_INSTANCE < 140 ? Math.floor(random() * 1e6) / 100 : 0;
   const refs = new Uint32Array(SERIES_PER_INSTANCE);
+  const offTime = () => (jitterMs === 0 ? 0 : Math.round((2 * random() - 1) * jitterMs));
   let samples = 0;
   for (let timeMs = startMs; timeMs <= endMs; timeMs += stepMs) {
     for (let instance = 0; instance < instances; instance++) {
@@ -62,7 +71,7 @@ export function writeWalFixture(options: {
         writer,
         0,
         refs,
-        timeMs + 7 + ((instance * 97) % (stepMs - 100)),
+        timeMs + 7 + ((instance * 97) % (stepMs - 100)) + offTime(),
         words,
         SERIES_PER_INSTANCE,
       );
