@@ -16,6 +16,8 @@
 // Readers in other threads look while we write: whatever a count promises was stored before the count.
 
 const PAGE_BITS: u32 = 512;
+/** Where in a page its last eight bytes begin. */
+const LAST_WORD: u32 = 56;
 const FIRST_PAGE_DATA_BIT: u32 = 128;
 const PAGE_DATA_BIT: u32 = 32;
 const SAMPLES_PER_CHUNK: u32 = 120;
@@ -34,35 +36,48 @@ let page: u32 = 0;
 let bit: u32 = 0;
 let nextFreePage: u32 = 0;
 
+/** Adds the lowest `width` bits of `value`, which has no others set. */
 // prettier-ignore
 @inline
 function put(value: u64, width: u32): void {
-  let free: u32 = 32 - (bit & 31);
-  if (bit != PAGE_BITS && width <= free) {
-    const word = (<usize>page << 6) + ((bit >>> 5) << 2);
-    store<u32>(word, bswap<u32>(bswap<u32>(load<u32>(word)) | (<u32>value << (free - width))));
+  const byte = bit >>> 3;
+  const end = (bit & 7) + width;
+  // Fast path: eight bytes of the page take all of it.
+  if (byte <= LAST_WORD && end <= 64) {
+    mix((<usize>page << 6) + byte, value << (64 - end));
     bit += width;
     return;
   }
   putAcross(value, width);
 }
 
-/** As `put`, where the bits fill more than one word or need a new page. */
+/** Sets bits in the eight bytes at `address`, the first byte's on top. What is not set yet is zero. */
+// prettier-ignore
+@inline
+function mix(address: usize, bits: u64): void {
+  store<u64>(address, load<u64>(address) | bswap<u64>(bits));
+}
+
+/** As `put`, for bits that reach the page's end, or are too many for one word. */
 function putAcross(value: u64, width: u32): void {
-  while (width > 0) {
-    if (bit == PAGE_BITS) {
-      store<u32>(<usize>page << 6, nextFreePage);
-      page = nextFreePage++;
-      bit = PAGE_DATA_BIT;
-    }
-    const free: u32 = 32 - (bit & 31);
-    const taken = min(free, width);
-    width -= taken;
-    const part = <u32>((value >>> width) & ((<u64>1 << taken) - 1));
-    const word = (<usize>page << 6) + ((bit >>> 5) << 2);
-    store<u32>(word, bswap<u32>(bswap<u32>(load<u32>(word)) | (part << (free - taken))));
-    bit += taken;
+  if (bit >>> 3 <= LAST_WORD) {
+    put(value >>> 32, width - 32);
+    put(value & 0xffffffff, 32);
+    return;
   }
+  const end = (<usize>page << 6) + LAST_WORD;
+  const free = PAGE_BITS - bit;
+  if (width <= free) {
+    mix(end, value << (free - width));
+    bit += width;
+    return;
+  }
+  const rest = width - free;
+  if (free > 0) mix(end, value >>> rest);
+  store<u32>(<usize>page << 6, nextFreePage);
+  page = nextFreePage++;
+  bit = PAGE_DATA_BIT;
+  put(rest == 64 ? value : value & ((<u64>1 << rest) - 1), rest);
 }
 
 function putUvarint(value: u64): void {
