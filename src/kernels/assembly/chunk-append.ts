@@ -12,6 +12,7 @@
 // the others 4; the rest is the chunk's bit stream.
 //    0 next page u32   4 next chunk u32   8 samples u16, bytes used in last page u8, encoding u8   12 first time u32
 // As long as a chunk is open, its encoding is 0 and the rest of that word says how many samples come before it.
+// Behind the bits of a full chunk, if its last page has room for it at the next multiple of four: ~ its last time u32.
 //
 // Readers in other threads look while we write: whatever a count promises was stored before the count.
 
@@ -60,9 +61,16 @@ function mix(address: usize, bits: u64): void {
 
 /** As `put`, for bits that reach the page's end, or are too many for one word. */
 function putAcross(value: u64, width: u32): void {
-  if (bit >>> 3 <= LAST_WORD) {
-    put(value >>> 32, width - 32);
-    put(value & 0xffffffff, 32);
+  const byte = bit >>> 3;
+  if (byte <= LAST_WORD) {
+    const spill = (bit & 7) + width;
+    if (spill <= 64) {
+      mix((<usize>page << 6) + byte, value << (64 - spill));
+      bit += width;
+    } else {
+      putAcross(value >>> 32, width - 32);
+      putAcross(value & 0xffffffff, 32);
+    }
     return;
   }
   const end = (<usize>page << 6) + LAST_WORD;
@@ -77,7 +85,7 @@ function putAcross(value: u64, width: u32): void {
   store<u32>(<usize>page << 6, nextFreePage);
   page = nextFreePage++;
   bit = PAGE_DATA_BIT;
-  put(rest == 64 ? value : value & ((<u64>1 << rest) - 1), rest);
+  putAcross(rest == 64 ? value : value & ((<u64>1 << rest) - 1), rest);
 }
 
 function putUvarint(value: u64): void {
@@ -243,7 +251,10 @@ export function appendFloats(
       const tail = load<u32>(record, 32);
       if (tail != 0) {
         const encoding = <u32>load<u8>(record, 25);
-        store<u32>(<usize>tail << 6, inChunk | (((bit + 7) >>> 3) << 16) | (encoding << 24), 8);
+        const used = (bit + 7) >>> 3;
+        const behind = (used + 3) & ~3;
+        if (behind + 4 <= PAGE_BITS / 8) store<u32>((<usize>page << 6) + behind, ~lastTime);
+        store<u32>(<usize>tail << 6, inChunk | (used << 16) | (encoding << 24), 8);
       }
       page = chunk;
       bit = FIRST_PAGE_DATA_BIT;

@@ -1,6 +1,7 @@
 // The one module: each kernel's exports, from its own file.
 export * from "./chunk-append";
 export * from "./chunk-decode";
+export * from "./chunk-gather";
 export * from "./exposition-parse";
 export * from "./float-print";
 export * from "./window";

@@ -6,7 +6,7 @@ import { CHUNKS_FOLDER, INDEX_FILE, TMP_FOR_CREATION } from "../file-names.ts";
 import { ChunkFileWriter } from "./chunk-file.ts";
 import type { ChunkSeriesSource, EncodedChunk } from "./chunk-series.ts";
 import { syncFolder } from "./file-writer.ts";
-import { IndexWriter } from "./index-file.ts";
+import { type ChunkMeta, IndexWriter } from "./index-file.ts";
 import { type BlockCompaction, type BlockMeta, META_VERSION, writeMeta } from "./meta.ts";
 import { writeTombstones } from "./tombstones.ts";
 
@@ -77,14 +77,16 @@ function writeSeries(
   const counts = { numSamples: 0, numFloatSamples: 0, numHistogramSamples: 0, numSeries: 0, numChunks: 0 };
   for (const { labels, chunks } of source) {
     if (chunks.length === 0) continue;
-    const metas = chunks.map((chunk) => {
+    const metas: ChunkMeta[] = [];
+    for (const chunk of chunks) {
+      const { minTime, maxTime } = chunk;
       const samples = chunkSampleCount(chunk.encoding, chunk.bytes);
       counts.numSamples += samples;
       if (isFloat(chunk)) counts.numFloatSamples += samples;
       else counts.numHistogramSamples += samples;
-      onChunk?.(chunk.bytes.length, samples, chunk.maxTime - chunk.minTime);
-      return { minTime: chunk.minTime, maxTime: chunk.maxTime, ref: chunkFiles.append(chunk) };
-    });
+      onChunk?.(chunk.bytes.length, samples, maxTime - minTime);
+      metas.push({ minTime, maxTime, ref: chunkFiles.append(chunk) });
+    }
     index.addSeries(labels, metas);
     counts.numSeries++;
     counts.numChunks += chunks.length;

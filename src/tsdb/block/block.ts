@@ -83,7 +83,7 @@ export class Block {
       const lastRef = metas[metas.length - 1]?.ref ?? 0;
       const encoded = metas.map(({ minTime, maxTime, ref }) => {
         chunks.locate(ref, lastRef);
-        return { minTime, maxTime, encoding: chunks.encoding, bytes: chunks.bytes.slice() };
+        return { minTime, maxTime, encoding: chunks.encoding, bytes: chunks.bytes.slice(), crc: chunks.crc };
       });
       yield { id, labels, chunks: encoded };
     }

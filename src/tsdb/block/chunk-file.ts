@@ -36,17 +36,19 @@ export class ChunkFileWriter {
   ) {}
 
   append(chunk: EncodedChunk): ChunkRef {
-    const { bytes, encoding } = chunk;
+    const { bytes, encoding, crc } = chunk;
     // The size of the length is taken at its most, as every other writer does.
     const needed = MAX_SIZE_BYTES + 1 + bytes.length + 4;
     if (this.file === null || this.file.position + needed > this.maxFileBytes) this.nextFile();
     const file = this.file!;
     const offset = file.position;
     file.out.uvarint(bytes.length);
-    file.beginChecksum();
+    if (crc === undefined) file.beginChecksum();
     file.out.u8(encoding);
     file.out.raw(bytes);
-    file.endChecksum();
+    if (crc === undefined) file.endChecksum();
+    else file.out.u32(crc);
+    file.commit();
     return (this.files - 1) * TWO_32 + offset;
   }
 
@@ -146,6 +148,7 @@ export class ChunkReader {
   start = 0;
   end = 0;
   encoding = 0;
+  crc = 0;
 
   private buffer = new Uint8Array(LEAST_WINDOW_BYTES);
   private file = -1;
@@ -192,6 +195,7 @@ export class ChunkReader {
     if (actual !== expected) {
       this.fail(file, offset, `checksum is ${actual.toString(16)}, expected ${expected.toString(16)}`);
     }
+    this.crc = actual;
     this.encoding = this.window[start]!;
     this.start = start + 1;
     this.end = end;

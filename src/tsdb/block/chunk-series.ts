@@ -9,6 +9,8 @@ export interface EncodedChunk {
   readonly encoding: number;
   /** The chunk's data, sample count first; a view its source may overwrite once the next series is asked for. */
   readonly bytes: Uint8Array;
+  /** CRC-32C of the encoding's byte and `bytes`, where the source knows it: it need not be computed again. */
+  readonly crc?: number;
 }
 
 /** A series with its chunks ascending in time; where they overlap, in the order of their first samples. */

@@ -17,6 +17,7 @@ export class FileWriter {
   private flushedBytes = 0;
   private committed = 0;
   private crc = 0;
+  private isSumming = false;
 
   /** Creates the file, which must not exist. @throws StorageError */
   constructor(readonly path: string) {
@@ -32,11 +33,13 @@ export class FileWriter {
   beginChecksum(): void {
     this.commit();
     this.crc = 0;
+    this.isSumming = true;
   }
 
   /** Writes the checksum of everything since `beginChecksum`. */
   endChecksum(): void {
     this.commit();
+    this.isSumming = false;
     this.out.u32(this.crc);
     this.committed = this.out.length;
   }
@@ -44,7 +47,7 @@ export class FileWriter {
   /** Takes over what was written, and hands it to the file once there is enough. */
   commit(): void {
     const { out } = this;
-    this.crc = crc32c(out.bytes, this.committed, out.length, this.crc);
+    if (this.isSumming) this.crc = crc32c(out.bytes, this.committed, out.length, this.crc);
     this.committed = out.length;
     if (out.length >= FLUSH_BYTES) this.flush();
   }

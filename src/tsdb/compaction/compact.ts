@@ -2,7 +2,7 @@ import { compareLabels } from "../../model/labels.ts";
 import { StorageError } from "../../model/storage.ts";
 import { Block } from "../block/block.ts";
 import { writeBlock } from "../block/block-writer.ts";
-import type { ChunkSeries, ChunkSeriesSource } from "../block/chunk-series.ts";
+import type { ChunkSeries, ChunkSeriesSource, EncodedChunk } from "../block/chunk-series.ts";
 import { type BlockCompaction, type BlockHint, type BlockMeta, readMeta, writeMeta } from "../block/meta.ts";
 import type { PageCache } from "../block/page-cache.ts";
 import type { Interval } from "../block/tombstones.ts";
@@ -65,11 +65,26 @@ function* tidied(
   range: HeadBlockRange,
   floats: FloatChunkEncoding | undefined,
 ): Generator<ChunkSeries> {
-  for (const { labels, chunks } of series) {
+  for (const each of series) {
+    const { labels, chunks } = each;
+    if (areTidy(chunks, range)) {
+      yield each;
+      continue;
+    }
     const untouched = chunks.map((chunk) => ({ chunk, deleted: [] }));
     const merged = mergeChunks(untouched, floats, range.minTime, range.maxTime - 1);
     if (merged.length > 0) yield { labels, chunks: merged };
   }
+}
+
+/** Whether chunks are apart from each other and within a range. */
+function areTidy(chunks: readonly EncodedChunk[], { minTime, maxTime }: HeadBlockRange): boolean {
+  let end = minTime - 1;
+  for (const chunk of chunks) {
+    if (chunk.minTime <= end) return false;
+    end = chunk.maxTime;
+  }
+  return end < maxTime;
 }
 
 /**

@@ -36,6 +36,8 @@ export class HeadReplay implements ReplaySink {
   private readonly byRef = new RefMap();
   /** For each generation: series of the registry → series of the generation, 0 where not carried over yet. */
   private readonly carried = new Map<GenerationWriter, Uint32Array>();
+  /** The generation that had the last sample. */
+  private writer: GenerationWriter | null = null;
   private greatestRef = 0;
   /** Whether it is the log of out-of-order samples that is read. */
   isLate = false;
@@ -84,49 +86,79 @@ export class HeadReplay implements ReplaySink {
     _startTimes: Float64Array | null,
     count: number,
   ): void {
-    const { head } = this;
-    let writer: GenerationWriter | null = null;
-    let carried: Uint32Array = NOT_CARRIED;
     for (let i = 0; i < count; i++) {
-      const time = times[i]!;
-      if (time < head.minValidTime && !this.isLate) continue;
-      const known = this.byRef.get(refs[i]!);
-      if (known === 0) {
-        this.unknown.samples++;
-        continue;
-      }
-      if (writer === null || !writer.takes(time)) {
-        writer = head.atAnyAge(time);
-        carried = this.carriedTo(writer);
-      }
-      let ref = known < carried.length ? carried[known]! : 0;
-      if (ref === 0) {
-        ref = this.carry(writer, known);
-        carried = this.carriedTo(writer);
-      }
-      if (this.isLate) {
-        this.noteLate(writer);
-        writer.lateFloats.push({
-          ref,
-          timeMs: time,
-          valueHigh: valueWords[2 * i + 1]!,
-          valueLow: valueWords[2 * i]!,
-        });
-        continue;
-      }
-      if (writer.isFull) head.apply();
-      if (valueWords[2 * i + 1] === STALE_HIGH_WORD && valueWords[2 * i] === STALE_LOW_WORD) {
-        // A marker for a series of histograms may stand in the log as a float. What its newest sample is, is only
-        // known once all before it is applied.
-        if (writer.pending > 0 && writer.histograms.isHistogramSeries(ref)) head.apply();
-        if (writer.histograms.isHistogramSeries(ref)) {
-          this.onHistogram(refs[i]!, time, writer.histograms.staleHistogram(ref));
-          continue;
-        }
-      }
-      writer.addUnchecked(ref, time, valueWords[2 * i + 1]!, valueWords[2 * i]!);
+      i += this.addRun(refs, times, valueWords, i, count);
+      if (i < count) this.addSample(refs[i]!, times[i]!, valueWords[2 * i + 1]!, valueWords[2 * i]!);
     }
-    if (this.isLate) head.apply();
+    if (this.isLate) this.head.apply();
+  }
+
+  /**
+   * The fast path: puts the samples from index `from` on into the batch of the generation that had the last one, up to
+   * the first that needs a closer look.
+   * @returns how many
+   */
+  private addRun(
+    refs: Float64Array,
+    times: Float64Array,
+    valueWords: Uint32Array,
+    from: number,
+    count: number,
+  ): number {
+    const { writer, byRef } = this;
+    if (writer === null || this.isLate) return 0;
+    const { arena, startTime, endTime } = writer.generation;
+    const { words } = arena;
+    const minTime = Math.max(startTime, this.head.minValidTime);
+    const carried = this.carriedTo(writer);
+    const end = Math.min(count, from + BATCH_SAMPLES - writer.pending);
+    let refsAt = arena.batchRefs / 4 + writer.pending;
+    let timesAt = arena.batchTimes / 4 + writer.pending;
+    let valuesAt = arena.batchValues / 4 + 2 * writer.pending;
+    let i = from;
+    for (; i < end; i++) {
+      const time = times[i]!;
+      const known = byRef.get(refs[i]!);
+      const ref = known < carried.length ? carried[known]! : 0;
+      const high = valueWords[2 * i + 1]!;
+      if (ref === 0 || time < minTime || time >= endTime || high === STALE_HIGH_WORD) break;
+      words[refsAt++] = ref;
+      words[timesAt++] = time - startTime;
+      words[valuesAt++] = valueWords[2 * i]!;
+      words[valuesAt++] = high;
+    }
+    writer.pending += Math.max(0, i - from);
+    return Math.max(0, i - from);
+  }
+
+  private addSample(logRef: number, time: number, valueHigh: number, valueLow: number): void {
+    const { head } = this;
+    if (time < head.minValidTime && !this.isLate) return;
+    const known = this.byRef.get(logRef);
+    if (known === 0) {
+      this.unknown.samples++;
+      return;
+    }
+    const writer = this.writer?.takes(time) ? this.writer : head.atAnyAge(time);
+    this.writer = writer;
+    const carried = this.carriedTo(writer);
+    const ref = (known < carried.length ? carried[known]! : 0) || this.carry(writer, known);
+    if (this.isLate) {
+      this.noteLate(writer);
+      writer.lateFloats.push({ ref, timeMs: time, valueHigh, valueLow });
+      return;
+    }
+    if (writer.pending >= BATCH_SAMPLES) head.apply();
+    if (valueHigh === STALE_HIGH_WORD && valueLow === STALE_LOW_WORD) {
+      // A marker for a series of histograms may stand in the log as a float. What its newest sample is, is only
+      // known once all before it is applied.
+      if (writer.pending > 0 && writer.histograms.isHistogramSeries(ref)) head.apply();
+      if (writer.histograms.isHistogramSeries(ref)) {
+        this.onHistogram(logRef, time, writer.histograms.staleHistogram(ref));
+        return;
+      }
+    }
+    writer.addUnchecked(ref, time, valueHigh, valueLow);
   }
 
   private carriedTo(writer: GenerationWriter): Uint32Array {
@@ -266,6 +298,7 @@ export class HeadReplay implements ReplaySink {
   /** Ends the replay: everything is in the head, and new references won't meet those of the log. */
   finish(): void {
     this.head.apply();
+    this.writer = null;
     this.hideDeleted();
     this.head.reserveRefs(this.greatestRef);
     this.head.countReplayed();
@@ -292,6 +325,9 @@ const REGISTRY_EPOCH = 0xffffffff;
 /** No time is earlier than minus this, in milliseconds. */
 const MAX_TIME = 2 ** 53;
 const NOT_CARRIED = new Uint32Array(0);
+
+/** So many samples of a generation are applied together; few enough to stay in the processor's cache meanwhile. */
+const BATCH_SAMPLES = 1024;
 
 const LEAF_SIZE = 2 ** 16;
 

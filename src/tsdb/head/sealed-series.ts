@@ -1,5 +1,6 @@
 import { SeriesField } from "../../kernels/append-kernel.ts";
 import { CHUNK_LIST_WORDS, CHUNK_PADDING_BYTES, decodeXorChunks } from "../../kernels/decode-kernel.ts";
+import { GatherKernel } from "../../kernels/gather-kernel.ts";
 import { QueryMemory } from "../../kernels/index.ts";
 import type { ChunkSeries, EncodedChunk } from "../block/chunk-series.ts";
 import { decodeChunk } from "../chunk/decode-chunk.ts";
@@ -28,6 +29,7 @@ export function* sealedSeries(generation: Generation): Generator<ChunkSeries> {
   for (let i = 0; i < count; i++) ids[i] = i + 1;
   const { isSealed } = generation;
   const deletions = readDeletions(generation);
+  const gathering = isSealed ? gatherKernel(generation) : null;
   const source = new GenerationSource(generation, memory, new HeadView(null));
   source.select([]);
   for (const id of generation.order.sort(ids)) {
@@ -41,6 +43,14 @@ export function* sealedSeries(generation: Generation): Generator<ChunkSeries> {
       if (encoded.length > 0) yield { labels: generation.series.labels(id), chunks: encoded };
       continue;
     }
+    const gathered = gathering?.gather(id);
+    if (gathered) {
+      for (const chunk of gathered) {
+        if (Number.isNaN(chunk.maxTime)) chunk.maxTime = lastTimeOf(memory, chunk.encoding, chunk.bytes);
+      }
+      if (gathered.length > 0) yield { labels: generation.series.labels(id), chunks: gathered };
+      continue;
+    }
     const samples = generation.series.field(id, SeriesField.samples);
     const chunks: EncodedChunk[] = [];
     forEachChunk(generation, id, samples, -Infinity, Infinity, (chunk) => {
@@ -52,6 +62,12 @@ export function* sealedSeries(generation: Generation): Generator<ChunkSeries> {
     });
     if (chunks.length > 0) yield { labels: generation.series.labels(id), chunks };
   }
+}
+
+function gatherKernel({ arena, memory, startTime }: Generation): GatherKernel {
+  const { records, batchRefs } = arena;
+  // It works in the columns of the batch: a sealed generation has none any more.
+  return new GatherKernel({ memory, records, startTime, scratch: batchRefs, scratchEnd: records });
 }
 
 function lastTimeOf(memory: QueryMemory, encoding: number, bytes: Uint8Array): number {

@@ -1,0 +1,171 @@
+// The chunks of a series, scattered over pages → one behind the other, as they lie in the chunk file of a block.
+//
+// For series that take no more samples. See chunk-append.ts for records and pages.
+import { decodeXorChunks } from "./chunk-decode";
+
+const PAGE_BYTES: usize = 64;
+const FIRST_PAGE_HEADER: usize = 16;
+const PAGE_HEADER: usize = 4;
+const ENCODING_XOR: u32 = 1;
+
+/** Entry of the list: pointer, size, encoding, first and last time (u32 since the generation's start), checksum. */
+const LIST_ENTRY_BYTES: usize = 24;
+const UNKNOWN_TIME: u32 = 0xffffffff;
+
+/** Samples that are decoded where the last time of a chunk is not noted behind it, and what that takes. */
+const MAX_DECODED: u32 = 255;
+const DECODE_BYTES: usize = 16 + 16 * (<usize>MAX_DECODED + 1);
+/** How far behind a chunk decoding looks. */
+const PADDING_BYTES: usize = 16;
+
+/**
+ * Copies the chunks of a series to `out`, each behind its two bytes of sample count, and lists them.
+ *
+ * @param start the generation's first millisecond
+ * @param room bytes at `out`; the last few thousand are worked in
+ * @returns how many chunks, or -1 if `room` or `maxChunks` are too few
+ */
+export function gatherChunks(
+  record: usize,
+  start: f64,
+  out: usize,
+  room: usize,
+  list: usize,
+  maxChunks: i32,
+): i32 {
+  const work = out + room - DECODE_BYTES;
+  if (room < DECODE_BYTES) return -1;
+  let left = load<u32>(record, 36);
+  let page = <usize>load<u32>(record, 28) << 6;
+  let chunks: i32 = 0;
+  while (left > 0) {
+    if (chunks == maxChunks) return -1;
+    const next = load<u32>(page, 4);
+    const sealed = load<u32>(page, 8);
+    const firstTime = load<u32>(page, 12);
+    const isSealed = sealed >>> 24 != 0;
+    const count = next != 0 ? sealed & 0xffff : left;
+    const encoding = isSealed ? sealed >>> 24 : <u32>load<u8>(record, 25);
+    const used: u32 = isSealed ? (sealed >>> 16) & 0xff : (<u32>load<u16>(record, 20) + 7) >>> 3;
+
+    if (out + 2 * PAGE_BYTES + PADDING_BYTES > work) return -1;
+    const begin = out;
+    store<u8>(out, <u8>(count >>> 8));
+    store<u8>(out, <u8>count, 1);
+    out += 2;
+    let from = page + FIRST_PAGE_HEADER;
+    let last = page;
+    for (let following = load<u32>(page); following != 0; following = load<u32>(last)) {
+      const size = last + PAGE_BYTES - from;
+      if (out + 2 * PAGE_BYTES + PADDING_BYTES > work) return -1;
+      copyPage(out, from);
+      out += size;
+      last = <usize>following << 6;
+      from = last + PAGE_HEADER;
+    }
+    copyPage(out, from);
+    out += last + used - from;
+
+    const size = <u32>(out - begin);
+    let lastTime = UNKNOWN_TIME;
+    if (next == 0) lastTime = load<u32>(record);
+    else if (encoding == ENCODING_XOR) lastTime = lastTimeOf(last, used, begin, size, count, start, work);
+    store<u32>(list, <u32>begin);
+    store<u32>(list, size, 4);
+    store<u32>(list, encoding, 8);
+    store<u32>(list, firstTime, 12);
+    store<u32>(list, lastTime, 16);
+    store<u32>(list, crc32c(begin, out, crcByte(0xffffffff, encoding)) ^ 0xffffffff, 20);
+    list += LIST_ENTRY_BYTES;
+    chunks++;
+    left -= min(count, left);
+    page = <usize>next << 6;
+  }
+  return chunks;
+}
+
+/** Copies a page's data, and some bytes behind it. */
+// prettier-ignore
+@inline
+function copyPage(to: usize, from: usize): void {
+  v128.store(to, v128.load(from));
+  v128.store(to, v128.load(from, 16), 16);
+  v128.store(to, v128.load(from, 32), 32);
+  v128.store(to, v128.load(from, 48), 48);
+}
+
+/** The last time of a full chunk: noted behind it where its last page had room for that, else decoded. */
+function lastTimeOf(
+  page: usize,
+  used: u32,
+  chunk: usize,
+  size: u32,
+  count: u32,
+  start: f64,
+  work: usize,
+): u32 {
+  const behind: usize = (used + 3) & ~3;
+  if (behind + 4 <= PAGE_BYTES) {
+    const noted = load<u32>(page + behind);
+    if (noted != 0) return ~noted;
+  }
+  if (count > MAX_DECODED) return UNKNOWN_TIME;
+  store<u32>(work, <u32>chunk + 2);
+  store<u32>(work, size - 2, 4);
+  store<u32>(work, count, 8);
+  const times = work + 16;
+  const decoded = decodeXorChunks(work, 1, times, times + 8 * (MAX_DECODED + 1), -Infinity, Infinity);
+  if (decoded != count) return UNKNOWN_TIME;
+  return <u32>(load<f64>(times + 8 * (count - 1)) - start);
+}
+
+// ── CRC-32C, eight bytes a step; seeds and results without the complement at either end ──
+
+const POLYNOMIAL: u32 = 0x82f63b78;
+const TABLE_ENTRIES: u32 = 2048;
+let table: usize = 0;
+
+// prettier-ignore
+@inline
+function entry(row: u32, byte: u32): u32 {
+  return load<u32>(table + (((row << 8) | byte) << 2));
+}
+
+/** Makes the tables of the checksum, 8 KiB. To be called before chunks are gathered. */
+export function makeChecksumTables(at: usize): void {
+  table = at;
+  for (let byte: u32 = 0; byte < 256; byte++) {
+    let crc = byte;
+    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ POLYNOMIAL : crc >>> 1;
+    store<u32>(table + (byte << 2), crc);
+  }
+  for (let i: u32 = 256; i < TABLE_ENTRIES; i++) {
+    const previous = load<u32>(table + ((i - 256) << 2));
+    store<u32>(table + (i << 2), (previous >>> 8) ^ entry(0, previous & 0xff));
+  }
+}
+
+// prettier-ignore
+@inline
+function crcByte(crc: u32, byte: u32): u32 {
+  return (crc >>> 8) ^ entry(0, (crc ^ byte) & 0xff);
+}
+
+function crc32c(from: usize, to: usize, seed: u32): u32 {
+  let crc = seed;
+  for (; from + 8 <= to; from += 8) {
+    const a = load<u32>(from) ^ crc;
+    const b = load<u32>(from, 4);
+    crc =
+      entry(7, a & 0xff) ^
+      entry(6, (a >>> 8) & 0xff) ^
+      entry(5, (a >>> 16) & 0xff) ^
+      entry(4, a >>> 24) ^
+      entry(3, b & 0xff) ^
+      entry(2, (b >>> 8) & 0xff) ^
+      entry(1, (b >>> 16) & 0xff) ^
+      entry(0, b >>> 24);
+  }
+  for (; from < to; from++) crc = (crc >>> 8) ^ entry(0, (crc ^ load<u8>(from)) & 0xff);
+  return crc;
+}

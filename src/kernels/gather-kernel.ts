@@ -1,0 +1,80 @@
+import { instantiateKernels, type KernelExports } from "./instantiate.ts";
+import { SERIES_RECORD_BYTES } from "./append-kernel.ts";
+
+/** Words a chunk takes in the kernel's list. */
+const LIST_WORDS = 6;
+const MAX_CHUNKS = 4096;
+const CHECKSUM_TABLES_BYTES = 8192;
+const UNKNOWN_TIME = 0xffffffff;
+
+/** A chunk of a sealed series; `bytes` are overwritten by the next `gather`. */
+export interface GatheredChunk {
+  readonly encoding: number;
+  readonly minTime: number;
+  /** NaN where it can only be told by decoding the chunk. */
+  maxTime: number;
+  /** Two bytes of sample count, then the bits. */
+  readonly bytes: Uint8Array;
+  /** CRC-32C of the encoding's byte and `bytes`. */
+  readonly crc: number;
+}
+
+export interface GatherOptions {
+  readonly memory: WebAssembly.Memory;
+  /** Byte offset of the series records. */
+  readonly records: number;
+  /** The generation's first millisecond. */
+  readonly startTime: number;
+  /** Byte offsets of memory that nobody else uses, 16 KiB or more: from its first byte to behind its last. */
+  readonly scratch: number;
+  readonly scratchEnd: number;
+}
+
+/** Puts the chunks of series that take no more samples together, out of the pages of a generation's memory. */
+export class GatherKernel {
+  private readonly exports: KernelExports;
+  private readonly words: Uint32Array;
+  private readonly bytes: Uint8Array;
+  private readonly list: number;
+  private readonly out: number;
+  private readonly maxChunks: number;
+
+  constructor(private readonly options: GatherOptions) {
+    const { memory, scratch, scratchEnd } = options;
+    this.exports = instantiateKernels(memory);
+    this.words = new Uint32Array(memory.buffer);
+    this.bytes = new Uint8Array(memory.buffer);
+    this.exports["makeChecksumTables"]!(scratch);
+    this.list = scratch + CHECKSUM_TABLES_BYTES;
+    this.maxChunks = Math.min(MAX_CHUNKS, Math.floor((scratchEnd - this.list) / 1024));
+    this.out = this.list + 4 * LIST_WORDS * this.maxChunks;
+  }
+
+  /** @returns the series' chunks in order, or null where they are too many to be gathered at once */
+  gather(series: number): GatheredChunk[] | null {
+    const { records, startTime, scratchEnd } = this.options;
+    const count = this.exports["gatherChunks"]!(
+      records + SERIES_RECORD_BYTES * series,
+      startTime,
+      this.out,
+      scratchEnd - this.out,
+      this.list,
+      this.maxChunks,
+    );
+    if (count < 0) return null;
+    const chunks: GatheredChunk[] = [];
+    const { words } = this;
+    for (let i = 0, at = this.list / 4; i < count; i++, at += LIST_WORDS) {
+      const pointer = words[at]!;
+      const last = words[at + 4]!;
+      chunks.push({
+        encoding: words[at + 2]!,
+        minTime: startTime + words[at + 3]!,
+        maxTime: last === UNKNOWN_TIME ? NaN : startTime + last,
+        bytes: this.bytes.subarray(pointer, pointer + words[at + 1]!),
+        crc: words[at + 5]!,
+      });
+    }
+    return chunks;
+  }
+}
