@@ -1,6 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { consulDiscovery } from "../../src/discovery/consul.ts";
+import { eventually } from "../support/api-client.ts";
 import { discoveryLists } from "../support/discovery-config.ts";
 import { realSurroundings, runMechanism, type Running } from "../support/discovery-surroundings.ts";
 import { FakeServer, sendJson, sendStatus } from "../support/fake-server.ts";
@@ -12,7 +13,7 @@ class FakeConsul {
   index = 1;
   isFailing = false;
   readonly tokens = new Set<unknown>();
-  private waiting: (() => void)[] = [];
+  private waiting: { readonly answer: () => void; readonly response: ServerResponse }[] = [];
   server!: FakeServer;
 
   async start(): Promise<void> {
@@ -23,7 +24,7 @@ class FakeConsul {
       const asked = Number(url.searchParams.get("index"));
       const answer = () => this.answer(url, response);
       if (asked < this.index) answer();
-      else this.waiting.push(answer);
+      else this.waiting.push({ answer, response });
     });
   }
 
@@ -36,9 +37,26 @@ class FakeConsul {
 
   change(): void {
     this.index++;
-    const waiting = this.waiting;
-    this.waiting = [];
-    for (const answer of waiting) answer();
+    this.answerAll();
+  }
+
+  /** Starts anew with a catalog of its own, whose index begins low. */
+  restart(): void {
+    this.index = 1;
+    this.answerAll();
+  }
+
+  /** Answers without news, as when the wait is over. */
+  answerAll(): void {
+    for (const { answer } of this.waiting.splice(0)) answer();
+  }
+
+  hangUp(): void {
+    for (const { response } of this.waiting.splice(0)) response.destroy();
+  }
+
+  get waitingCount(): number {
+    return this.waiting.length;
   }
 }
 
@@ -178,6 +196,83 @@ describe("consul discovery", () => {
     consul.instances["web"] = [];
     consul.change();
     await running.until((now) => now.targets().length === 1);
+  });
+
+  test("a wait that ends without news changes nothing, and asks again for what is newer", async () => {
+    start("");
+    await running.until((now) => now.targets().length === 2);
+    const groups = running.groups();
+    await eventually("three polls", () => Promise.resolve(consul.waitingCount === 3));
+    const before = consul.server.requests.length;
+    // Told now, it would be taken for news.
+    consul.instances["web"] = [];
+    consul.answerAll();
+    await eventually("three more", () => Promise.resolve(consul.server.requests.length === before + 3));
+    expect(running.groups()).toEqual(groups);
+    for (const line of consul.server.requests.slice(before)) expect(line).toMatch(/[?&]index=1(&|$)/);
+    expect(
+      surroundings.timed.filter((line) => line === "consul_rpc_duration_seconds catalog services").length,
+    ).toBeGreaterThanOrEqual(2);
+    expect(surroundings.timed).toContain("consul_rpc_duration_seconds catalog service");
+  });
+
+  test("takes what a server that began anew says, and asks it from the beginning", async () => {
+    consul.index = 500;
+    start("");
+    await running.until((now) => now.targets().length === 2);
+    await eventually("three polls", () => Promise.resolve(consul.waitingCount === 3));
+    consul.instances["web"] = [];
+    const before = consul.server.requests.length;
+    consul.restart();
+    await running.until((now) => now.targets().length === 1);
+    await eventually("three more", () => Promise.resolve(consul.server.requests.length >= before + 3));
+    for (const line of consul.server.requests.slice(before, before + 3))
+      expect(line).toMatch(/[?&]index=0(&|$)/);
+    consul.instances["web"] = [instance("10.0.0.5")];
+    consul.change();
+    await running.until((now) => now.targets().length === 2);
+  });
+
+  test("asks again where its connections are cut", async () => {
+    start("");
+    await running.until((now) => now.targets().length === 2);
+    await eventually("three polls", () => Promise.resolve(consul.waitingCount === 3));
+    consul.hangUp();
+    await eventually("three polls again", () => Promise.resolve(consul.waitingCount === 3));
+    expect(running.targets()).toHaveLength(2);
+    consul.instances["db"] = [];
+    consul.change();
+    await running.until((now) => now.targets().length === 1);
+  });
+
+  test("waits for a server that is not there yet", async () => {
+    consul.isFailing = true;
+    start("");
+    await eventually("a failure", () => Promise.resolve(surroundings.logged.length > 0));
+    consul.isFailing = false;
+    await running.until((now) => now.targets().length === 2);
+    expect(running.targets()[0]!["__meta_consul_dc"]).toBe("dc1");
+  });
+
+  test("gives up a poll only well after the time the server may hold it back", async () => {
+    const timeouts: (number | undefined)[] = [];
+    const plain = surroundings.createHttpClient;
+    surroundings = {
+      ...surroundings,
+      createHttpClient: (options) => {
+        const client = plain(options);
+        return {
+          close: () => client.close(),
+          request: (url, request) => {
+            timeouts.push(request?.timeoutMs);
+            return client.request(url, request);
+          },
+        };
+      },
+    };
+    start("");
+    await running.until((now) => now.targets().length === 2);
+    for (const timeout of timeouts) expect(timeout).toBeGreaterThan(120_000);
   });
 
   test.each([

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { clusterAccess } from "../../src/discovery/kubernetes/cluster-access.ts";
 import { kubernetesDiscovery } from "../../src/discovery/kubernetes/kubernetes.ts";
 import type { Pod } from "../../src/discovery/kubernetes/objects.ts";
+import { eventually } from "../support/api-client.ts";
 import { discoveryLists } from "../support/discovery-config.ts";
 import { realSurroundings, runMechanism, type Running } from "../support/discovery-surroundings.ts";
 import { FakeKubernetes } from "../support/fake-kubernetes.ts";
@@ -205,6 +206,104 @@ describe("role pod", () => {
     cluster.isFailing = false;
     cluster.put(PODS, small("p2", "10.0.0.2"));
     await running.until((now) => now.targets().length === 2);
+  });
+
+  test("begins a list again whose continuation has expired", async () => {
+    for (const name of ["p1", "p2", "p3"]) cluster.put(PODS, small(name, `10.0.0.${name[1]}`));
+    cluster.expiredContinuations = 2;
+    start("role: pod");
+    await running.until((now) => now.targets().length === 3);
+    expect(cluster.expiredContinuations).toBe(0);
+  });
+
+  test("lists anew where the server refuses its version by the status", async () => {
+    cluster.refusesOldWatches = true;
+    cluster.put(PODS, small("p1", "10.0.0.1"));
+    start("role: pod");
+    await running.until((now) => now.targets().length === 1);
+    await eventually("a watch", () => Promise.resolve(cluster.watchCount === 1));
+    cluster.compact();
+    cluster.put(PODS, small("p2", "10.0.0.2"));
+    await running.until((now) => now.targets().length === 2);
+    // That a version is forgotten is no failure.
+    expect(surroundings.counters.read("kubernetes_failures_total")).toEqual([]);
+  });
+
+  test("goes on where it was after a watch that is cut in the middle of an event", async () => {
+    cluster.put(PODS, small("p1", "10.0.0.1"));
+    start("role: pod");
+    await running.until((now) => now.targets().length === 1);
+    await eventually("a watch", () => Promise.resolve(cluster.watchCount === 1));
+    const lists = () => cluster.server.requests.filter((line) => !line.includes("watch=true")).length;
+    const listed = lists();
+    cluster.cutWatches();
+    cluster.put(PODS, small("p2", "10.0.0.2"));
+    await running.until((now) => now.targets().length === 2);
+    await eventually("a watch", () => Promise.resolve(cluster.watchCount === 1));
+    cluster.failWatches(500, "etcd is away");
+    cluster.put(PODS, small("p3", "10.0.0.3"));
+    await running.until((now) => now.targets().length === 3);
+    expect(lists()).toBe(listed);
+    expect(surroundings.logged.some((line) => line.includes("etcd is away"))).toBe(true);
+  });
+
+  test("tells nothing before slow lists have come, so that no target lacks its node", async () => {
+    cluster.put(NODES, { metadata: { name: "n1", labels: { zone: "z1" } } });
+    cluster.put(PODS, small("p1", "10.0.0.1"));
+    cluster.holdsLists = true;
+    start("role: pod, attach_metadata: {node: true}");
+    await eventually("both lists asked for", () => Promise.resolve(cluster.server.requests.length === 2));
+    expect(running.groups()).toEqual([]);
+    cluster.releaseLists();
+    await running.until((now) => now.groups().length > 0);
+    expect(running.targets()[0]).toMatchObject({ [`${K}node_label_zone`]: "z1" });
+  });
+
+  test("never waits for ever: lists and watches have their time", async () => {
+    const timeouts: (number | undefined)[] = [];
+    const plain = surroundings.createHttpClient;
+    surroundings = {
+      ...surroundings,
+      createHttpClient: (options) => {
+        const client = plain(options);
+        return {
+          close: () => client.close(),
+          request: (url, request) => {
+            timeouts.push(request?.timeoutMs);
+            return client.request(url, request);
+          },
+        };
+      },
+    };
+    cluster.put(PODS, small("p1", "10.0.0.1"));
+    start("role: pod");
+    await running.until((now) => now.targets().length === 1);
+    await eventually("a watch", () => Promise.resolve(cluster.watchCount === 1));
+    expect(timeouts).toEqual([60_000, 360_000]);
+  });
+
+  test("counts and times its requests and the objects that wait", async () => {
+    cluster.put(PODS, small("p1", "10.0.0.1"));
+    cluster.put(PODS, small("p2", "10.0.0.2"));
+    start("role: pod");
+    await running.until((now) => now.targets().length === 2);
+    await eventually("a watch", () => Promise.resolve(cluster.watchCount === 1));
+    const { counters, timed } = surroundings;
+    // Two pages of a list, and the watch.
+    expect(counters.read("kubernetes_http_request_total")).toMatchObject([
+      { labels: { status_code: "200" }, value: 3 },
+    ]);
+    expect(timed.filter((line) => line === `kubernetes_http_request_duration_seconds ${PODS}`)).toHaveLength(
+      3,
+    );
+    expect(counters.read("kubernetes_workqueue_items_total")).toMatchObject([
+      { labels: { queue_name: "pod" }, value: 2 },
+    ]);
+    expect(counters.read("kubernetes_workqueue_depth")[0]!.value).toBe(0);
+    expect(timed.filter((line) => line === "kubernetes_workqueue_latency_seconds pod")).toHaveLength(2);
+    expect(timed.filter((line) => line === "kubernetes_workqueue_work_duration_seconds pod")).toHaveLength(2);
+    await running.stop();
+    expect(counters.read("kubernetes_workqueue_depth")[0]!.value).toBe(0);
   });
 
   test("asks for its namespaces and selectors, with credentials", async () => {

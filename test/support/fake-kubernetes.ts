@@ -20,6 +20,13 @@ export class FakeKubernetes {
   /** Versions below this are forgotten. */
   oldestVersion = 0;
   isFailing = false;
+  /** Continuations of lists are expired: their readers have to begin again. So often. */
+  expiredContinuations = 0;
+  /** A watch from a forgotten version hears so by the status of its answer, not by an event. */
+  refusesOldWatches = false;
+  /** Lists are held back until this is called. */
+  private readonly heldLists: (() => void)[] = [];
+  holdsLists = false;
   private readonly objects = new Map<string, Map<string, StoredObject>>();
   private readonly history: { version: number; path: string; type: string; object: StoredObject }[] = [];
   private readonly watchers = new Set<Watcher>();
@@ -31,8 +38,37 @@ export class FakeKubernetes {
       this.headers.push(request.headers);
       if (this.isFailing) return sendStatus(response, 500);
       if (url.searchParams.get("watch") === "true") return this.watch(url, response);
-      this.list(url, response);
+      if (this.holdsLists) this.heldLists.push(() => this.list(url, response));
+      else this.list(url, response);
     });
+  }
+
+  /** Answers the lists that were held back. */
+  releaseLists(): void {
+    this.holdsLists = false;
+    for (const answer of this.heldLists.splice(0)) answer();
+  }
+
+  get watchCount(): number {
+    return this.watchers.size;
+  }
+
+  /** Cuts the connections of all watches in the middle of an event. */
+  cutWatches(): void {
+    for (const { response } of this.watchers) {
+      response.write('{"type":"MODIFIED","object":{"metadata":{"name":"ha');
+      setTimeout(() => response.destroy(), 5);
+    }
+    this.watchers.clear();
+  }
+
+  /** Sends every watcher an error, as when something in the server goes wrong. */
+  failWatches(code: number, message: string): void {
+    for (const { response } of this.watchers) {
+      send(response, "ERROR", { kind: "Status", code, message });
+      response.end();
+    }
+    this.watchers.clear();
   }
 
   /** Creates or changes an object. `list` is such as `/api/v1/pods`. */
@@ -94,6 +130,10 @@ export class FakeKubernetes {
     );
     // Pages of one object, whatever was asked for: the reader has to put them together.
     const position = Number(url.searchParams.get("continue") ?? "0");
+    if (position > 0 && this.expiredContinuations > 0) {
+      this.expiredContinuations--;
+      return sendStatus(response, 410);
+    }
     const next = position + 1 < found.length ? String(position + 1) : "";
     sendJson(response, {
       kind: "List",
@@ -104,6 +144,7 @@ export class FakeKubernetes {
 
   private watch(url: URL, response: ServerResponse): void {
     const from = Number(url.searchParams.get("resourceVersion"));
+    if (from < this.oldestVersion && this.refusesOldWatches) return sendStatus(response, 410);
     response.writeHead(200, { "content-type": "application/json" });
     response.flushHeaders();
     if (from < this.oldestVersion) {
