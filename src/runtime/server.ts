@@ -86,6 +86,8 @@ export class Server {
   private reloading: Promise<void> = Promise.resolve();
   private stopped: Promise<void> | null = null;
   private reloadTimer: NodeJS.Timeout | null = null;
+  /** Of the files from which the configuration was last loaded without a fault. */
+  private loadedFingerprint = "";
 
   constructor(
     readonly commandLine: CommandLine,
@@ -366,8 +368,11 @@ export class Server {
           { cause },
         );
       }
+      // As it was before it is applied: what changes meanwhile is noticed.
+      const fingerprint = configFingerprint(config, fileName);
       await this.applyConfig(config);
       this.config = config;
+      this.loadedFingerprint = fingerprint;
       this.lastReload = { successful: true, timeMs: Date.now() };
       this.metrics.reloadSuccessful.set(1);
       this.metrics.reloadTimestamp.set(Date.now() / 1000);
@@ -420,16 +425,18 @@ export class Server {
     }
   }
 
-  /** Loads the configuration anew when it changed on disk. */
+  /** Loads the configuration anew when it is not on disk what was last loaded well: what fails is tried again. */
   private watchConfig(): void {
     const { values } = this.commandLine;
     const fileName = values["config.file"];
-    let loaded = configFingerprint(this.config, fileName);
+    this.loadedFingerprint = configFingerprint(this.config, fileName);
+    let isReloading = false;
     this.reloadTimer = setInterval(() => {
-      const found = configFingerprint(this.config, fileName);
-      if (found === loaded) return;
-      loaded = found;
-      this.reload().catch(() => undefined);
+      if (isReloading || configFingerprint(this.config, fileName) === this.loadedFingerprint) return;
+      isReloading = true;
+      void this.reload()
+        .catch(() => undefined)
+        .finally(() => (isReloading = false));
     }, values["config.auto-reload-interval"]);
   }
 

@@ -119,6 +119,22 @@ describe("the discovery manager", () => {
     ]);
   });
 
+  test("counts an update once where it comes in, and once where it goes out to everybody", async () => {
+    const { made, sleepers, counters } = start();
+    const numbers = () =>
+      (["received_updates_total", "updates_total", "updates_delayed_total", "failed_configs"] as const).map(
+        (name) => counters.read(name)[0]!.value,
+      );
+    expect(numbers()).toEqual([0, 0, 0, 0]);
+    manager.apply(jobs(["one", A], ["two", A]));
+    await settle();
+    expect(numbers()).toEqual([0, 1, 0, 0]);
+    await sleepers.wake();
+    made[0]!.emit([group("a", "a:1")]);
+    await settle();
+    expect(numbers()).toEqual([1, 2, 0, 0]);
+  });
+
   test("equal but for a secret is not equal", async () => {
     const { made } = start();
     const withToken = (token: string) => `http_sd_configs: [{url: 'http://a', bearer_token: ${token}}]`;

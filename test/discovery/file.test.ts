@@ -1,4 +1,4 @@
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -17,8 +17,8 @@ function start(files: string): void {
 
 function write(name: string, text: string): void {
   // As an editor does: a new file takes the old one's place.
-  writeFileSync(join(folder, `.${name}.tmp`), text);
-  renameSync(join(folder, `.${name}.tmp`), join(folder, name));
+  writeFileSync(join(folder, `${name}.tmp`), text);
+  renameSync(join(folder, `${name}.tmp`), join(folder, name));
 }
 
 beforeEach(() => {
@@ -46,6 +46,23 @@ describe("file discovery", () => {
       { __address__: "b:2", __meta_filepath: join(folder, "b.yml") },
     ]);
     expect(running.groups().map(({ source }) => source)).toContain(`${join(folder, "b.yml")}:1`);
+  });
+
+  test("goes on watching where another folder takes the place of the first", async () => {
+    mkdirSync(join(folder, "t"));
+    write("t/a.json", '[{"targets": ["a:1"]}]');
+    start("['t/*.json']");
+    await running.until((now) => addresses(now).join() === "a:1");
+    renameSync(join(folder, "t"), join(folder, "old"));
+    mkdirSync(join(folder, "t"));
+    write("t/a.json", '[{"targets": ["a:2"]}]');
+    await running.until((now) => addresses(now).join() === "a:2");
+    write("t/a.json", '[{"targets": ["a:3"]}]');
+    await running.until((now) => addresses(now).join() === "a:3");
+    expect(surroundings.counters.read("file_watcher_errors_total")).toEqual([]);
+    expect(surroundings.timed.filter((line) => line === "file_scan_duration_seconds").length).toBeGreaterThan(
+      2,
+    );
   });
 
   test("sees a file change, appear and vanish", async () => {

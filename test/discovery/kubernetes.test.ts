@@ -260,26 +260,11 @@ describe("role pod", () => {
   });
 
   test("never waits for ever: lists and watches have their time", async () => {
-    const timeouts: (number | undefined)[] = [];
-    const plain = surroundings.createHttpClient;
-    surroundings = {
-      ...surroundings,
-      createHttpClient: (options) => {
-        const client = plain(options);
-        return {
-          close: () => client.close(),
-          request: (url, request) => {
-            timeouts.push(request?.timeoutMs);
-            return client.request(url, request);
-          },
-        };
-      },
-    };
     cluster.put(PODS, small("p1", "10.0.0.1"));
     start("role: pod");
     await running.until((now) => now.targets().length === 1);
     await eventually("a watch", () => Promise.resolve(cluster.watchCount === 1));
-    expect(timeouts).toEqual([60_000, 360_000]);
+    expect(surroundings.timeouts).toEqual([60_000, 360_000]);
   });
 
   test("counts and times its requests and the objects that wait", async () => {

@@ -18,9 +18,12 @@ export function realSurroundings({
   readonly counters: DiscoveryCounters;
   /** What was timed: the name and the values of the labels. */
   readonly timed: string[];
+  /** How long each request over HTTP might have taken. */
+  readonly timeouts: (number | undefined)[];
 } {
   const logged: string[] = [];
   const timed: string[] = [];
+  const timeouts: (number | undefined)[] = [];
   const note = (fields: Readonly<Record<string, unknown>>, message: string) =>
     void logged.push(`${message}: ${fields["err"] instanceof Error ? fields["err"].message : ""}`);
   return {
@@ -36,7 +39,15 @@ export function realSurroundings({
         const timer = setTimeout(finish, Math.min(durationMs, maxSleepMs));
         signal.addEventListener("abort", finish, { once: true });
       }),
-    createHttpClient: (options) => createHttpClient(options, { environment: {} }),
+    createHttpClient: (options) => {
+      const client = createHttpClient(options, { environment: {} });
+      const request = client.request.bind(client);
+      client.request = (url, more) => {
+        timeouts.push(more?.timeoutMs);
+        return request(url, more);
+      };
+      return client;
+    },
     userAgent: "Narthex/test",
     environment,
     log: { warn: note, error: note },
@@ -47,6 +58,7 @@ export function realSurroundings({
     random: () => 0,
     logged,
     timed,
+    timeouts,
   };
 }
 
