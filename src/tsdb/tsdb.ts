@@ -16,6 +16,7 @@ import { lateSamples } from "./head/late-samples.ts";
 import { type ChunkWalk, recoverHeadChunks } from "./head/recover-head-chunks.ts";
 import { WalLog } from "./head/wal-log.ts";
 import { writeCheckpoint } from "./wal/checkpoint.ts";
+import type { ExemplarEntry } from "./wal/record.ts";
 import type { WalCompression } from "./wal/compression.ts";
 import { replayLog } from "./wal/replay.ts";
 import {
@@ -239,6 +240,7 @@ export class Tsdb {
       report.headChunkCorruptions = recovered.damagedFiles;
       report.recoveredSamples = recovered.samples;
       sink.finish();
+      exemplars.forgetRefusals();
       if (recovered.samples > 0) tsdb.syncLogs();
       removeHeadFiles(options.directory);
       report.durationSeconds = (clock() - startedMs) / 1000;
@@ -296,6 +298,14 @@ export class Tsdb {
     }
   }
 
+  /** The exemplars of series that the log still knows. */
+  private *loggedExemplars(): Generator<ExemplarEntry> {
+    for (const { labels, exemplar } of this.exemplars.entries()) {
+      const ref = this.head.logRefOf(labels);
+      if (ref !== 0) yield { ref, exemplar };
+    }
+  }
+
   /** Deletes the segments that no generation needs any more. */
   private async shortenLog(): Promise<void> {
     const { wal, truncation } = this;
@@ -306,10 +316,14 @@ export class Tsdb {
     truncation.truncations++;
     try {
       // Series keep the reference they were first logged with, which may be in what is deleted now.
-      const series = this.head.loggedSeries();
+      const content = {
+        series: this.head.loggedSeries(),
+        exemplars: this.loggedExemplars(),
+        metadata: this.head.metadata.entries(),
+      };
       truncation.checkpoints++;
       try {
-        await writeCheckpoint(wal.directory, needed - 1, series, walOptions(this.options), nextTurn);
+        await writeCheckpoint(wal.directory, needed - 1, content, walOptions(this.options), nextTurn);
       } catch (error) {
         truncation.checkpointsFailed++;
         throw error;

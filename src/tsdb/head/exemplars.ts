@@ -134,6 +134,16 @@ export class ExemplarStorage {
     return true;
   }
 
+  /** All there are, oldest first. Others may be appended while they are gone through. */
+  *entries(): Generator<{ readonly labels: Labels; readonly exemplar: Exemplar }> {
+    if (this.ring) yield* this.ring.entries();
+  }
+
+  /** A replay met exemplars twice, in a checkpoint and behind it: that is nothing to tell anyone. */
+  forgetRefusals(): void {
+    this.outOfOrder = 0;
+  }
+
   private evict(ring: Ring): void {
     const pairs = ring.pop();
     if (!pairs) return;
@@ -208,6 +218,22 @@ class Ring {
     return pairs;
   }
 
+  *entries(): Generator<StoredExemplar> {
+    for (let position = this.tail; ;) {
+      // What was evicted meanwhile is passed over.
+      position = Math.max(position, this.tail);
+      if (position >= this.head) return;
+      const at = position % this.sizeBytes;
+      const size = this.view.getUint32(at, true);
+      if (size === 0) {
+        position += this.restOfBytes(position);
+        continue;
+      }
+      position += size;
+      yield readEntry(this.bytes, this.view, at);
+    }
+  }
+
   oldestTimeMs(): number {
     if (this.tail === this.head) return 0;
     let at = this.tail % this.sizeBytes;
@@ -243,22 +269,24 @@ function readRing(buffer: SharedArrayBuffer): StoredExemplar[] {
       position += size - (position % size);
       continue;
     }
-    const length = view.getUint32(at + 4, true);
-    const [series, own] = parseText(
-      local.subarray(at + ENTRY_HEADER_BYTES, at + ENTRY_HEADER_BYTES + length),
-    );
-    found.push({
-      labels: Labels.fromSortedPairs(series),
-      exemplar: {
-        labels: Labels.fromSortedPairs(own),
-        timeMs: view.getFloat64(at + 8, true),
-        value: view.getFloat64(at + 16, true),
-        hasTimestamp: view.getUint32(at + 24, true) !== 0,
-      },
-    });
+    found.push(readEntry(local, view, at));
     position += entrySize;
   }
   return found;
+}
+
+function readEntry(bytes: Uint8Array, view: DataView, at: number): StoredExemplar {
+  const length = view.getUint32(at + 4, true);
+  const [series, own] = parseText(bytes.slice(at + ENTRY_HEADER_BYTES, at + ENTRY_HEADER_BYTES + length));
+  return {
+    labels: Labels.fromSortedPairs(series),
+    exemplar: {
+      labels: Labels.fromSortedPairs(own),
+      timeMs: view.getFloat64(at + 8, true),
+      value: view.getFloat64(at + 16, true),
+      hasTimestamp: view.getUint32(at + 24, true) !== 0,
+    },
+  };
 }
 
 /** @returns label pairs of the series and of the exemplar */

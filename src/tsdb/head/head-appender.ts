@@ -345,6 +345,7 @@ export class HeadAppender implements Appender {
       if (exemplars.length > 0) log.exemplars(exemplars);
       log.flush();
       this.head.unlogged = [];
+      for (const entry of metadata) this.head.metadata.set(entry.ref, entry.metadata);
     } catch (error) {
       log.discard();
       this.rollback();

@@ -47,6 +47,7 @@ export class HeadReplay implements ReplaySink {
   onProgress: ((segment: number) => void) | null = null;
   /** By epoch, the first segment of the log of out-of-order samples with some of that generation. */
   readonly firstLateSegments = new Map<number, number>();
+  private readonly metadata = new Map<number, Metadata>();
   private readonly tombstones: { known: number; minTime: number; maxTime: number }[] = [];
 
   constructor(
@@ -218,8 +219,10 @@ export class HeadReplay implements ReplaySink {
     else this.exemplars.append(this.registry.generation.series.labels(known), exemplar);
   }
 
-  onMetadata(ref: number, _metadata: Metadata): void {
-    if (this.byRef.get(ref) === 0) this.unknownRefs.metadata++;
+  onMetadata(ref: number, metadata: Metadata): void {
+    const known = this.byRef.get(ref);
+    if (known === 0) this.unknownRefs.metadata++;
+    else this.metadata.set(known, metadata);
   }
 
   onMmapMarker(): void {}
@@ -302,6 +305,10 @@ export class HeadReplay implements ReplaySink {
     this.hideDeleted();
     this.head.reserveRefs(this.greatestRef);
     this.head.countReplayed();
+    for (const [known, metadata] of this.metadata) {
+      this.head.metadata.set(this.registry.logRef(known), metadata);
+    }
+    this.metadata.clear();
     this.carried.clear();
   }
 

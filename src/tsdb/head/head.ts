@@ -8,6 +8,7 @@ import type { Generation } from "./generation.ts";
 import { GenerationWriter } from "./generation-writer.ts";
 import { HeadControl } from "./head-control.ts";
 import { RefSet } from "./ref-set.ts";
+import { SeriesMetadata } from "./series-metadata.ts";
 import { StaleSeries } from "./stale-series.ts";
 import { emptyBuckets, type BucketCounts } from "../../telemetry/distribution.ts";
 
@@ -92,6 +93,8 @@ export class Head {
     batches: 0,
     outOfOrderDelaySeconds: emptyBuckets(DELAY_BOUNDS_SECONDS),
   };
+  /** What the log knows of the metadata of series. */
+  readonly metadata = new SeriesMetadata();
   /** Series that ended. */
   readonly stale = new StaleSeries();
   /** How many series there are, each counted once in however many generations it is. */
@@ -256,6 +259,15 @@ export class Head {
     writer.setLogRef(ref, logRef);
   }
 
+  /** The log's reference of a series, 0 if the head does not have it. */
+  logRefOf(labels: Labels): number {
+    for (const writer of this.writers.toReversed()) {
+      const series = writer.generation.series.find(labels);
+      if (series !== 0 && writer.logRef(series) !== 0) return writer.logRef(series);
+    }
+    return 0;
+  }
+
   private logRefElsewhere(writer: GenerationWriter, labels: Labels): number {
     for (const other of this.writers) {
       if (other === writer) continue;
@@ -275,11 +287,15 @@ export class Head {
   /** The log has one reference for a series. */
   private countSeries(): number {
     if (this.writers.length === 1) return this.writers[0]!.generation.series.count;
+    return this.loggedRefs().size;
+  }
+
+  private loggedRefs(): RefSet {
     const known = new RefSet();
     for (const writer of this.writers) {
       for (let ref = 1; ref <= writer.generation.series.count; ref++) known.add(writer.logRef(ref));
     }
-    return known.size;
+    return known;
   }
 
   get staleSeriesCount(): number {
@@ -356,6 +372,7 @@ export class Head {
     this.minValidTime = Math.max(this.minValidTime, writer.generation.endTime);
     this.writers = this.writers.filter((candidate) => candidate !== writer);
     this.newest = this.writers.findLast((candidate) => !candidate.isSealed) ?? null;
+    if (this.metadata.size > 0) this.metadata.keepOnly(this.loggedRefs());
     const left = this.countSeries();
     this.statistics.seriesRemoved += this.seriesCount - left;
     this.seriesCount = left;

@@ -27,6 +27,11 @@ export class RefSet {
     this.size++;
   }
 
+  has(ref: number): boolean {
+    const bit = ref % LEAF_REFS;
+    return ((this.leaf(ref)?.[bit >>> 5] ?? 0) & (1 << (bit & 31))) !== 0;
+  }
+
   delete(ref: number): void {
     const leaf = this.leaf(ref);
     const bit = ref % LEAF_REFS;

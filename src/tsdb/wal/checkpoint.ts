@@ -4,7 +4,14 @@ import type { Labels } from "../../model/labels.ts";
 import { checkpointName, parseCheckpointName } from "../file-names.ts";
 import { syncFolder } from "../block/file-writer.ts";
 import { ByteWriter } from "../varint.ts";
-import { beginSeriesRecord, encodeSeriesEntry } from "./record.ts";
+import {
+  beginSeriesRecord,
+  encodeExemplarsRecord,
+  encodeMetadataRecord,
+  encodeSeriesEntry,
+  type ExemplarEntry,
+  type MetadataEntry,
+} from "./record.ts";
 import { listFolder, listSegments, WalWriter, type WalSegment, type WalWriterOptions } from "./segment.ts";
 
 /** What a log still needs of segments up to `lastSegment`, written anew as a little log of its own. */
@@ -32,10 +39,18 @@ export function findCheckpoint(directory: string): Checkpoint | null {
 
 const MAX_RECORD_BYTES = 1 << 16;
 
+/** What later segments, and readers of them, still need of the segments that a checkpoint stands for. */
+export interface CheckpointContent {
+  readonly series: Iterable<{ readonly logRef: number; readonly labels: Labels }>;
+  readonly exemplars: Iterable<ExemplarEntry>;
+  /** The latest of each series. */
+  readonly metadata: Iterable<MetadataEntry>;
+}
+
 /**
- * Writes a checkpoint that stands for the segments up to `lastSegment`, of which only series are still wanted: the
- * samples there are in blocks, but those in later segments refer to series by number. It is there whole or not at
- * all; the segments it stands for may be deleted then.
+ * Writes a checkpoint that stands for the segments up to `lastSegment`. The samples there are in blocks, but those in
+ * later segments refer to series by number. It is there whole or not at all; the segments it stands for may be deleted
+ * then.
  *
  * @param pause awaited now and then, so that the thread can do other things
  * @throws StorageError where the disk refuses; nothing is left behind
@@ -43,7 +58,7 @@ const MAX_RECORD_BYTES = 1 << 16;
 export async function writeCheckpoint(
   directory: string,
   lastSegment: number,
-  series: Iterable<{ readonly logRef: number; readonly labels: Labels }>,
+  content: CheckpointContent,
   options: WalWriterOptions,
   pause: () => Promise<void>,
 ): Promise<void> {
@@ -53,16 +68,29 @@ export async function writeCheckpoint(
   const wal = new WalWriter(unfinished, options);
   try {
     const record = new ByteWriter();
-    beginSeriesRecord(record);
-    for (const { logRef, labels } of series) {
-      encodeSeriesEntry(record, logRef, labels);
-      if (record.length < MAX_RECORD_BYTES) continue;
+    const put = () => {
       wal.append(record.written());
       wal.flush();
+    };
+    beginSeriesRecord(record);
+    for (const { logRef, labels } of content.series) {
+      encodeSeriesEntry(record, logRef, labels);
+      if (record.length < MAX_RECORD_BYTES) continue;
+      put();
       beginSeriesRecord(record);
       await pause();
     }
-    if (record.length > 1) wal.append(record.written());
+    if (record.length > 1) put();
+    for (const exemplars of inParts(content.exemplars)) {
+      encodeExemplarsRecord(record, exemplars);
+      put();
+      await pause();
+    }
+    for (const metadata of inParts(content.metadata)) {
+      encodeMetadataRecord(record, metadata);
+      put();
+      await pause();
+    }
     wal.close();
     fs.renameSync(unfinished, path);
     syncFolder(directory);
@@ -75,4 +103,18 @@ export async function writeCheckpoint(
     fs.rmSync(unfinished, { recursive: true, force: true });
     throw error;
   }
+}
+
+/** Entries that go into one record. */
+const ENTRIES_PER_RECORD = 500;
+
+function* inParts<T>(entries: Iterable<T>): Generator<T[]> {
+  let part: T[] = [];
+  for (const entry of entries) {
+    part.push(entry);
+    if (part.length < ENTRIES_PER_RECORD) continue;
+    yield part;
+    part = [];
+  }
+  if (part.length > 0) yield part;
 }

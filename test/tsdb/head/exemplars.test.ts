@@ -7,6 +7,8 @@ import { Labels } from "../../../src/model/labels.ts";
 import { Matcher } from "../../../src/model/matcher.ts";
 import { ExemplarStorage, readExemplars, type SeriesExemplars } from "../../../src/tsdb/head/exemplars.ts";
 import { Tsdb } from "../../../src/tsdb/tsdb.ts";
+import { replayLog } from "../../../src/tsdb/wal/replay.ts";
+import { RecordingSink } from "../wal/recording-sink.ts";
 
 const seriesOf = (name: string) => Labels.fromRecord({ __name__: name });
 const exemplarOf = (timeMs: number, value = timeMs, traceId = `trace-${timeMs}`) => ({
@@ -111,5 +113,71 @@ describe("exemplars", () => {
     expect(times(readExemplars(again.exemplars.buffer!, everything, 0, Infinity))).toEqual(expected);
     again.close();
     rmSync(directory, { recursive: true });
+  });
+});
+
+describe("what stands beside samples in segments of the log that are deleted", () => {
+  const RANGE = 7_200_000;
+  const START = 238_000 * RANGE;
+
+  test("is in the checkpoint: exemplars, and the newest metadata of the series that stay", async () => {
+    const directory = mkdtempSync(join(tmpdir(), "narthex-checkpoint-"));
+    const options = { directory, generationBytes: 2 ** 24, maxExemplars: 100, logsMetadata: true };
+    let tsdb = Tsdb.open(options);
+    const metadataOf = (help: string) => ({ type: "counter" as const, unit: "", help });
+    const scrape = (timeMs: number, ...names: string[]) => {
+      tsdb.appender.begin();
+      for (const name of names) {
+        tsdb.appender.appendFloat(seriesOf(name), timeMs, 0x3ff00000, 0);
+        tsdb.appender.appendExemplar(seriesOf(name), exemplarOf(timeMs - 1));
+      }
+      tsdb.appender.commit();
+    };
+    const describeSeries = (name: string, help: string) => {
+      tsdb.appender.begin();
+      tsdb.appender.updateMetadata(seriesOf(name), metadataOf(help));
+      tsdb.appender.commit();
+    };
+    const shown = () =>
+      times(readExemplars(tsdb.exemplars.buffer!, everything, -Infinity, Infinity)).map(([name, its]) => [
+        name,
+        its.map((time) => time - START),
+      ]);
+    try {
+      scrape(START, "stays", "goes");
+      describeSeries("stays", "first words");
+      describeSeries("stays", "better words");
+      describeSeries("goes", "gone words");
+      scrape(START + 60_000, "stays", "goes");
+      scrape(START + RANGE, "stays");
+      scrape(START + 1.6 * RANGE, "stays");
+      const before = shown();
+      for (const { epoch } of tsdb.sealGenerations()) await tsdb.generationStored(epoch);
+      tsdb.close();
+
+      const sink = new RecordingSink();
+      replayLog(join(directory, "wal"), sink);
+      expect(sink.segments[0]).toBe("checkpoint 0");
+      expect([...sink.metadata]).toEqual([[1, metadataOf("better words")]]);
+
+      tsdb = Tsdb.open(options);
+      expect(before.map(([name]) => name)).toEqual(["goes", "stays"]);
+      expect(shown()).toEqual([["stays", [-1, 59_999, RANGE - 1, 1.6 * RANGE - 1]]]);
+      expect(tsdb.exemplars.statistics.outOfOrder).toBe(0);
+
+      // Once more, from what the checkpoint gave.
+      scrape(START + 2.7 * RANGE, "stays");
+      for (const { epoch } of tsdb.sealGenerations()) await tsdb.generationStored(epoch);
+      tsdb.close();
+      const again = new RecordingSink();
+      replayLog(join(directory, "wal"), again);
+      expect(again.segments[0]).toMatch(/^checkpoint [1-9]/);
+      expect([...again.metadata]).toEqual([[1, metadataOf("better words")]]);
+      tsdb = Tsdb.open(options);
+      expect(shown()[0]![1]).toHaveLength(5);
+    } finally {
+      tsdb.close();
+      rmSync(directory, { recursive: true });
+    }
   });
 });
