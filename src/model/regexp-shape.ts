@@ -17,6 +17,8 @@ export type Alternative = readonly Piece[];
 /** Products such as `(a|b)(c|d)` are multiplied out up to here; a plain list of alternatives may be longer. */
 const MAX_PRODUCT = 256;
 const MAX_DEPTH = 50;
+/** Of a sequence: longer ones are left to RE2, for putting them together piece by piece takes quadratic time. */
+const MAX_PARTS = 1_000;
 
 /** The alternatives of `pattern`, or null where it uses syntax not looked into here. It may still be invalid. */
 export function regexpShape(pattern: string): readonly Alternative[] | null {
@@ -173,7 +175,10 @@ function join(head: Alternative, tail: Alternative): Alternative {
   if (tail.length === 0) return head;
   const last = head[head.length - 1]!;
   const first = tail[0]!;
-  if (last.kind !== "literal" || first.kind !== "literal") return [...head, ...tail];
+  if (last.kind !== "literal" || first.kind !== "literal") {
+    if (head.length + tail.length > MAX_PARTS) throw NOT_UNDERSTOOD;
+    return [...head, ...tail];
+  }
   return [...head.slice(0, -1), { kind: "literal", text: last.text + first.text }, ...tail.slice(1)];
 }
 

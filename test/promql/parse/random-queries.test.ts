@@ -35,7 +35,7 @@ const tameQueries = promqlQueries({
   ...awkwardNames,
   metrics: ["up", "http_requests_total", "job:errors:rate5m"],
   labels: { job: ["api", "web"], instance: ["a", "b.c"] },
-  classic: true,
+  classic: false,
 }).filter((query) => !hasTrailingPoint(query));
 
 function hasTrailingPoint(query: string): boolean {
@@ -87,53 +87,64 @@ describe("any valid query", () => {
 });
 
 describe("any text at all", () => {
-  const isReadable = (text: string): boolean => {
+  /** Why it is no query, null if it is one. */
+  const refusal = (text: string): string | null => {
     try {
       parseExpr(text, everything);
-      return true;
+      return null;
     } catch (error) {
       if (!(error instanceof ParseError)) throw error;
       expect(error.message).toMatch(/^(?:[0-9]+:[0-9]+|unknown position): parse error: ./);
       expect(error.offset).toBeLessThanOrEqual(Buffer.byteLength(text));
-      return false;
+      return error.reason;
+    }
+  };
+
+  /**
+   * What we accept the editor accepts, but for `2.` and metrics named offset. It knows neither types nor regexps, so
+   * what it accepts we may refuse for those, but not because we do not understand it. Only signs after `offset` and
+   * words that touch a number are looser there.
+   */
+  const expectAgreement = (text: string): void => {
+    const reason = refusal(text);
+    const accepts = lezerAccepts(text);
+    if (reason === null && !hasTrailingPoint(text) && !/\boffset\b/i.test(text))
+      expect(accepts, text).toBe(true);
+    if (reason !== null && accepts && !/ in offset,|^bad number|^unterminated/.test(reason)) {
+      expect(reason, text).not.toMatch(/^unexpected /);
     }
   };
 
   test("is a query or fails with a place and a reason", () => {
     fc.assert(
-      fc.property(fc.string({ unit: "binary", maxLength: 60 }), (text) => void isReadable(text)),
+      fc.property(fc.string({ unit: "binary", maxLength: 60 }), (text) => void refusal(text)),
       { numRuns: 2_000 },
     );
   });
 
-  test("made of PromQL's own words is a query or fails with a place and a reason", () => {
+  test("made of PromQL's own words is judged as the editor's grammar does, types aside", () => {
     const words =
-      "sum by ( ) { } [ ] , : @ = == =~ != offset 5m 1h 3 -1 + - * / ^ and on group_left bool foo rate a:b \"x\" 'y' start step range # anchored fill inf </".split(
+      "sum by ( ) { } [ ] , : @ = == =~ != offset 5m 1h 3 -1 + - * / ^ and on group_left bool foo rate a:b \"x\" 'y' start step range # anchored fill inf </ ignoring topk without min_of 0x1f `z`".split(
         " ",
       );
     fc.assert(
       fc.property(
         fc.array(fc.constantFrom(...words), { maxLength: 14 }).map((list) => list.join(" ")),
-        (text) => void isReadable(text),
+        expectAgreement,
       ),
-      { numRuns: 3_000 },
+      { numRuns: 5_000 },
     );
   });
 
-  test("that is a valid query with one character gone or doubled is judged as the editor's grammar does, types aside", () => {
-    const mutated = tameQueries.chain((query) =>
+  test("that is a valid query with a character gone, put in or changed is judged as the editor's grammar does, types aside", () => {
+    const edited = tameQueries.chain((query) =>
       fc
-        .tuple(fc.nat(query.length - 1), fc.constantFrom("drop", "double"))
-        .map(
-          ([i, how]) => query.slice(0, i) + (how === "drop" ? "" : query[i]!.repeat(2)) + query.slice(i + 1),
-        ),
+        .tuple(fc.nat(query.length - 1), fc.constantFrom(..."(){}[],:@=~!+-*/^ \"'a1.m#\\`"), fc.nat(3))
+        .map(([i, character, how]) => {
+          const [head, tail] = [query.slice(0, i), query.slice(i + 1)];
+          return head + ["", character, query[i]! + character, query[i]! + query[i]!][how]! + tail;
+        }),
     );
-    fc.assert(
-      fc.property(mutated, (text) => {
-        // What we accept the editor accepts; it knows no types, so the reverse doesn't hold.
-        if (isReadable(text) && !hasTrailingPoint(text)) expect(lezerAccepts(text), text).toBe(true);
-      }),
-      { numRuns: 1_000 },
-    );
+    fc.assert(fc.property(edited, expectAgreement), { numRuns: 2_000 });
   });
 });
