@@ -3,14 +3,14 @@ import { loadOptionalModule } from "./optional-module.ts";
 /** The reflected Castagnoli polynomial. */
 const POLYNOMIAL = 0x82f63b78;
 
-/** From this size on the native function wins over a call's overhead; measured crossing near 4 KiB. */
-const NATIVE_FROM_BYTES = 4096;
+/** From this size on the native function wins over a call's overhead; measured crossing near 500 bytes. */
+const NATIVE_FROM_BYTES = 512;
 
-/** Eight tables of 256: table k advances a byte by k further zero bytes, so eight bytes fold in one step. */
+/** Sixteen tables of 256: table k advances a byte by k further zero bytes, so sixteen bytes fold in one step. */
 const tables = makeTables();
 
-function makeTables(): Uint32Array {
-  const table = new Uint32Array(8 * 256);
+function makeTables(): Int32Array {
+  const table = new Int32Array(16 * 256);
   for (let byte = 0; byte < 256; byte++) {
     let crc = byte;
     for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ POLYNOMIAL : crc >>> 1;
@@ -47,22 +47,45 @@ export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length, seed = 
   return crc32cBySlices(bytes, start, end, seed);
 }
 
-/** The portable implementation, eight bytes a step. */
+/** The bytes looked at last, for reading four at a time: one buffer after the other is summed in many parts. */
+let viewed: Uint8Array | null = null;
+let view: DataView = new DataView(new ArrayBuffer(0));
+
+/** The portable implementation, sixteen bytes a step. */
 export function crc32cBySlices(bytes: Uint8Array, start: number, end: number, seed: number): number {
   const table = tables;
   let crc = ~seed;
   let i = start;
-  for (const last = end - 8; i <= last; i += 8) {
-    crc ^= bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24);
-    crc =
-      table[0x700 | (crc & 0xff)]! ^
-      table[0x600 | ((crc >>> 8) & 0xff)]! ^
-      table[0x500 | ((crc >>> 16) & 0xff)]! ^
-      table[0x400 | (crc >>> 24)]! ^
-      table[0x300 | bytes[i + 4]!]! ^
-      table[0x200 | bytes[i + 5]!]! ^
-      table[0x100 | bytes[i + 6]!]! ^
-      table[bytes[i + 7]!]!;
+  const last = end - 16;
+  if (i <= last) {
+    if (viewed !== bytes) {
+      viewed = bytes;
+      view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    }
+    const words = view;
+    for (; i <= last; i += 16) {
+      const a = crc ^ words.getInt32(i, true);
+      const b = words.getInt32(i + 4, true);
+      const c = words.getInt32(i + 8, true);
+      const d = words.getInt32(i + 12, true);
+      crc =
+        table[0xf00 | (a & 0xff)]! ^
+        table[0xe00 | ((a >>> 8) & 0xff)]! ^
+        table[0xd00 | ((a >>> 16) & 0xff)]! ^
+        table[0xc00 | (a >>> 24)]! ^
+        table[0xb00 | (b & 0xff)]! ^
+        table[0xa00 | ((b >>> 8) & 0xff)]! ^
+        table[0x900 | ((b >>> 16) & 0xff)]! ^
+        table[0x800 | (b >>> 24)]! ^
+        table[0x700 | (c & 0xff)]! ^
+        table[0x600 | ((c >>> 8) & 0xff)]! ^
+        table[0x500 | ((c >>> 16) & 0xff)]! ^
+        table[0x400 | (c >>> 24)]! ^
+        table[0x300 | (d & 0xff)]! ^
+        table[0x200 | ((d >>> 8) & 0xff)]! ^
+        table[0x100 | ((d >>> 16) & 0xff)]! ^
+        table[d >>> 24]!;
+    }
   }
   for (; i < end; i++) crc = (crc >>> 8) ^ table[(crc ^ bytes[i]!) & 0xff]!;
   return ~crc >>> 0;

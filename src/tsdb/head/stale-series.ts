@@ -9,7 +9,8 @@ import { RefSet } from "./ref-set.ts";
  * one has resumed since is looked at when they are counted, so that appending costs nothing.
  */
 export class StaleSeries {
-  private readonly noted = new Map<GenerationWriter, RefList>();
+  /** Weak: the memory of a generation that is gone is given back when nothing refers to it any more. */
+  private readonly noted = new WeakMap<GenerationWriter, RefList>();
 
   note(writer: GenerationWriter, ref: SeriesRef): void {
     let list = this.noted.get(writer);
@@ -27,9 +28,8 @@ export class StaleSeries {
     }
   }
 
-  /** Forgets those of generations that are gone, and counts the others, each series once. */
+  /** Counts those of these generations, each series once. */
   count(writers: readonly GenerationWriter[]): number {
-    for (const writer of this.noted.keys()) if (!writers.includes(writer)) this.noted.delete(writer);
     // From the oldest on: a later generation knows better.
     const stale = new RefSet();
     for (const writer of writers) {
