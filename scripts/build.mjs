@@ -34,6 +34,9 @@ await build({
       in: `bench/end-to-end/${name}`,
       out: `bench/${name.replace(/\.bench\.ts$/, "")}`,
     })),
+    ...["fuzz", "fuzz-thread"]
+      .filter((name) => existsSync(`test/fuzz/${name}.ts`))
+      .map((name) => ({ in: `test/fuzz/${name}.ts`, out: `fuzz/${name}` })),
   ],
   outdir: "dist",
   bundle: true,

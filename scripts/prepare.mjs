@@ -24,7 +24,7 @@ function installPackages() {
 
 function buildIfStale() {
   const stamp = "dist/.built";
-  const newest = newestChange(["src", "bench", "scripts", "package.json", "package-lock.json"]);
+  const newest = newestChange(["src", "bench", "test/fuzz", "scripts", "package.json", "package-lock.json"]);
   if (existsSync(stamp) && statSync(stamp).mtimeMs > newest && existsSync("src/kernels/kernels-wasm.ts"))
     return;
   console.log("building …");

@@ -7,7 +7,7 @@ import {
 } from "../config/schema/discovery.ts";
 import { createMechanism, type AnyDiscoveryConfig } from "./create-mechanism.ts";
 import type { DiscoverySurroundings, Mechanism } from "./mechanism.ts";
-import type { TargetGroup } from "./target-group.ts";
+import { soundGroup, type TargetGroup } from "./target-group.ts";
 
 export interface DiscoveryManagerOptions {
   /** `scrape` or `notify`: stands in metrics. */
@@ -120,7 +120,7 @@ export class DiscoveryManager {
       if (provider.signal.aborted) return;
       surroundings.counters.add("received_updates_total", { name: this.options.name });
       for (const job of provider.jobs) this.changedJobs.add(job);
-      provider.receive(groups);
+      provider.receive(groups.map(soundGroup));
       this.sendSoon();
     };
     const end = mechanism

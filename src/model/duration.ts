@@ -104,7 +104,8 @@ export function parseSize(text: string): number {
     total += Number(text.slice(start, unitStart)) * 1024 ** power;
   }
   if (total >= MAX_SIZE_BYTES) throw new Error(`units: invalid ${text}`);
-  return total === 0 ? 0 : sign * Math.trunc(total);
+  // Never the negative zero.
+  return sign * Math.trunc(total) || 0;
 }
 
 /** A size as Prometheus prints it: "10MiB", "1GiB512MiB", "0B". */

@@ -5,7 +5,7 @@ import type { Labels } from "../model/labels.ts";
 import type { Metadata } from "../model/metadata.ts";
 import { NORMAL_NAN_HIGH_WORD, NORMAL_NAN_LOW_WORD } from "../model/sample.ts";
 import { NO_SERIES, SampleOutcome, type Appender, type SeriesRef } from "../model/storage.ts";
-import { finestSchemaFor, limitBuckets } from "./bucket-limits.ts";
+import { BucketLimitError, finestSchemaFor, limitBuckets } from "./bucket-limits.ts";
 import type { ScrapedPage, ScrapedSeries } from "./exposition/scraped-series.ts";
 import { SampleError } from "./series-labels.ts";
 import {
@@ -109,6 +109,7 @@ export class SeriesCache {
     const { memory } = this;
     const finestSchema = finestSchemaFor(limits.minBucketFactor);
     const newSamples: number[] = [];
+    const afterwards: (() => void)[] = [];
     let floats = 0;
     let limited = 0;
     let bucketError: unknown = null;
@@ -131,46 +132,47 @@ export class SeriesCache {
       if (series.labels === null) continue;
       counts.postRelabel++;
       const ownTime = options.honorTimestamps ? scraped.timestampMs : null;
-      series.isTracked = ownTime === null || options.trackTimestampsStaleness;
-      if (ownTime === null && isRepeated) {
-        counts.duplicateTimestamp++;
-        continue;
-      }
-      limited++;
-      if (series.ref === NO_SERIES) continue;
-      if (ownTime !== null && ownTime > timeMs + MAX_AHEAD_MS) {
-        counts.outOfBounds++;
-        continue;
-      }
+      if (!isRepeated) series.isTracked = ownTime === null || options.trackTimestampsStaleness;
       const at = ownTime ?? timeMs;
-      if (scraped.startMs !== series.startMs) this.appendStart(appender, series, series.labels, scraped, at);
-      if (typeof scraped.value === "number") {
-        if (floats >= memory.maxLines)
-          throw new SampleError(`cannot append page: more than ${memory.maxLines} samples`);
-        writeValue(memory, floats, scraped.value);
-        if (ownTime === null) {
+      if (ownTime === null && isRepeated) counts.duplicateTimestamp++;
+      else limited++;
+      if (series.ref === NO_SERIES) continue;
+      if (ownTime !== null && ownTime > timeMs + MAX_AHEAD_MS) counts.outOfBounds++;
+      else if (ownTime !== null || !isRepeated) {
+        if (scraped.startMs !== series.startMs)
+          this.appendStart(appender, series, series.labels, scraped, at);
+        if (typeof scraped.value !== "number") {
+          try {
+            const outcome = appendHistogram(appender, series.labels, at, scraped.value, finestSchema, limits);
+            countOutcome(outcome, counts);
+            if (isNew && series.isTracked && outcome <= SampleOutcome.repeated) counts.seriesAdded++;
+          } catch (error) {
+            // A histogram over its limit fails the scrape once all samples are counted.
+            if (!(error instanceof BucketLimitError)) throw error;
+            bucketError = error;
+          }
+        } else if (ownTime === null) {
+          if (floats >= memory.maxLines)
+            throw new SampleError(`cannot append page: more than ${memory.maxLines} samples`);
+          writeValue(memory, floats, scraped.value);
           memory.sampleRefs[floats] = series.ref;
           if (isNew) newSamples.push(floats);
           floats++;
         } else {
-          const words = memory.sampleValueWords;
-          const outcome = appender.appendFloat(series.labels, at, words[2 * floats + 1]!, words[2 * floats]!);
-          countOutcome(outcome, counts);
-          if (isNew && series.isTracked && outcome <= SampleOutcome.repeated) counts.seriesAdded++;
-        }
-      } else {
-        try {
-          const histogram = limitBuckets(scraped.value, finestSchema, limits.bucketLimit);
-          const outcome = this.appendHistogram(appender, series.labels, at, histogram);
-          countOutcome(outcome, counts);
-          if (isNew && series.isTracked && outcome <= SampleOutcome.repeated) counts.seriesAdded++;
-        } catch (error) {
-          // A histogram over its limit fails the scrape once all samples are counted.
-          if ((error as Error).name !== "BucketLimitError") throw error;
-          bucketError = error;
+          const { labels, isTracked } = series;
+          const { value } = scraped;
+          const append = (): void => {
+            const [high, low] = wordsOf(value);
+            const outcome = appender.appendFloat(labels, at, high, low);
+            countOutcome(outcome, counts);
+            if (isNew && isTracked && outcome <= SampleOutcome.repeated) counts.seriesAdded++;
+          };
+          // What the page says of the series before comes first; that is appended with all others of the scrape's time.
+          if (isRepeated) afterwards.push(append);
+          else append();
         }
       }
-      this.appendExemplars(appender, scraped, series.labels, at);
+      for (const exemplar of scraped.exemplars) appendExemplar(appender, series.labels, exemplar, at);
     }
     if (options.sampleLimit > 0 && limited > options.sampleLimit) throw new SampleLimitError();
     if (bucketError) throw bucketError;
@@ -180,6 +182,7 @@ export class SeriesCache {
     const refused = appender.appendFloats(epoch, refs, memory.sampleValues, floats, timeMs, outcomes);
     if (refused > 0) for (let i = 0; i < floats; i++) countOutcome(outcomes[i]!, counts);
     for (const i of newSamples) if (outcomes[i]! <= SampleOutcome.repeated) counts.seriesAdded++;
+    for (const append of afterwards) append();
   }
 
   /** A series that tells when it began has a sample of zero there, if that is before all others. */
@@ -195,21 +198,6 @@ export class SeriesCache {
     // Being late is no fault here: the series had begun before it told us.
     if (typeof value === "number") appender.appendFloat(labels, startMs, 0, 0);
     else appender.appendHistogram(labels, startMs, emptyLike(value));
-  }
-
-  private appendHistogram(
-    appender: Appender,
-    labels: Labels,
-    timeMs: number,
-    histogram: FloatHistogram,
-  ): SampleOutcome {
-    const fault = histogramFault(histogram);
-    if (fault !== null) throw new SampleError(fault);
-    return appender.appendHistogram(labels, timeMs, histogram);
-  }
-
-  private appendExemplars(appender: Appender, scraped: ScrapedSeries, labels: Labels, timeMs: number): void {
-    for (const exemplar of scraped.exemplars) appendExemplar(appender, labels, exemplar, timeMs);
   }
 
   /** Of series that are new, or whose metric is described in other words than on the last page. */
@@ -249,7 +237,7 @@ export class SeriesCache {
       this.series.delete(key);
     }
     if (vanished.size === 0) return;
-    for (const { ref } of this.series.values()) vanished.delete(ref);
+    for (const { ref, isTracked } of this.series.values()) if (isTracked) vanished.delete(ref);
     for (const ref of vanished) appender.appendStale(epoch, ref, timeMs);
   }
 }
@@ -266,6 +254,30 @@ function emptyLike(histogram: FloatHistogram): FloatHistogram {
     positiveBuckets: nothing,
     negativeBuckets: nothing,
   };
+}
+
+/** @throws SampleError for a histogram that storage may not take or that is over its limit */
+function appendHistogram(
+  appender: Appender,
+  labels: Labels,
+  timeMs: number,
+  histogram: FloatHistogram,
+  finestSchema: number | null,
+  { bucketLimit }: HistogramLimits,
+): SampleOutcome {
+  const fault = histogramFault(histogram);
+  if (fault !== null) throw new SampleError(fault);
+  return appender.appendHistogram(labels, timeMs, limitBuckets(histogram, finestSchema, bucketLimit));
+}
+
+const scratch = new Float64Array(1);
+const scratchWords = new Uint32Array(scratch.buffer);
+
+/** The bits of a scraped value, of which no NaN is a staleness marker. */
+function wordsOf(value: number): readonly [high: number, low: number] {
+  if (Number.isNaN(value)) return [NORMAL_NAN_HIGH_WORD, NORMAL_NAN_LOW_WORD];
+  scratch[0] = value;
+  return [scratchWords[1]!, scratchWords[0]!];
 }
 
 function writeValue(memory: ScrapeMemory, index: number, value: number): void {

@@ -13,7 +13,12 @@ import type { Metadata, MetricType } from "../model/metadata.ts";
 import { NORMAL_NAN_HIGH_WORD, NORMAL_NAN_LOW_WORD } from "../model/sample.ts";
 import { NO_SERIES, SampleOutcome, type Appender, type SeriesRef } from "../model/storage.ts";
 import { ExpositionError } from "./exposition/exposition-error.ts";
-import type { LineSyntax, ParsedExemplar, SampleRest } from "./exposition/line-syntax.ts";
+import {
+  missingValue,
+  type LineSyntax,
+  type ParsedExemplar,
+  type SampleRest,
+} from "./exposition/line-syntax.ts";
 import { openMetricsSyntax } from "./exposition/openmetrics.ts";
 import { isOfFamily } from "./exposition/scraped-series.ts";
 import { textSyntax } from "./exposition/text.ts";
@@ -131,7 +136,10 @@ export class SeriesSequence {
     for (const i of judge.newSamples) if (outcomes[i]! <= SampleOutcome.repeated) counts.seriesAdded++;
     appendTimedSamples(memory, options, epoch, counts);
     for (const append of judge.afterwards) append();
-    if (memory.seenCount < this.stored.count && this.isLive) this.endVanished(appender, epoch, timeMs, refs);
+    if (memory.seenCount < this.stored.count && this.isLive) {
+      const timed = options.trackTimestampsStaleness ? memory.timedRefs.subarray(0, memory.timedCount) : [];
+      this.endVanished(appender, epoch, timeMs, [refs, timed, judge.timedRefs]);
+    }
     const haveCommentsChanged = this.remember(judge, syntax);
     if (options.appendsMetadata) this.appendMetadata(judge, appender, epoch);
     return haveCommentsChanged;
@@ -203,7 +211,12 @@ export class SeriesSequence {
   }
 
   /** A series lives on when another line of the page leads to it: the same labels may be written in many ways. */
-  private endVanished(appender: Appender, epoch: number, timeMs: number, present: Uint32Array): void {
+  private endVanished(
+    appender: Appender,
+    epoch: number,
+    timeMs: number,
+    present: readonly Iterable<SeriesRef>[],
+  ): void {
     const { memory, stored } = this;
     const refs = memory.refsOf(stored);
     const vanished = new Set<SeriesRef>();
@@ -211,7 +224,7 @@ export class SeriesSequence {
       if (!memory.wasSeen(i) && refs[i] !== NO_SERIES && this.isTracked(i)) vanished.add(refs[i]!);
     }
     if (vanished.size === 0) return;
-    for (const ref of present) vanished.delete(ref);
+    for (const alive of present) for (const ref of alive) vanished.delete(ref);
     for (const ref of vanished) appender.appendStale(epoch, ref, timeMs);
   }
 
@@ -319,6 +332,8 @@ class LineJudge {
   droppedCount = 0;
   repeatedCount = 0;
   hasNewComments = false;
+  /** Series whose samples brought their own time, where those are tracked. */
+  readonly timedRefs: SeriesRef[] = [];
   /** Series and metrics that this page brought or describes anew; kept only where metadata is stored. */
   readonly newRefs = new Set<SeriesRef>();
   readonly newMetrics = new Set<string>();
@@ -378,11 +393,9 @@ class LineJudge {
 
   /** The kernel found no value: whatever is wrong, the format's parser says it best. */
   private judgeBroken(): never {
-    const line = this.bytesOf(this.report.line, Math.min(this.report.lineLength, MAX_QUOTED_BYTES));
+    const line = this.bytesOf(this.report.line, this.report.lineLength);
     this.syntax.parseSeries(line);
-    throw new ExpositionError(
-      `expected value after metric, got "\\n" while parsing: ${JSON.stringify(line)}`,
-    );
+    throw missingValue(line);
   }
 
   private judgeComment(): void {
@@ -435,7 +448,7 @@ class LineJudge {
 
     if (timestampMs !== null) {
       labels ??= options.appender.labelsOf(this.epoch, ref);
-      this.judgeTimed(labels, timestampMs);
+      this.judgeTimed(ref, labels, timestampMs);
     } else if (flags & ReportFlag.repeated) {
       this.keptWithoutRef++;
       this.repeatedCount++;
@@ -462,12 +475,13 @@ class LineJudge {
   }
 
   /** A sample with the target's own time goes its own way. */
-  private judgeTimed(labels: Labels, timestampMs: number): void {
+  private judgeTimed(ref: SeriesRef, labels: Labels, timestampMs: number): void {
     const { memory, options, counts } = this;
     const { sampleIndex, code, flags } = this.report;
     this.keptWithoutRef++;
     memory.sampleRefs[sampleIndex] = NO_SERIES;
-    if (!options.trackTimestampsStaleness) memory.setEntryFlags(code, EntryFlag.untracked);
+    if (options.trackTimestampsStaleness) this.timedRefs.push(ref);
+    else if (!(flags & ReportFlag.repeated)) memory.setEntryFlags(code, EntryFlag.untracked);
     const low = memory.sampleValueWords[2 * sampleIndex]!;
     const high = memory.sampleValueWords[2 * sampleIndex + 1]!;
     const append = (): void => {
@@ -487,8 +501,6 @@ class LineJudge {
     } else memory.sampleValues[sampleIndex] = value;
   }
 }
-
-const MAX_QUOTED_BYTES = 1024;
 
 function appendTimed(
   { appender, timeMs }: AppendOptions,

@@ -2,87 +2,25 @@ import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import {
   EMPTY_SEQUENCE,
-  ENTRY_TYPE_SHIFT,
   EntryFlag,
   ReportFlag,
   ScrapeMemory,
-  type LineReport,
   type StoredSequence,
 } from "../../src/kernels/index.ts";
-import {
-  parsePageByHand,
-  readValueByHand,
-  type TwinEntry,
-  type TwinReport,
-} from "../oracles/exposition-parse.ts";
+import { parsePageByHand, readValueByHand } from "../oracles/exposition-parse.ts";
+import { compareWithTwin, parseWithKernel, scrapedBitsOf, type KernelPage } from "../support/parsed-pages.ts";
 
 let memory: ScrapeMemory;
 beforeAll(() => {
   memory = new ScrapeMemory(2 ** 28, 7);
 });
 
-interface KernelPage {
-  refs: number[];
-  /** Bits as two words. */
-  bits: string[];
-  reports: TwinReport[];
-  timed: (readonly [number, number, number])[];
-}
-
-/** Runs the kernel over a page in pieces of `pieceBytes`, giving new entries the references 1001, 1002, … */
-function parse(
+const parse = (
   page: string,
   sequence: StoredSequence,
   isOpenMetrics: boolean,
   pieceBytes: number,
-  timedFlag: number | null = null,
-): KernelPage {
-  const body = Buffer.from(page, "latin1");
-  const out: KernelPage = { refs: [], bits: [], reports: [], timed: [] };
-  memory.beginPage(sequence, isOpenMetrics, timedFlag === null ? null : { flag: timedFlag });
-  const report: LineReport = {
-    line: 0,
-    textLength: 0,
-    lineLength: 0,
-    sampleIndex: 0,
-    lineIndex: 0,
-    code: 0,
-    flags: 0,
-    type: 0,
-  };
-  const run = (isFinal: boolean): void => {
-    for (let isThrough = false; !isThrough;) {
-      isThrough = memory.parse(isFinal);
-      for (let i = 0; i < memory.reportCount; i++) {
-        memory.readReport(i, report);
-        const line = memory.text.toString("latin1", report.line, report.line + report.lineLength);
-        const { textLength, sampleIndex, code, flags, type } = report;
-        out.reports.push({ line, textLength, sampleIndex, code, flags, type });
-      }
-    }
-  };
-  for (let start = 0; start < body.length; start += pieceBytes) {
-    const piece = body.subarray(start, start + pieceBytes);
-    for (let offset = 0; offset < piece.length;) offset += memory.take(piece, offset);
-    run(false);
-    memory.shift();
-  }
-  run(true);
-  for (let i = 0; i < memory.sampleCount; i++) {
-    out.refs.push(memory.sampleRefs[i]!);
-    out.bits.push(`${memory.sampleValueWords[2 * i + 1]}:${memory.sampleValueWords[2 * i]}`);
-  }
-  for (let i = 0; i < memory.timedCount; i++) {
-    out.timed.push([memory.timedSamples[i]!, memory.timedRefs[i]!, memory.timedTimes[i]!]);
-  }
-  return out;
-}
-
-function bitsOf(value: number): string {
-  if (Number.isNaN(value)) return `${0x7ff80000}:1`;
-  const words = new Uint32Array(new Float64Array([value]).buffer);
-  return `${words[1]}:${words[0]}`;
-}
+): KernelPage => parseWithKernel(memory, page, sequence, isOpenMetrics, pieceBytes);
 
 /** The bits the kernel makes of a number, null if it leaves it to others. */
 function kernelValue(text: string): string | null {
@@ -99,7 +37,7 @@ describe("a number", () => {
       fc.property(double, (value) => {
         for (const text of [String(value), value.toExponential(), value.toExponential().toUpperCase()]) {
           const bits = kernelValue(text);
-          if (bits !== null) expect(bits).toBe(bitsOf(Number(text)));
+          if (bits !== null) expect(bits).toBe(scrapedBitsOf(Number(text)));
         }
       }),
       { numRuns: 3000 },
@@ -129,7 +67,7 @@ describe("a number", () => {
     fc.assert(
       fc.property(number, (text) => {
         const bits = kernelValue(text);
-        if (bits !== null) expect(bits).toBe(bitsOf(Number(text)));
+        if (bits !== null) expect(bits).toBe(scrapedBitsOf(Number(text)));
       }),
       { numRuns: 5000 },
     );
@@ -143,7 +81,7 @@ describe("a number", () => {
       "5e-1",
       "8.5e22",
     ]) {
-      expect(kernelValue(text) ?? bitsOf(Number(text))).toBe(bitsOf(Number(text)));
+      expect(kernelValue(text) ?? scrapedBitsOf(Number(text))).toBe(scrapedBitsOf(Number(text)));
     }
   });
 
@@ -228,52 +166,25 @@ describe("pages", () => {
         fc.integer({ min: 1, max: 200 }),
         fc.constantFrom(null, 0, EntryFlag.untracked),
         (pages, isOpenMetrics, pieceBytes, timedFlag) => {
-          let sequence = EMPTY_SEQUENCE;
-          let entries: TwinEntry[] = [];
-          let nextRef = 1000;
-          for (const text of pages) {
-            const expected = parsePageByHand(text, entries, isOpenMetrics, timedFlag);
-            const actual = parse(text, sequence, isOpenMetrics, pieceBytes, timedFlag);
-            expect(actual.reports).toEqual(expected.reports);
-            expect(actual.refs).toEqual(expected.refs);
-            expect(actual.timed).toEqual(expected.timed);
-            for (const [i, number] of expected.values.entries())
-              if (number !== null) expect(actual.bits[i]).toBe(bitsOf(number));
-            expect(expected.seen.map((_, i) => memory.wasSeen(i))).toEqual(expected.seen);
-            expect(memory.seenCount).toBe(expected.seen.filter(Boolean).length);
-
-            // As the judge of lines would: references for new series, flags for some entries.
-            const fresh = new Map<TwinEntry, number>();
-            const news = expected.reports.filter(({ flags }) => flags & ReportFlag.new);
-            const created = expected.next.filter((entry) => !entries.includes(entry));
-            for (const [i, { code, flags }] of news.entries()) {
-              const isComment = (flags & ReportFlag.comment) !== 0;
-              const extra = isComment
-                ? (i % 9) << ENTRY_TYPE_SHIFT
-                : [EntryFlag.untracked, EntryFlag.dropped, 0][i % 3]!;
-              memory.setEntryFlags(code, extra);
-              const ref = isComment ? 0 : ++nextRef;
-              memory.setEntryRef(code, ref);
-              created[i]!.flags |= extra;
-              fresh.set(created[i]!, ref);
-            }
-            entries = expected.next.map((entry) => ({ ...entry, ref: fresh.get(entry) ?? entry.ref }));
-            sequence = memory.storePage();
-            expect(sequence.count).toBe(entries.length);
-            expect(entries.map((_, i) => memory.textOf(sequence, i))).toEqual(
-              entries.map((entry) => entry.text),
-            );
-            expect([...memory.refsOf(sequence)]).toEqual(entries.map((entry) => entry.ref));
-            const commentFlag = (entry: TwinEntry): number => (entry.isComment ? EntryFlag.comment : 0);
-            expect(entries.map((_, i) => memory.flagsOf(sequence, i))).toEqual(
-              entries.map((entry) => entry.flags | commentFlag(entry)),
-            );
-          }
-          memory.free(sequence);
+          compareWithTwin(memory, pages, { isOpenMetrics, pieceBytes, timedFlag }, (actual, expected) =>
+            expect(actual).toEqual(expected),
+          );
         },
       ),
       { numRuns: 1500 },
     );
+  });
+
+  test("with quotes where none belong are cut into the same lines, whatever pieces they come in", () => {
+    const page = 'job="x{le="a\nb"} 1\nup 2\n';
+    for (let pieceBytes = 1; pieceBytes <= page.length; pieceBytes++) {
+      compareWithTwin(
+        memory,
+        [page],
+        { isOpenMetrics: false, pieceBytes, timedFlag: null },
+        (actual, expected) => expect(actual).toEqual(expected),
+      );
+    }
   });
 
   test("of any bytes are read to their end", () => {

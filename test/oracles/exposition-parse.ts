@@ -172,8 +172,42 @@ export function readValueByHand(text: string): number | null {
     .replace(/[eE].*/, "")
     .replace(/[+.-]/g, "")
     .replace(/^0+/, "");
-  const value = Number(text);
-  return digits.length > 19 || !Number.isFinite(value) ? null : value;
+  if (digits.length > 19) return null;
+  const fraction = /\.(\d*)/.exec(text)?.[1] ?? "";
+  const exponent = Number(/[eE](.*)/.exec(text)?.[1] ?? 0) - fraction.length;
+  return isRoundedWithCertainty(BigInt(digits || 0), exponent) ? Number(text) : null;
+}
+
+const WORD = 1n << 64n;
+
+/** Whether the upper 128 bits of 10^exponent are enough to tell which double is nearest, and it is a normal one. */
+function isRoundedWithCertainty(mantissa: bigint, exponent: number): boolean {
+  if (mantissa === 0n || (mantissa <= 1n << 53n && Math.abs(exponent) <= 22)) return true;
+  if (Math.abs(exponent) > 300) return false;
+  const shifted = mantissa << BigInt(64 - mantissa.toString(2).length);
+  const power = upperBits(exponent);
+  let product = shifted * (power / WORD);
+  const isUndecided = () => ((product / WORD) & 0x1ffn) === 0x1ffn;
+  if (isUndecided() && (product % WORD) + shifted >= WORD) {
+    const lower = shifted * (power % WORD);
+    product += lower / WORD;
+    if (isUndecided() && product % WORD === WORD - 1n && (lower % WORD) + shifted >= WORD) return false;
+  }
+  const high = product / WORD;
+  const isHalfway = product % WORD === 0n && (high & 0x1ffn) === 0n;
+  if (isHalfway && ((high >> ((high >> 63n) + 9n)) & 3n) === 1n) return false;
+  const value = Number(`${mantissa}e${exponent}`);
+  return Number.isFinite(value) && value >= 2 ** -1022;
+}
+
+/** The first 128 bits of a power of ten, cut off. */
+function upperBits(exponent: number): bigint {
+  const power = 10n ** BigInt(Math.abs(exponent));
+  const bits = BigInt(power.toString(2).length);
+  if (exponent >= 0) return bits > 128n ? power >> (bits - 128n) : power << (128n - bits);
+  let inverse = (1n << (bits + 128n)) / power;
+  while (inverse >> 128n > 0n) inverse >>= 1n;
+  return inverse;
 }
 
 function textLengthAt(body: string, start: number): number {

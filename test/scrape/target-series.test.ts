@@ -464,6 +464,20 @@ describe("classic histograms converted to custom buckets", () => {
     expect(() => target.says("# EOF\na 1\n", "openmetrics")).toThrow("unexpected data after # EOF");
   });
 
+  test("do not hide a line without a value", () => {
+    const target = new FakeTarget(convert);
+    expect(() => target.says("Inf\n", "text")).toThrow("expected value after metric");
+    expect(() => target.says("# EOF\n".replace("#", "NaN\n#"), "openmetrics")).toThrow(
+      "expected value after metric",
+    );
+  });
+
+  test("leave the samples of one series in the order of the page", () => {
+    const target = new FakeTarget({ ...convert, trackTimestampsStaleness: true });
+    expect(target.says("a 1\na 2 900\na 3 1100\n", "text")).toMatchObject({ outOfOrder: 1, seriesAdded: 1 });
+    expect(target.appender.series("a")).toEqual(["1000 1", "1100 3"]);
+  });
+
   test("end with markers", () => {
     const target = new FakeTarget(convert);
     target.says(text(), "text");

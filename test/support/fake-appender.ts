@@ -28,6 +28,7 @@ export class FakeAppender implements Appender {
   private readonly epochs = new Map<number, { labels: Labels[]; refs: Map<string, SeriesRef> }>();
   private readonly labelsByKey = new Map<string, Labels>();
   private pending: { key: string; sample: FakeSample }[] | null = null;
+  private exemplarsBefore = 0;
   private readonly newestPending = new Map<string, FakeSample>();
 
   constructor(private readonly epochMs = Infinity) {}
@@ -74,6 +75,7 @@ export class FakeAppender implements Appender {
   begin(): void {
     if (this.pending) throw new Error("begin within begin");
     this.pending = [];
+    this.exemplarsBefore = this.exemplars.length;
   }
 
   appendFloats(
@@ -155,6 +157,7 @@ export class FakeAppender implements Appender {
 
   rollback(): void {
     this.pending = null;
+    this.exemplars.length = this.exemplarsBefore;
     this.newestPending.clear();
     this.rollbacks++;
   }

@@ -131,6 +131,10 @@ export function parsePage(state: usize): u32 {
     if (code == NO_ENTRY) {
       // ── any other line: by its text ──
       length = load<u8>(p) == 35 ? commentLength(p, end) : textLength(p, end);
+      if (length == UNFINISHED) {
+        if (!isFinal) break;
+        length = 0;
+      }
       const stop = lineEnd(p + length, end);
       if (stop == end && !isFinal) break;
       if (length == 0) {
@@ -280,6 +284,9 @@ function commentLength(p: usize, end: usize): usize {
   return p - start;
 }
 
+/** The bytes end before it is clear where the value begins. */
+const UNFINISHED: usize = 0xffffffff;
+
 /** Bytes before the value: blanks, a name, perhaps braces, blanks. 0 where there is no value to find. */
 function textLength(start: usize, end: usize): usize {
   let p = start;
@@ -301,11 +308,12 @@ function textLength(start: usize, end: usize): usize {
       else if (c == 125) break;
       else if (c == 10) return 0;
     }
-    if (p >= end) return 0;
+    if (p >= end) return UNFINISHED;
     p++;
     while (p < end && isBlank(load<u8>(p))) p++;
   }
-  return p >= end || load<u8>(p) == 10 ? 0 : p - start;
+  if (p >= end) return UNFINISHED;
+  return load<u8>(p) == 10 ? 0 : p - start;
 }
 
 // @ts-ignore: decorator

@@ -10,7 +10,13 @@ import {
 import { CustomBuckets } from "./custom-buckets.ts";
 import { ExpositionError } from "./exposition-error.ts";
 import { normalizeBound, parseGoFloat } from "./go-float.ts";
-import { linesOf, seriesTextLength, type LineSyntax, type ParsedExemplar } from "./line-syntax.ts";
+import {
+  linesOf,
+  missingValue,
+  seriesTextLength,
+  type LineSyntax,
+  type ParsedExemplar,
+} from "./line-syntax.ts";
 
 /**
  * A text page read family by family, for what needs more than one line at a time: histograms to convert, start times,
@@ -75,8 +81,8 @@ class FamilyReader {
         this.readComment(line);
         continue;
       }
-      const length = seriesTextLength(line);
-      const pairs = this.syntax.parseSeries(length === 0 ? line : line.slice(0, length));
+      const length = this.textLengthOf(line);
+      const pairs = this.syntax.parseSeries(line.slice(0, length));
       if (!this.isStartTime(pairs)) continue;
       const startMs = Math.trunc(this.syntax.parseRest(line.slice(length)).value * 1000);
       this.startTimes.set(this.familyKey(pairs), startMs);
@@ -84,6 +90,15 @@ class FamilyReader {
     this.type = null;
     this.typedMetric = "";
     this.metadata.clear();
+  }
+
+  /** How much of a sample's line comes before its value. @throws ExpositionError where there is none */
+  private textLengthOf(line: string): number {
+    const length = seriesTextLength(line);
+    if (length > 0) return length;
+    // Whatever is wrong before the value is said best by who reads it.
+    this.syntax.parseSeries(line);
+    throw missingValue(line);
   }
 
   private isStartTime(pairs: readonly string[]): boolean {
@@ -111,9 +126,9 @@ class FamilyReader {
   }
 
   private *readSample(line: string): Generator<ScrapedSeries> {
-    const length = seriesTextLength(line);
+    const length = this.textLengthOf(line);
     const text = line.slice(0, length);
-    const pairs = this.syntax.parseSeries(length === 0 ? line : text);
+    const pairs = this.syntax.parseSeries(text);
     const rest = this.syntax.parseRest(line.slice(length));
     const { value, timestampMs, exemplar } = rest;
     if (this.startTimes.size > 0 && this.isStartTime(pairs)) return;

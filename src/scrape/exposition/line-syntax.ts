@@ -186,6 +186,15 @@ export function seriesTextLength(line: string): number {
   return cursor.isAtEnd ? 0 : cursor.position;
 }
 
+/** The error of a sample's line that ends before its value. */
+export function missingValue(line: string): ExpositionError {
+  return new ExpositionError(
+    `expected value after metric, got "\\n" while parsing: ${quote(line.slice(0, MAX_QUOTED_CHARACTERS))}`,
+  );
+}
+
+const MAX_QUOTED_CHARACTERS = 1024;
+
 const BARE_NAME_PATTERN = /[^{ \t]+/y;
 const UNQUOTED_PATTERN = /[^"}]+/y;
 

@@ -65,6 +65,10 @@ export function readMeta(blockDirectory: string): BlockMeta {
   if (typeof meta.ulid !== "string" || !Number.isFinite(meta.minTime) || !Number.isFinite(meta.maxTime)) {
     throw new CorruptionError(`cannot read ${path}: ulid, minTime or maxTime is missing`);
   }
+  const fault = compactionFault(meta.compaction);
+  if (fault !== null || !isObjectOrAbsent(meta.stats)) {
+    throw new CorruptionError(`cannot read ${path}: ${fault ?? "stats is no object"}`);
+  }
   return {
     ulid: meta.ulid,
     minTime: meta.minTime!,
@@ -73,6 +77,25 @@ export function readMeta(blockDirectory: string): BlockMeta {
     compaction: { ...meta.compaction, level: meta.compaction?.level ?? 1 },
     version: META_VERSION,
   };
+}
+
+/** What is not as it should be in what the file calls `compaction`; null if nothing. */
+function compactionFault(compaction: Partial<BlockCompaction> | null | undefined): string | null {
+  if (!isObjectOrAbsent(compaction)) return "compaction is no object";
+  const { level, sources, parents, hints } = compaction ?? {};
+  if (level !== undefined && !Number.isInteger(level)) return `compaction.level is ${String(level)}`;
+  if (!isListOf(sources, "string")) return "compaction.sources is no list of texts";
+  if (!isListOf(hints, "string")) return "compaction.hints is no list of texts";
+  return isListOf(parents, "object") ? null : "compaction.parents is no list of blocks";
+}
+
+function isObjectOrAbsent(value: unknown): boolean {
+  return value === undefined || value === null || (typeof value === "object" && !Array.isArray(value));
+}
+
+function isListOf(value: unknown, kind: "string" | "object"): boolean {
+  if (value === undefined || value === null) return true;
+  return Array.isArray(value) && value.every((item) => typeof item === kind && item !== null);
 }
 
 export function writeMeta(blockDirectory: string, meta: BlockMeta): void {

@@ -80,13 +80,28 @@ export function decodeTombstones(bytes: Uint8Array): Tombstones {
       `cannot decode tombstones: checksum is ${actual.toString(16)}, expected ${expected.toString(16)}`,
     );
   }
-  const tombstones = new Map<number, readonly Interval[]>();
+  const found = new Map<number, Interval[]>();
   while (reader.remaining > 0) {
     const series = reader.uvarint();
     const minTime = reader.varint();
-    addInterval(tombstones, series, { minTime, maxTime: reader.varint() });
+    const interval = { minTime, maxTime: reader.varint() };
+    const intervals = found.get(series);
+    if (intervals) intervals.push(interval);
+    else found.set(series, [interval]);
   }
-  return tombstones;
+  return new Map([...found].map(([series, intervals]) => [series, joined(intervals)]));
+}
+
+/** The same ranges ascending and apart from each other, however many there are. */
+function joined(intervals: readonly Interval[]): Interval[] {
+  const apart: Interval[] = [];
+  for (const { minTime, maxTime } of intervals.toSorted((a, b) => a.minTime - b.minTime)) {
+    const last = apart.at(-1);
+    if (maxTime < minTime) continue;
+    if (last === undefined || last.maxTime < minTime - 1) apart.push({ minTime, maxTime });
+    else if (last.maxTime < maxTime) apart[apart.length - 1] = { minTime: last.minTime, maxTime };
+  }
+  return apart;
 }
 
 /** Adds a deleted range, joined with those it touches. */

@@ -1,3 +1,4 @@
+import { CorruptionError } from "../corruption-error.ts";
 import type { BitReader, BitWriter } from "./bit-stream.ts";
 
 /** More leading zeros than these do not fit the five bits they are written with. */
@@ -40,7 +41,8 @@ export class XorWindow {
 
   /** Reads a difference written inside the window into `reader.high` and `reader.low`. */
   readInside(reader: BitReader): void {
-    reader.wideBits(64 - Math.max(this.leading, 0) - this.trailing);
+    if (this.leading < 0) throw new CorruptionError("cannot decode chunk: a value refers to no other one");
+    reader.wideBits(64 - this.leading - this.trailing);
     const { high, low } = reader;
     const by = this.trailing;
     if (by === 0) return;
@@ -56,7 +58,8 @@ export class XorWindow {
   readNew(reader: BitReader): void {
     this.leading = reader.bits(5);
     const width = reader.bits(6) || 64;
-    this.trailing = Math.max(0, 64 - this.leading - width);
+    this.trailing = 64 - this.leading - width;
+    if (this.trailing < 0) throw new CorruptionError("cannot decode chunk: a value is wider than 64 bits");
     this.readInside(reader);
   }
 }

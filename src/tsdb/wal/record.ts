@@ -568,7 +568,13 @@ const GREATEST_SCHEMA = 52;
 /** Finer resolutions are merged down to this one. */
 const GREATEST_USED_SCHEMA = 8;
 
-/** @returns null for a schema that is not known, after reading past it */
+function spannedBuckets(spans: readonly Span[]): number {
+  let buckets = 0;
+  for (const { length } of spans) buckets += length;
+  return buckets;
+}
+
+/** @returns null for a schema that is not known and for spans that do not fit the buckets, after reading past them */
 function decodeHistogram(reader: ByteReader, isInteger: boolean): FloatHistogram | null {
   const hint = resetHints[reader.u8()] ?? "unknown";
   const schema = reader.varint();
@@ -584,6 +590,10 @@ function decodeHistogram(reader: ByteReader, isInteger: boolean): FloatHistogram
   const negativeBuckets = decodeBuckets(reader, isInteger);
   const customValues = schema === CUSTOM_BUCKETS_SCHEMA ? decodeFloats(reader) : NO_FLOATS;
   if (schema !== CUSTOM_BUCKETS_SCHEMA && (schema < LEAST_SCHEMA || schema > GREATEST_SCHEMA)) return null;
+  const isConsistent =
+    spannedBuckets(positiveSpans) === positiveBuckets.length &&
+    spannedBuckets(negativeSpans) === negativeBuckets.length;
+  if (!isConsistent) return null;
   const histogram: FloatHistogram = {
     isInteger,
     counterResetHint: hint,

@@ -25,11 +25,12 @@ export interface ReplayResult {
 export function replayLog(directory: string, sink: ReplaySink): ReplayResult {
   const decoder = new RecordDecoder();
   let records = 0;
+  const onRecord = (): void => void records++;
   const checkpoint = findCheckpoint(directory);
   if (checkpoint) {
     sink.onSegment?.(checkpoint.lastSegment, true);
     try {
-      records += replaySegments(checkpoint.path, checkpoint.segments, decoder, sink);
+      replaySegments(checkpoint.path, checkpoint.segments, decoder, sink, onRecord);
     } catch (cause) {
       if (!(cause instanceof CorruptionError)) throw cause;
       throw new CorruptionError(
@@ -45,7 +46,7 @@ export function replayLog(directory: string, sink: ReplaySink): ReplayResult {
   for (const segment of segments) {
     sink.onSegment?.(segment.index, false);
     try {
-      records += replaySegments(directory, [segment], decoder, sink);
+      replaySegments(directory, [segment], decoder, sink, onRecord);
     } catch (fault) {
       if (!(fault instanceof WalCorruptionError)) throw fault;
       repairLog(fault);
@@ -60,9 +61,9 @@ function replaySegments(
   segments: readonly WalSegment[],
   decoder: RecordDecoder,
   sink: RecordSink,
-): number {
+  onRecord: () => void,
+): void {
   const reader = new WalReader(directory, segments);
-  let records = 0;
   // Where the record before the current one ended: a record that does not decode is not sound either.
   let segment = -1;
   let soundEnd = 0;
@@ -79,10 +80,9 @@ function replaySegments(
         throw new WalCorruptionError(directory, segment, soundEnd, cause.message, { cause });
       }
       soundEnd = reader.offset;
-      records++;
+      onRecord();
     }
   } finally {
     reader.close();
   }
-  return records;
 }

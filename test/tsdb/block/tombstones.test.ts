@@ -54,6 +54,12 @@ describe("tombstones", () => {
     );
   });
 
+  test("of a series with ranges beyond number are read in one pass", () => {
+    const many = Array.from({ length: 200_000 }, (_, i) => ({ minTime: 10 * i, maxTime: 10 * i + 5 }));
+    const decoded = decodeTombstones(encodeTombstones(new Map([[1, many.toReversed()]])));
+    expect(decoded.get(1)).toEqual(many);
+  });
+
   test("that are damaged are an error", () => {
     const bytes = encodeTombstones(new Map([[300, [{ minTime: -1, maxTime: 64 }]]]));
     for (let offset = 0; offset < bytes.length; offset++) {

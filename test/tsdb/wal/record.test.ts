@@ -142,6 +142,19 @@ describe("a histogram record", () => {
         customValues: isCustom ? Float64Array.of(0.5, 1, 2) : new Float64Array(0),
       }));
 
+  test("leaves out a histogram whose spans reach beyond its buckets, whatever they claim", () => {
+    const claim = (spanLength: string) =>
+      bytes(
+        "07" +
+          "0000000000000001" +
+          "0000000000000000" +
+          "0000" +
+          `00 14 ${"00".repeat(8)} 00 00 ${"00".repeat(8)} 01 00 ${spanLength} 00 01 02 00`,
+      );
+    expect(decoded(claim("01")).histograms).toHaveLength(1);
+    expect(decoded(claim("ffffffffffffff7f")).histograms).toEqual([]);
+  });
+
   test("gives back integer and float histograms of exponential and custom buckets", () => {
     const any = fc.oneof(
       histogram(true, false),
