@@ -28,6 +28,16 @@ const uiPages = [
   ...["/service-discovery", "/alertmanager-discovery", "/status", "/targets"],
 ];
 
+/** No route here has a JSON schema. Left to itself Fastify would load its compilers for them, megabytes of code. */
+const withoutSchemas = {
+  buildValidator: () => refuseSchema,
+  buildSerializer: () => refuseSchema,
+};
+
+function refuseSchema(): never {
+  throw new Error("cannot compile a JSON schema: this application has no compiler for them");
+}
+
 declare module "fastify" {
   interface FastifyContextConfig {
     /** Not answered before the server is ready, nor while it stops. */
@@ -46,6 +56,7 @@ export async function createApp(ports: Ports, options: ApiOptions): Promise<Fast
     exposeHeadRoutes: false,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: MAX_PATH_PARAMETER_LENGTH },
+    schemaController: { compilersFactory: withoutSchemas },
   });
   const known = new KnownRoutes();
   app.addHook("onRoute", (route) => known.add(route.method, route.url));

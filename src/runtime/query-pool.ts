@@ -310,7 +310,10 @@ class LaneThreads {
     const worker = new Worker(this.options.threadFile, {
       workerData,
       name: `query-${this.lane}`,
-      resourceLimits: { maxOldGenerationSizeMb: this.options.heapLimitMiB, maxYoungGenerationSizeMb: 4 },
+      resourceLimits: {
+        maxOldGenerationSizeMb: this.options.heapLimitMiB,
+        maxYoungGenerationSizeMb: this.lane === "light" ? 2 : 4,
+      },
     });
     const thread: Thread = { worker, isReady: false, running: null, watchdog: null, idleSinceMs: Date.now() };
     for (const message of this.history()) worker.postMessage(message);

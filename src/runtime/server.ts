@@ -25,6 +25,7 @@ import {
   routePrefixOf,
 } from "./addresses.ts";
 import { applyAlertingConfig, createNotifier } from "./alert-notifications.ts";
+import { collectGarbage } from "./collect-garbage.ts";
 import { createPorts } from "./create-ports.ts";
 import { IngestThread } from "./ingest-thread-handle.ts";
 import { QueryLog } from "./query-log.ts";
@@ -122,6 +123,8 @@ export class Server {
     this.metrics.ready.set(1);
     this.rules.start();
     if (this.commandLine.values["config.auto-reload"]) this.watchConfig();
+    // What starting took is not needed again, and with little to do V8 would keep it for long.
+    collectGarbage();
     log.info("server is ready to receive web requests");
   }
 
