@@ -96,13 +96,28 @@ export const LONGEST_LINE_BYTES = 16 * 2 ** 20;
 const USUAL_SLICE_BYTES = 2 ** 19;
 const PADDING_BYTES = 64;
 
-/** The lines of a target's last page, in order, in scrape memory. */
+/** The lines of a target's last page, in order, in scrape memory: entries and references at `pointer`, and their text. */
 export interface StoredSequence {
   readonly pointer: number;
-  readonly sizeBytes: number;
   readonly count: number;
+  readonly text: StoredText;
 }
-export const EMPTY_SEQUENCE: StoredSequence = { pointer: 0, sizeBytes: 0, count: 0 };
+
+/** The texts of a sequence, one after the other. Replicas that show the same series share them. */
+interface StoredText {
+  readonly pointer: number;
+  readonly sizeBytes: number;
+  /** Null while it isn't to be shared. */
+  hash: number | null;
+  users: number;
+}
+export const EMPTY_SEQUENCE: StoredSequence = {
+  pointer: 0,
+  count: 0,
+  text: { pointer: 0, sizeBytes: 0, hash: null, users: 0 },
+};
+/** What an entry and its reference take. */
+const ENTRY_BYTES = 12;
 
 /** One reported line. Reused: read it before asking for the next. */
 export interface LineReport {
@@ -154,6 +169,7 @@ export class ScrapeMemory {
   private readonly slice: number;
   private readonly indexPointer: number;
   private sequence: StoredSequence = EMPTY_SEQUENCE;
+  private readonly sharedTexts = new Map<number, StoredText>();
   private sliceSize = USUAL_SLICE_BYTES;
   private filled = 0;
 
@@ -240,10 +256,10 @@ export class ScrapeMemory {
     this.sequence = sequence;
     this.sliceSize = USUAL_SLICE_BYTES;
     this.filled = 0;
-    const { pointer, count } = sequence;
+    const { pointer, count, text } = sequence;
     this.set("entries", pointer);
     this.set("refs", pointer + 8 * count);
-    this.set("text", pointer + 12 * count);
+    this.set("text", text.pointer);
     this.set("entryCount", count);
     this.bytes.fill(0, this.get("seen"), this.get("seen") + count);
     this.set("cursor", this.slice);
@@ -398,22 +414,60 @@ export class ScrapeMemory {
 
   // ───────────────────────────── sequences ─────────────────────────────
 
-  /** Keeps the lines of this page, in its order, in place of the sequence it began with. */
+  /**
+   * Keeps the lines of this page, in its order, in place of the sequence it began with. The text of a target's first
+   * page is shared with targets that show the same; later pages differ from the last, and may differ again.
+   */
   storePage(): StoredSequence {
     const out = this.get("reports");
     this.exports["measureSequence"]!(this.state, out);
     const count = this.words[out / 4]!;
-    const sizeBytes = 12 * count + this.words[out / 4 + 1]!;
-    const pointer = this.allocator.allocate(sizeBytes);
-    if (pointer === 0) throw new ScrapeMemoryError(`cannot remember page: no room for ${sizeBytes} bytes`);
-    this.exports["writeSequence"]!(this.state, pointer, pointer + 8 * count, pointer + 12 * count);
+    const sizeBytes = this.words[out / 4 + 1]!;
+    if (count === 0) {
+      this.free(this.sequence);
+      return (this.sequence = EMPTY_SEQUENCE);
+    }
+    const pointer = this.allocator.allocate(ENTRY_BYTES * count);
+    const textPointer = pointer === 0 ? 0 : this.allocator.allocate(sizeBytes);
+    if (textPointer === 0) {
+      if (pointer !== 0) this.allocator.free(pointer, ENTRY_BYTES * count);
+      throw new ScrapeMemoryError(
+        `cannot remember page: no room for ${ENTRY_BYTES * count + sizeBytes} bytes`,
+      );
+    }
+    this.exports["writeSequence"]!(this.state, pointer, pointer + 8 * count, textPointer);
+    const isFirst = this.sequence.count === 0;
     this.free(this.sequence);
-    this.sequence = { pointer, sizeBytes, count };
+    const text: StoredText = { pointer: textPointer, sizeBytes, hash: null, users: 1 };
+    this.sequence = { pointer, count, text: isFirst ? this.share(text) : text };
     return this.sequence;
   }
 
-  free(sequence: StoredSequence): void {
-    if (sequence.sizeBytes > 0) this.allocator.free(sequence.pointer, sequence.sizeBytes);
+  /** A text that another target has stored already, in place of this one; else this one, for others to share. */
+  private share(text: StoredText): StoredText {
+    const hash = this.exports["hashText"]!(text.pointer, text.sizeBytes, this.get("hashSeed")) >>> 0;
+    const known = this.sharedTexts.get(hash);
+    if (known === undefined) {
+      text.hash = hash;
+      this.sharedTexts.set(hash, text);
+      return text;
+    }
+    if (!this.bytesOf(known).equals(this.bytesOf(text))) return text;
+    this.allocator.free(text.pointer, text.sizeBytes);
+    known.users++;
+    return known;
+  }
+
+  private bytesOf({ pointer, sizeBytes }: StoredText): Buffer {
+    return this.text.subarray(pointer, pointer + sizeBytes);
+  }
+
+  free({ pointer, count, text }: StoredSequence): void {
+    if (count === 0) return;
+    this.allocator.free(pointer, ENTRY_BYTES * count);
+    if (--text.users > 0) return;
+    if (text.hash !== null) this.sharedTexts.delete(text.hash);
+    this.allocator.free(text.pointer, text.sizeBytes);
   }
 
   refsOf(sequence: StoredSequence): Uint32Array {
@@ -427,7 +481,7 @@ export class ScrapeMemory {
 
   textOf(sequence: StoredSequence, entry: number): string {
     const word = sequence.pointer / 4 + 2 * entry;
-    const offset = sequence.pointer + 12 * sequence.count + this.words[word]!;
+    const offset = sequence.text.pointer + this.words[word]!;
     return this.text.toString("latin1", offset, offset + (this.words[word + 1]! & ENTRY_LENGTH_MASK));
   }
 

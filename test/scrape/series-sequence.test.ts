@@ -655,3 +655,18 @@ test("memory of a target goes back when it is released", () => {
   target.sequence.release();
   expect(memory.usedBytes).toBe(before);
 });
+
+test("targets that show the same series share their text, and each goes on alone when one changes", () => {
+  const before = memory.usedBytes;
+  const page = Array.from({ length: 1000 }, (_, i) => `requests_total{path="/some/where/${i}"} 1\n`).join("");
+  const [first, second] = [new FakeTarget(), new FakeTarget()];
+  const one = memory.usedBytes - before;
+  second.says(page);
+  expect(memory.usedBytes - before - one).toBeLessThan(one / 2);
+  second.says(page.replaceAll("/some/where/", "/else/where/"));
+  expect(first.says(page).seriesAdded).toBe(0);
+  first.sequence.release();
+  expect(second.says(page.replaceAll("/some/where/", "/else/where/")).seriesAdded).toBe(0);
+  second.sequence.release();
+  expect(memory.usedBytes).toBe(before);
+});

@@ -541,7 +541,7 @@ function findSlot(s: PageState, p: usize, length: usize): usize {
 }
 
 /** Seeded, so that no target can choose texts that collide. */
-function hashText(p: usize, length: usize, seed: u32): u32 {
+export function hashText(p: usize, length: usize, seed: u32): u32 {
   let h: u64 = ((<u64>seed) << 32) ^ (<u64>length * 0x9e3779b97f4a7c15) ^ <u64>seed;
   const end = p + length;
   for (; p + 8 <= end; p += 8) h = mix(h, load<u64>(p));
