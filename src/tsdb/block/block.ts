@@ -16,7 +16,7 @@ import { CorruptionError } from "../corruption-error.ts";
 import { CHUNKS_FOLDER, INDEX_FILE } from "../file-names.ts";
 import type { SeriesSource } from "../series-source.ts";
 import { ChunkFiles, ChunkReader } from "./chunk-file.ts";
-import type { ChunkSeries } from "./chunk-series.ts";
+import type { ChunkSeries, EncodedChunk } from "./chunk-series.ts";
 import { type ChunkMeta, IndexReader } from "./index-file.ts";
 import { type BlockMeta, readMeta } from "./meta.ts";
 import { PageCache } from "./page-cache.ts";
@@ -75,17 +75,22 @@ export class Block {
     return new BlockSource(this, memory, () => this.release());
   }
 
-  /** Every series with its chunks as they are, for compaction; deleted ranges are still in them. */
+  /**
+   * Every series with its chunks as they are, for compaction; deleted ranges are still in them. Chunks are views of
+   * what was read, good for as long as someone has them.
+   */
   *chunkSeries(): Generator<ChunkSeries & { readonly id: number }> {
-    const chunks = new ChunkReader(this.chunkFiles);
+    const reader = new ChunkReader(this.chunkFiles, true);
     for (const id of this.index.allPostings()) {
       const { labels, chunks: metas } = this.index.series(id);
       const lastRef = metas[metas.length - 1]?.ref ?? 0;
-      const encoded = metas.map(({ minTime, maxTime, ref }) => {
-        chunks.locate(ref, lastRef);
-        return { minTime, maxTime, encoding: chunks.encoding, bytes: chunks.bytes.slice(), crc: chunks.crc };
-      });
-      yield { id, labels, chunks: encoded };
+      const chunks: EncodedChunk[] = [];
+      for (const { minTime, maxTime, ref } of metas) {
+        reader.locate(ref, lastRef);
+        const { encoding, bytes, crc } = reader;
+        chunks.push({ minTime, maxTime, encoding, bytes, crc });
+      }
+      yield { id, labels, chunks };
     }
   }
 
@@ -115,7 +120,7 @@ class BlockSource implements SeriesSource {
   readonly maxTime: number;
   private readonly chunks: ChunkReader;
   /** XOR chunks of a series behind each other, until they are copied to query memory together. */
-  private staged = new Uint8Array(4096);
+  private staged = new Uint8Array(0);
   private stagedBytes = 0;
   private readonly stagedEnds: number[] = [];
   private stagedSamples = 0;

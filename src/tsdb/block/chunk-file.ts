@@ -144,18 +144,22 @@ export class ChunkFiles {
 /** Reads chunks through a window that grows while they are asked for in the order they lie in. */
 export class ChunkReader {
   /** What `locate` found: the chunk's data lies in `window` from `start` to `end`. */
-  window = new Uint8Array(0);
+  window: Uint8Array = new Uint8Array(0);
   start = 0;
   end = 0;
   encoding = 0;
   crc = 0;
 
-  private buffer = new Uint8Array(LEAST_WINDOW_BYTES);
+  private buffer: Uint8Array = new Uint8Array(0);
   private file = -1;
   private windowOffset = 0;
   private windowBytes = LEAST_WINDOW_BYTES;
 
-  constructor(private readonly files: ChunkFiles) {}
+  /** @param keepsViews whether `bytes` stay as they are when more is read; else the next `locate` may overwrite them */
+  constructor(
+    private readonly files: ChunkFiles,
+    private readonly keepsViews = false,
+  ) {}
 
   /**
    * Finds a chunk and checks its checksum.
@@ -201,7 +205,7 @@ export class ChunkReader {
     this.end = end;
   }
 
-  /** The data of the chunk `locate` found, as a view the next `locate` may overwrite. */
+  /** The data of the chunk `locate` found, as a view. */
   get bytes(): Uint8Array {
     return this.window.subarray(this.start, this.end);
   }
@@ -215,7 +219,8 @@ export class ChunkReader {
     const isWalk = isInside && offset <= windowEnd + this.windowBytes;
     this.windowBytes = isWalk ? Math.min(2 * this.windowBytes, MAX_WINDOW_BYTES) : LEAST_WINDOW_BYTES;
     const size = Math.max(least, Math.min(Math.max(likely, this.windowBytes), MAX_WINDOW_BYTES));
-    if (size > this.buffer.length) this.buffer = new Uint8Array(size);
+    if (this.keepsViews) this.buffer = Buffer.allocUnsafeSlow(size);
+    else if (size > this.buffer.length) this.buffer = new Uint8Array(size);
     const length = readFully(this.files.descriptor(file), this.buffer.subarray(0, size), offset);
     this.window = this.buffer.subarray(0, length);
     this.windowOffset = offset;

@@ -171,17 +171,17 @@ export class IndexReader {
   /** A series' body, its checksum checked; ids of the first version of the format are plain offsets. */
   private seriesBody(id: number): ByteReader {
     const offset = this.version === 1 ? id : id * SERIES_ALIGNMENT;
-    let bytes = this.file.read(offset, SERIES_READ_BYTES);
-    const { reader } = this;
-    reader.reset(bytes);
+    const { file, reader } = this;
+    let begin = file.locate(offset, SERIES_READ_BYTES);
+    reader.reset(file.located, begin);
     const length = reader.uvarint();
-    let start = reader.offset;
-    if (start + length + 4 > bytes.length) {
-      bytes = this.file.read(offset, start + length + 4);
-      reader.reset(bytes);
-      reader.uvarint();
-      start = reader.offset;
+    const needed = reader.offset - begin + length + 4;
+    if (needed > reader.end - begin) {
+      begin = file.locate(offset, needed);
+      reader.reset(file.located, begin).uvarint();
     }
+    const bytes = file.located;
+    const start = reader.offset;
     const end = reader.take(length) + length;
     const expected = reader.u32();
     const actual = crc32c(bytes, start, end);
@@ -448,8 +448,8 @@ class SymbolTable {
   private readonly count: number;
   private readonly end: number;
   // Direct-mapped: the symbol in a slot, and which one it is.
-  private readonly cachedRefs = new Float64Array(CACHED_SYMBOLS).fill(-1);
-  private readonly cachedTexts: string[] = new Array<string>(CACHED_SYMBOLS).fill("");
+  private readonly cachedRefs: Float64Array;
+  private readonly cachedTexts: string[];
 
   constructor(
     private readonly file: CachedFile,
@@ -466,12 +466,15 @@ class SymbolTable {
         `cannot read symbols of ${file.path}: ${this.count} of them in ${length} bytes`,
       );
     }
+    const slots = Math.max(1, Math.min(CACHED_SYMBOLS, this.count));
+    this.cachedRefs = new Float64Array(slots).fill(-1);
+    this.cachedTexts = new Array<string>(slots).fill("");
     this.sampled = new Float64Array(version === 1 ? 0 : Math.ceil(this.count / SAMPLING));
     if (version !== 1) this.sample(offset + 8);
   }
 
   get residentBytes(): number {
-    return 8 * this.sampled.length + 40 * CACHED_SYMBOLS;
+    return 8 * this.sampled.length + 40 * this.cachedTexts.length;
   }
 
   private sample(first: number): void {
@@ -499,7 +502,7 @@ class SymbolTable {
   }
 
   text(ref: number): string {
-    const slot = ref % CACHED_SYMBOLS;
+    const slot = ref % this.cachedTexts.length;
     if (this.cachedRefs[slot] === ref) return this.cachedTexts[slot]!;
     const text = this.version === 1 ? this.textAt(ref, 0) : this.lookUp(ref);
     this.cachedRefs[slot] = ref;

@@ -26,8 +26,11 @@ export class PageCache {
     return new CachedFile(this, this.nextFile++, path);
   }
 
-  /** @returns a page, shorter at the end of the file; do not write to it */
-  page(file: number, descriptor: number, index: number): Uint8Array {
+  /**
+   * @param sizeBytes the file's
+   * @returns a page, shorter at the end of the file; do not write to it
+   */
+  page(file: number, descriptor: number, index: number, sizeBytes: number): Uint8Array {
     const key = file * 2 ** 28 + index;
     let page = this.pages.get(key);
     if (page) {
@@ -37,9 +40,9 @@ export class PageCache {
       return page;
     }
     // A page of its own, not of Node's pool, which would be held by its smallest part.
-    const bytes = new Uint8Array(PAGE_BYTES);
+    const bytes = new Uint8Array(Math.max(0, Math.min(PAGE_BYTES, sizeBytes - index * PAGE_BYTES)));
     const length = readFully(descriptor, bytes, index * PAGE_BYTES);
-    page = length === PAGE_BYTES ? bytes : bytes.slice(0, length);
+    page = length === bytes.length ? bytes : bytes.slice(0, length);
     if (this.pages.size >= this.maxPages) {
       const oldest = this.pages.keys().next();
       if (!oldest.done) this.pages.delete(oldest.value);
@@ -86,7 +89,7 @@ export class CachedFile {
     const first = Math.floor(position / PAGE_BYTES);
     const offset = position - first * PAGE_BYTES;
     if (offset + wanted <= PAGE_BYTES) {
-      return this.cache.page(this.id, this.descriptor, first).subarray(offset, offset + wanted);
+      return this.cache.page(this.id, this.descriptor, first, this.size).subarray(offset, offset + wanted);
     }
     const bytes = new Uint8Array(wanted);
     if (wanted > MAX_CACHED_READ_BYTES) {
@@ -94,13 +97,31 @@ export class CachedFile {
     }
     let filled = 0;
     for (let index = first; filled < wanted; index++) {
-      const page = this.cache.page(this.id, this.descriptor, index);
+      const page = this.cache.page(this.id, this.descriptor, index, this.size);
       const part = page.subarray(index === first ? offset : 0).subarray(0, wanted - filled);
       if (part.length === 0) break;
       bytes.set(part, filled);
       filled += part.length;
     }
     return bytes.subarray(0, filled);
+  }
+
+  /** Where `locate` found what it was asked for; not to be written to. */
+  located: Uint8Array = new Uint8Array(0);
+
+  /**
+   * As `read`, without making a view: for many small reads, which are mostly in the same page.
+   * @returns the index in `located` of the byte at `position`; up to `length` follow, fewer at the file's end
+   */
+  locate(position: number, length: number): number {
+    const first = Math.floor(position / PAGE_BYTES);
+    const offset = position - first * PAGE_BYTES;
+    if (offset + length <= PAGE_BYTES || (first + 1) * PAGE_BYTES >= this.size) {
+      this.located = this.cache.page(this.id, this.descriptor, first, this.size);
+      return offset;
+    }
+    this.located = this.read(position, length);
+    return 0;
   }
 
   close(): void {

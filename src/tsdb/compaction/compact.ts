@@ -7,7 +7,7 @@ import { type BlockCompaction, type BlockHint, type BlockMeta, readMeta, writeMe
 import type { PageCache } from "../block/page-cache.ts";
 import type { Interval } from "../block/tombstones.ts";
 import type { FloatChunkEncoding } from "../chunk/encode-chunks.ts";
-import { type ChunkToMerge, mergeChunks } from "./merge-chunks.ts";
+import { mergeChunks } from "./merge-chunks.ts";
 
 export interface CompactionOptions {
   /** Gives each new block its id. */
@@ -199,19 +199,34 @@ export function* mergedSeries(
     }
     if (!least) return;
     const { labels } = least.current!;
-    const chunks: ChunkToMerge[] = [];
+    const chunks: EncodedChunk[] = [];
+    const deletedOf: (readonly Interval[])[] = [];
+    let hasDeleted = false;
     for (const input of inputs) {
-      if (!input.current || !input.current.labels.equals(labels)) continue;
+      if (!input.current || (input !== least && !input.current.labels.equals(labels))) continue;
       const { deleted } = input;
-      for (const chunk of input.current.chunks) chunks.push({ chunk, deleted });
+      hasDeleted ||= deleted.length > 0;
+      for (const chunk of input.current.chunks) {
+        chunks.push(chunk);
+        deletedOf.push(deleted);
+      }
       input.advance();
     }
-    const merged = mergeChunks(chunks, floats);
+    // Fast path: chunks that nothing touches, block behind block, are passed on as they are.
+    if (!hasDeleted && areTidy(chunks, ALL_TIME)) {
+      if (chunks.length > 0) yield { labels, chunks };
+      continue;
+    }
+    const merged = mergeChunks(
+      chunks.map((chunk, i) => ({ chunk, deleted: deletedOf[i]! })),
+      floats,
+    );
     if (merged.length > 0) yield { labels, chunks: merged };
   }
 }
 
 const NOTHING: readonly Interval[] = [];
+const ALL_TIME: HeadBlockRange = { minTime: -Infinity, maxTime: Infinity };
 
 /** A block on its way through a merge. */
 class Input {
