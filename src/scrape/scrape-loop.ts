@@ -12,6 +12,7 @@ import {
 } from "./fetch-page.ts";
 import { ScratchOverflowError } from "./page-inflater.ts";
 import type { ScrapePoolOptions } from "./options.ts";
+import { refuseOversizedPage } from "./page-bounds.ts";
 import { ReportSeries } from "./report-series.ts";
 import { LabelLimitError, SeriesLabels } from "./series-labels.ts";
 import { emptyCounts, SampleLimitError, type PageCounts } from "./series-sequence.ts";
@@ -258,6 +259,11 @@ export class ScrapeLoop {
     if (page.sizeBytes > 0) {
       this.format = chooseFormat(contentType, options.fallbackScrapeProtocol);
       this.pageBytes = page.sizeBytes;
+    }
+    if (this.format !== "protobuf") {
+      const { metricRelabelRules } = this.job;
+      const linesTell = metricRelabelRules.length === 0 && !target.convertClassicHistogramsToNhcb;
+      refuseOversizedPage(page.chunks, page.sizeBytes, linesTell ? options.sampleLimit : 0, counts);
     }
     this.series.append(
       { chunks: page.chunks, sizeBytes: page.sizeBytes, format: this.format },

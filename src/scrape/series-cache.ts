@@ -7,6 +7,7 @@ import { NORMAL_NAN_HIGH_WORD, NORMAL_NAN_LOW_WORD } from "../model/sample.ts";
 import { NO_SERIES, SampleOutcome, type Appender, type SeriesRef } from "../model/storage.ts";
 import { BucketLimitError, finestSchemaFor, limitBuckets } from "./bucket-limits.ts";
 import type { ScrapedPage, ScrapedSeries } from "./exposition/scraped-series.ts";
+import { checkPageCount, READ_BEYOND_LIMIT } from "./page-bounds.ts";
 import { SampleError } from "./series-labels.ts";
 import {
   appendExemplar,
@@ -116,6 +117,7 @@ export class SeriesCache {
 
     for (const scraped of page.series) {
       counts.scraped++;
+      checkPageCount(counts.scraped, "samples");
       let series = this.series.get(scraped.key);
       const isNew = series === undefined;
       if (series === undefined) {
@@ -136,6 +138,8 @@ export class SeriesCache {
       const at = ownTime ?? timeMs;
       if (ownTime === null && isRepeated) counts.duplicateTimestamp++;
       else limited++;
+      if (options.sampleLimit > 0 && limited > options.sampleLimit + READ_BEYOND_LIMIT)
+        throw new SampleLimitError();
       if (series.ref === NO_SERIES) continue;
       if (ownTime !== null && ownTime > timeMs + MAX_AHEAD_MS) counts.outOfBounds++;
       else if (ownTime !== null || !isRepeated) {

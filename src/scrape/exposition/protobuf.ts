@@ -2,6 +2,7 @@ import type { FloatHistogram, Span } from "../../model/histogram.ts";
 import { compactHistogram } from "../../model/histogram-arithmetic.ts";
 import { METRIC_NAME } from "../../model/labels.ts";
 import type { Metadata, MetricType } from "../../model/metadata.ts";
+import { checkPageCount } from "../page-bounds.ts";
 import { CustomBuckets } from "./custom-buckets.ts";
 import { ExpositionError } from "./exposition-error.ts";
 import { formatBound } from "./go-float.ts";
@@ -37,6 +38,7 @@ function* walkFamilies(
   const page = new ProtobufReader(body);
   while (page.position < page.end) {
     const family = new Family(page.message(), options);
+    checkPageCount(metadata.size, "families");
     metadata.set(family.name, { type: family.type, unit: family.unit, help: family.help });
     yield* family.series();
   }
@@ -71,6 +73,7 @@ class Family {
         }
         case 4:
           this.metrics.push(reader.message());
+          checkPageCount(this.metrics.length, "metrics in a family");
           break;
         case 5:
           this.unit = decodeUtf8(reader.latin1(), "unit");
