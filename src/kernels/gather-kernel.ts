@@ -50,6 +50,16 @@ export class GatherKernel {
     this.out = this.list + 4 * LIST_WORDS * this.maxChunks;
   }
 
+  /** Series that `fetch` takes at a time. */
+  static readonly FETCHED_TOGETHER = 16;
+
+  /** Call it for the next series, a few at a time, before they are gathered: their pages are in the cache then. */
+  fetch(series: Uint32Array): void {
+    const count = Math.min(series.length, GatherKernel.FETCHED_TOGETHER);
+    this.words.set(series.length === count ? series : series.subarray(0, count), this.list / 4);
+    this.exports["fetchChunks"]!(this.options.records, this.list, count, this.list + 4 * count);
+  }
+
   /** @returns the series' chunks in order, or null where they are too many to be gathered at once */
   gather(series: number): GatheredChunk[] | null {
     const { records, startTime, scratchEnd } = this.options;

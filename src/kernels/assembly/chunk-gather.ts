@@ -84,6 +84,36 @@ export function gatherChunks(
   return chunks;
 }
 
+/**
+ * Brings the pages of some series into the cache. A page is only found by way of the one before it, so a walk along one
+ * series waits for memory at each step; the walks along many series at once wait together.
+ *
+ * @param cursors two words for each of the `count` series
+ */
+export function fetchChunks(records: usize, refs: usize, count: i32, cursors: usize): void {
+  for (let i = 0; i < count; i++) {
+    const first = load<u32>(records + (<usize>load<u32>(refs + (<usize>i << 2)) << 6), 28);
+    store<u32>(cursors + (<usize>i << 3), first);
+    store<u32>(cursors + (<usize>i << 3), first, 4);
+  }
+  for (let isWalking = true; isWalking;) {
+    isWalking = false;
+    for (let i = 0; i < count; i++) {
+      const cursor = cursors + (<usize>i << 3);
+      const page = load<u32>(cursor);
+      if (page == 0) continue;
+      isWalking = true;
+      let next = load<u32>(<usize>page << 6);
+      if (next == 0) {
+        // The chunk's end: on with the next one.
+        next = load<u32>(<usize>load<u32>(cursor, 4) << 6, 4);
+        store<u32>(cursor, next, 4);
+      }
+      store<u32>(cursor, next);
+    }
+  }
+}
+
 /** Copies a page's data, and some bytes behind it. */
 // prettier-ignore
 @inline

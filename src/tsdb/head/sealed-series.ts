@@ -32,7 +32,12 @@ export function* sealedSeries(generation: Generation): Generator<ChunkSeries> {
   const gathering = isSealed ? gatherKernel(generation) : null;
   const source = new GenerationSource(generation, memory, new HeadView(null));
   source.select([]);
-  for (const id of generation.order.sort(ids)) {
+  const sorted = generation.order.sort(ids);
+  for (let i = 0; i < count; i++) {
+    const id = sorted[i]!;
+    if (i % GatherKernel.FETCHED_TOGETHER === 0) {
+      gathering?.fetch(sorted.subarray(i, i + GatherKernel.FETCHED_TOGETHER));
+    }
     if (!isSealed || deletions?.has(id) || hasOutOfOrder(generation, id)) {
       // What lies there is not what is to be read: that is encoded anew.
       const mark = memory.mark();
