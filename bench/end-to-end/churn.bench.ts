@@ -96,12 +96,15 @@ const log = createLogger({ level: "error", format: "logfmt" });
 const tsdb = Tsdb.open({ directory: join(directory, "data") });
 const keeper = new StorageKeeper({
   threadFile: new URL("../compaction-thread.js", import.meta.url),
-  thread: {
+  thread: () => ({
     dataDirectory: tsdb.directory,
     ranges: blockRanges(BLOCK_MS, LONGEST_BLOCK_MS),
     withOverlaps: true,
     floats: "xor",
-  },
+    samplesPerChunk: 120,
+    maxChunkFileBytes: 512 * 1024 * 1024,
+    uploadedFile: "",
+  }),
   // It is told when to look.
   intervalMs: 2 ** 31 - 1,
   limits: () => ({ timeMs: DAYS_KEPT_MS, sizeBytes: 0, percentage: 0 }),

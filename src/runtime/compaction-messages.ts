@@ -11,6 +11,10 @@ export interface CompactionThreadOptions {
   readonly ranges: readonly number[];
   readonly withOverlaps: boolean;
   readonly floats: "xor" | "xor2";
+  readonly samplesPerChunk: number;
+  readonly maxChunkFileBytes: number;
+  /** A file that says which blocks were uploaded; those of the first level wait for that. "" for none. */
+  readonly uploadedFile: string;
 }
 
 /** Blocks as they are on disk now. */

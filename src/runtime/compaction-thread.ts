@@ -11,6 +11,7 @@ import { deleteBlock, takeInventory } from "../tsdb/compaction/block-directory.t
 import { cleanBlock, writeHeadBlock, type CompactionOptions } from "../tsdb/compaction/compact.ts";
 import { compactNext, diskSizeBytes, retireBlocks } from "../tsdb/compaction/compactor.ts";
 import { deleteFromBlock } from "../tsdb/compaction/delete-series.ts";
+import { untilUploaded } from "../tsdb/compaction/uploaded-blocks.ts";
 import { createSnapshot } from "../tsdb/compaction/snapshot.ts";
 import { Generation } from "../tsdb/head/generation.ts";
 import { sealedSeries } from "../tsdb/head/sealed-series.ts";
@@ -18,9 +19,10 @@ import { emptyChunkDistributions } from "./block-metrics.ts";
 import type { CompactionCalls, CompactionThreadOptions } from "./compaction-messages.ts";
 import { answerCalls } from "./thread-calls.ts";
 
-const { dataDirectory, ranges, withOverlaps, floats } = workerData as CompactionThreadOptions;
+const { dataDirectory, ranges, withOverlaps, uploadedFile, ...blockOptions } =
+  workerData as CompactionThreadOptions;
 const chunks = emptyChunkDistributions();
-const options: CompactionOptions = { newUlid: () => ulid(), floats };
+const options: CompactionOptions = { ...blockOptions, newUlid: () => ulid() };
 const firstOptions: CompactionOptions = {
   ...options,
   onChunk(sizeBytes, samples, rangeMs) {
@@ -44,7 +46,8 @@ const calls: CompactionCalls = {
   },
 
   compactNext() {
-    const result = compactNext(dataDirectory, ranges, { ...options, withOverlaps });
+    const held = uploadedFile === "" ? {} : { isHeldBack: untilUploaded(uploadedFile) };
+    const result = compactNext(dataDirectory, ranges, { ...options, ...held, withOverlaps });
     return result && { isVertical: result.isVertical };
   },
 

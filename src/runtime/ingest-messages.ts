@@ -19,6 +19,8 @@ export interface IngestThreadOptions {
   readonly walCompression: "none" | "snappy" | "zstd";
   readonly outOfOrderWindowMs: number;
   readonly maxExemplars: number;
+  /** How much later than at the earliest generations are sealed. */
+  readonly sealDelayMs: number;
   readonly logsMetadata: boolean;
   /** Start timestamps of the targets become samples of 0. */
   readonly takesStartTimes: boolean;

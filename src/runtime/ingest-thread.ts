@@ -13,6 +13,7 @@ import { ScrapeManager, systemClock, zeroCounters, type ScrapeFailure } from "..
 import { createLogger } from "../telemetry/logger.ts";
 import type { MetricFamilies } from "../telemetry/merge.ts";
 import { minValidTime, removeTemporaryFolders, takeInventory } from "../tsdb/compaction/block-directory.ts";
+import { repairOldBlocks } from "../tsdb/compaction/repair-old-blocks.ts";
 import { Tsdb } from "../tsdb/tsdb.ts";
 import { headStatus } from "../tsdb/head/head-status.ts";
 import { collectGarbage } from "./collect-garbage.ts";
@@ -45,16 +46,23 @@ try {
 function run(): void {
   // Before the lock, as Prometheus does it: what is half made or half deleted is nobody's.
   removeTemporaryFolders(options.dataDirectory);
+  let inventory = takeInventory(options.dataDirectory);
+  const mended = repairOldBlocks(inventory.problems.map(({ directory }) => directory));
+  if (mended.length > 0) {
+    log.info({ blocks: mended }, "blocks of an early release have the right version in meta.json now");
+    inventory = takeInventory(options.dataDirectory);
+  }
   const registry = new Registry();
   const syncs = new SyncDurations(registry);
   const tsdb = Tsdb.open({
-    minValidTime: minValidTime(takeInventory(options.dataDirectory).blocks),
+    minValidTime: minValidTime(inventory.blocks),
     maxExemplars: options.maxExemplars,
     logsMetadata: options.logsMetadata,
     onExemplarBuffer: (buffer) => send({ type: "exemplarBuffer", buffer }),
     directory: options.dataDirectory,
     noLock: options.noLockfile,
     blockRangeMs: options.blockRangeMs,
+    sealDelayMs: options.sealDelayMs,
     outOfOrderWindowMs: options.outOfOrderWindowMs,
     walSegmentBytes: options.walSegmentBytes,
     walCompression: options.walCompression,

@@ -43,3 +43,21 @@ export function storageSettings({ storage }: Config, features: readonly string[]
     maxExemplars: keepsExemplars ? (storage.exemplars?.maxExemplars ?? DEFAULT_MAX_EXEMPLARS) : 0,
   };
 }
+
+/**
+ * How float chunks of new blocks are written.
+ * @throws Error where the configuration asks for an encoding that has no room for what a feature stores
+ */
+export function floatEncoding(
+  { storage }: Pick<Config, "storage">,
+  features: readonly string[],
+): "xor" | "xor2" {
+  const asked = storage.tsdb?.chunkEncoding?.floats;
+  if (asked === "xor" && features.includes("st-storage")) {
+    throw new Error(
+      "'storage.tsdb.chunk_encoding.floats' must not be 'xor' with the feature st-storage: it has no room for start timestamps",
+    );
+  }
+  if (asked !== undefined) return asked;
+  return features.includes("xor2-encoding") || features.includes("st-storage") ? "xor2" : "xor";
+}

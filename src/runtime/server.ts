@@ -10,7 +10,7 @@ import { NotificationBoard } from "../api/notification-board.ts";
 import type { QueryOrigin } from "../api/ports.ts";
 import type { QueryAnswer, QueryTask } from "../api/query-tasks.ts";
 import { allScrapeConfigs, type Config } from "../config/effective-config.ts";
-import type { CommandLine } from "../config/flags.ts";
+import type { CommandLine, FlagValues } from "../config/flags.ts";
 import { loadConfigFile } from "../config/load.ts";
 import { unsupported } from "../config/unsupported.ts";
 import { AnchoredRegexp } from "../model/regexp.ts";
@@ -35,7 +35,7 @@ import { ActiveQueries } from "./active-queries.ts";
 import { RuleService } from "./rule-service.ts";
 import { createRuleStorage } from "./rule-storage.ts";
 import { scrapePoolOptions } from "./scrape-options.ts";
-import { maxBlockMs, retentionLimits, storageSettings } from "./retention-settings.ts";
+import { floatEncoding, maxBlockMs, retentionLimits, storageSettings } from "./retention-settings.ts";
 import { StorageKeeper } from "./storage-keeper.ts";
 import type { ReplayProgress } from "../tsdb/tsdb.ts";
 import { blockRanges } from "../tsdb/compaction/plan.ts";
@@ -137,6 +137,7 @@ export class Server {
       protobufFirst: features.includes("created-timestamp-zero-ingestion") || features.includes("st-storage"),
       onWarning: (message, fields) => this.log.warn(fields, message),
     });
+    floatEncoding(config, features);
     for (const sentence of [...unsupported(config), ...sectionsWithoutEffect(config)]) {
       this.log.warn(`not supported yet: ${sentence}`);
     }
@@ -195,6 +196,7 @@ export class Server {
           ? values["storage.tsdb.wal-compression-type"]
           : "none",
         ...storageSettings(this.config, features),
+        sealDelayMs: has("delayed-compaction") ? randomDelayMs(values) : 0,
         logsMetadata: has("metadata-wal-records"),
         takesStartTimes: has("created-timestamp-zero-ingestion"),
         addsTypeAndUnit: has("type-and-unit-labels"),
@@ -295,14 +297,18 @@ export class Server {
       onScrapeTargets: (groups) => void this.ingest.call("updateTargets", groups).catch(() => undefined),
       onAlertmanagers: (index, groups) => this.notifier.setTargets(index, groups),
     });
+    const ranges = blockRanges(values["storage.tsdb.min-block-duration"], maxBlockMs(this.config, values));
     this.storage = new StorageKeeper({
       threadFile: new URL("./compaction-thread.js", import.meta.url),
-      thread: {
+      thread: () => ({
         dataDirectory: resolve(values["storage.tsdb.path"]),
-        ranges: blockRanges(values["storage.tsdb.min-block-duration"], maxBlockMs(this.config, values)),
+        ranges,
         withOverlaps: values["storage.tsdb.allow-overlapping-compaction"],
-        floats: this.config.storage.tsdb?.chunkEncoding?.floats === "xor2" ? "xor2" : "xor",
-      },
+        floats: floatEncoding(this.config, features),
+        samplesPerChunk: values["storage.tsdb.samples-per-chunk"],
+        maxChunkFileBytes: values["storage.tsdb.max-block-chunk-segment-size"],
+        uploadedFile: values["storage.tsdb.delay-compact-file.path"],
+      }),
       intervalMs: values["storage.tsdb.block-reload-interval"],
       limits: () => retentionLimits(this.config, values),
       sealGenerations: () => this.ingest.call("sealGenerations"),
@@ -493,6 +499,12 @@ const notice = {
 function queryMemoryBytes(asked: number): number {
   const wanted = asked > 0 ? asked : totalmem() / 4;
   return Math.min(Math.max(Math.floor(wanted / 65_536) * 65_536, 64 * 65_536), 2 ** 32 - 65_536);
+}
+
+/** Spreads the compactions of servers that were started together. */
+function randomDelayMs(values: FlagValues): number {
+  const share = values["storage.tsdb.delayed-compaction.max-percent"] / 100;
+  return Math.floor(Math.random() * share * values["storage.tsdb.min-block-duration"]);
 }
 
 /** Two servers with other external labels scrape the same targets at other moments. */

@@ -13,7 +13,8 @@ import { ThreadCaller } from "./thread-calls.ts";
 
 export interface StorageKeeperOptions {
   readonly threadFile: URL;
-  readonly thread: CompactionThreadOptions;
+  /** As the configuration has it now. */
+  readonly thread: () => CompactionThreadOptions;
   /** How often the data directory is looked at. */
   readonly intervalMs: number;
   readonly limits: () => RetentionLimits;
@@ -262,7 +263,7 @@ export class StorageKeeper {
 
   private async withThread<T>(work: (compaction: Compaction) => Promise<T>): Promise<T> {
     const worker = new Worker(this.options.threadFile, {
-      workerData: this.options.thread,
+      workerData: this.options.thread(),
       name: "compaction",
       resourceLimits: { maxYoungGenerationSizeMb: 4 },
     });
@@ -281,7 +282,7 @@ export class StorageKeeper {
 
   /** Changes whenever a block comes, goes or gets tombstones, and with the retention limits. */
   private fingerprint(): string {
-    const { dataDirectory } = this.options.thread;
+    const { dataDirectory, uploadedFile } = this.options.thread();
     let names: string[];
     try {
       names = readdirSync(dataDirectory)
@@ -297,6 +298,7 @@ export class StorageKeeper {
         return 0;
       }
     });
-    return JSON.stringify([names, times, this.options.limits()]);
+    const uploadedMs = statSync(uploadedFile, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    return JSON.stringify([names, times, uploadedMs, this.options.limits()]);
   }
 }

@@ -6,7 +6,6 @@ const idleFlags: readonly (readonly [flag: FlagName, what: string])[] = [
   ["web.enable-remote-write-receiver", "remote write is not received"],
   ["web.enable-otlp-receiver", "OTLP metrics are not received"],
   ["web.user-assets", "no files are served under /user"],
-  ["storage.tsdb.delay-compact-file.path", "compaction waits for no file"],
 ];
 
 /** What was asked for on the command line and has no effect yet, a sentence each. */

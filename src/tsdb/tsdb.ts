@@ -36,6 +36,8 @@ export interface TsdbOptions {
   readonly directory: string;
   /** Length of generations and of the blocks made of them. */
   readonly blockRangeMs?: number;
+  /** How much later than at the earliest generations are sealed. */
+  readonly sealDelayMs?: number;
   /** Address space of a generation, at most 4 GiB. */
   readonly generationBytes?: number;
   /** The end of the newest block: older in-order samples are on disk already. */
@@ -202,6 +204,7 @@ export class Tsdb {
       const firstSegments = new Map<number, number>();
       const head = new Head({
         blockRangeMs: options.blockRangeMs ?? DEFAULT_BLOCK_RANGE_MS,
+        ...(options.sealDelayMs === undefined ? {} : { sealDelayMs: options.sealDelayMs }),
         ...(options.generationBytes === undefined ? {} : { generationBytes: options.generationBytes }),
         ...(options.outOfOrderWindowMs === undefined
           ? {}

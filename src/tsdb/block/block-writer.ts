@@ -19,6 +19,8 @@ export interface NewBlock {
   readonly compaction: BlockCompaction;
   /** Told the size in bytes, samples and milliseconds of each chunk, for metrics. */
   readonly onChunk?: (sizeBytes: number, samples: number, rangeMs: number) => void;
+  /** Greatest size of a file of chunks. */
+  readonly maxChunkFileBytes?: number;
 }
 
 /**
@@ -36,7 +38,7 @@ export function writeBlock(
   const temporary = directory + TMP_FOR_CREATION;
   const chunksDirectory = join(temporary, CHUNKS_FOLDER);
   fs.mkdirSync(chunksDirectory, { recursive: true });
-  const chunkFiles = new ChunkFileWriter(chunksDirectory);
+  const chunkFiles = new ChunkFileWriter(chunksDirectory, block.maxChunkFileBytes);
   let index: IndexWriter | null = null;
   try {
     index = new IndexWriter(join(temporary, INDEX_FILE));

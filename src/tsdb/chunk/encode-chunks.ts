@@ -11,10 +11,14 @@ export const SAMPLES_PER_CHUNK = 120;
 export type FloatChunkEncoding = "xor" | "xor2";
 
 /**
- * Encodes a series' samples into chunks of up to 120; a chunk holds samples of one kind. Samples with start times
+ * Encodes a series' samples into chunks of up to 120, or so many floats; a chunk holds samples of one kind. Samples with start times
  * go to the encodings that have room for them.
  */
-export function encodeChunks(columns: SampleColumns, floats: FloatChunkEncoding = "xor"): EncodedChunk[] {
+export function encodeChunks(
+  columns: SampleColumns,
+  floats: FloatChunkEncoding = "xor",
+  samplesPerChunk = SAMPLES_PER_CHUNK,
+): EncodedChunk[] {
   const chunks: EncodedChunk[] = [];
   let open: HistogramChunkBuilder | null = null;
   const finishHistograms = () => {
@@ -25,7 +29,7 @@ export function encodeChunks(columns: SampleColumns, floats: FloatChunkEncoding 
     if (!columns.histograms?.[i]) {
       finishHistograms();
       open = null;
-      const end = floatRunEnd(columns, i);
+      const end = floatRunEnd(columns, i, samplesPerChunk);
       chunks.push(encodeFloats(columns, i, end, floats));
       i = end;
       continue;
@@ -45,8 +49,8 @@ export function encodeChunks(columns: SampleColumns, floats: FloatChunkEncoding 
   return chunks;
 }
 
-function floatRunEnd(columns: SampleColumns, from: number): number {
-  const most = Math.min(columns.count, from + SAMPLES_PER_CHUNK);
+function floatRunEnd(columns: SampleColumns, from: number, samplesPerChunk: number): number {
+  const most = Math.min(columns.count, from + samplesPerChunk);
   let end = from;
   while (end < most && !columns.histograms?.[end]) end++;
   return end;

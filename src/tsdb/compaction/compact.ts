@@ -6,14 +6,19 @@ import type { ChunkSeries, ChunkSeriesSource, EncodedChunk } from "../block/chun
 import { type BlockCompaction, type BlockHint, type BlockMeta, readMeta, writeMeta } from "../block/meta.ts";
 import type { PageCache } from "../block/page-cache.ts";
 import type { Interval } from "../block/tombstones.ts";
-import type { FloatChunkEncoding } from "../chunk/encode-chunks.ts";
+import { type FloatChunkEncoding, SAMPLES_PER_CHUNK } from "../chunk/encode-chunks.ts";
 import { mergeChunks } from "./merge-chunks.ts";
+import { recutFloats } from "./recut-floats.ts";
 
 export interface CompactionOptions {
   /** Gives each new block its id. */
   readonly newUlid: () => string;
-  /** How float chunks that must be encoded anew are written. */
+  /** How float chunks of the head, and those that must be encoded anew, are written. */
   readonly floats?: FloatChunkEncoding;
+  /** Float chunks of the head that have another number of samples are cut anew. */
+  readonly samplesPerChunk?: number;
+  /** Greatest size of a file of chunks. */
+  readonly maxChunkFileBytes?: number;
   readonly cache?: PageCache;
   /** Told the size in bytes, samples and milliseconds of each chunk, for metrics. */
   readonly onChunk?: (sizeBytes: number, samples: number, rangeMs: number) => void;
@@ -51,30 +56,44 @@ export function writeHeadBlock(
         hints: ["from-out-of-order"],
       }
     : { level: 1, sources: [ulid] };
-  return writeBlock(dataDirectory, tidied(series, range, options.floats), {
+  return writeBlock(dataDirectory, tidied(series, range, options), {
     ulid,
     minTime: range.minTime,
     maxTime: range.maxTime,
     compaction,
-    ...(options.onChunk ? { onChunk: options.onChunk } : {}),
+    ...blockOptions(options),
   });
+}
+
+function blockOptions({ onChunk, maxChunkFileBytes }: CompactionOptions) {
+  return {
+    ...(onChunk === undefined ? {} : { onChunk }),
+    ...(maxChunkFileBytes === undefined ? {} : { maxChunkFileBytes }),
+  };
 }
 
 function* tidied(
   series: ChunkSeriesSource,
   range: HeadBlockRange,
-  floats: FloatChunkEncoding | undefined,
+  { floats = "xor", samplesPerChunk = SAMPLES_PER_CHUNK }: CompactionOptions,
 ): Generator<ChunkSeries> {
+  // As the head cuts its chunks.
+  const areAsWanted = floats === "xor" && samplesPerChunk === SAMPLES_PER_CHUNK;
   for (const each of series) {
-    const { labels, chunks } = each;
-    if (areTidy(chunks, range)) {
-      yield each;
-      continue;
-    }
-    const untouched = chunks.map((chunk) => ({ chunk, deleted: [] }));
-    const merged = mergeChunks(untouched, floats, range.minTime, range.maxTime - 1);
-    if (merged.length > 0) yield { labels, chunks: merged };
+    const tidy = areTidy(each.chunks, range) ? each : tidiedSeries(each, range, floats);
+    if (tidy.chunks.length === 0) continue;
+    if (areAsWanted) yield tidy;
+    else yield { labels: tidy.labels, chunks: recutFloats(tidy.chunks, floats, samplesPerChunk) };
   }
+}
+
+function tidiedSeries(
+  { labels, chunks }: ChunkSeries,
+  { minTime, maxTime }: HeadBlockRange,
+  floats: FloatChunkEncoding,
+): ChunkSeries {
+  const untouched = chunks.map((chunk) => ({ chunk, deleted: [] }));
+  return { labels, chunks: mergeChunks(untouched, floats, minTime, maxTime - 1) };
 }
 
 /** Whether chunks are apart from each other and within a range. */
@@ -158,7 +177,7 @@ function rewriteBlocks(
       minTime: Math.min(...blocks.map(({ meta }) => meta.minTime)),
       maxTime: Math.max(...blocks.map(({ meta }) => meta.maxTime)),
       compaction: compactionOf(ulid),
-      ...(options.onChunk ? { onChunk: options.onChunk } : {}),
+      ...blockOptions(options),
     });
     if (written === null) markBlocks(directories, { deletable: true });
     return written;

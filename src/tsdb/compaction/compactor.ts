@@ -5,6 +5,9 @@ import { type CompactionOptions, compactBlocks } from "./compact.ts";
 import { planCompaction } from "./plan.ts";
 import { blocksBeyondSize, blocksBeyondTime, type RetentionLimits, sizeLimitBytes } from "./retention.ts";
 
+/** Whether a block has to be left alone for now. */
+export type BlockFilter = (meta: BlockMeta) => boolean;
+
 export interface CompactionResult {
   readonly inputs: readonly BlockMeta[];
   /** Null if none of the inputs had a sample left. */
@@ -20,14 +23,14 @@ export interface CompactionResult {
 export function compactNext(
   dataDirectory: string,
   ranges: readonly number[],
-  options: CompactionOptions & { readonly withOverlaps?: boolean },
+  options: CompactionOptions & { readonly withOverlaps?: boolean; readonly isHeldBack?: BlockFilter },
 ): CompactionResult | null {
   const { blocks } = takeInventory(dataDirectory);
-  const inputs = planCompaction(
-    blocks.map(({ meta }) => meta),
-    ranges,
-    options.withOverlaps ?? true,
-  );
+  const metas = blocks.map(({ meta }) => meta);
+  // Nothing is merged across a block that is held back: what came out would overlap it.
+  const held = options.isHeldBack === undefined ? -1 : metas.findIndex(options.isHeldBack);
+  const free = held < 0 ? metas : metas.slice(0, held);
+  const inputs = planCompaction(free, ranges, options.withOverlaps ?? true);
   if (inputs.length === 0) return null;
   const directoryOf = new Map(blocks.map(({ meta, directory }) => [meta.ulid, directory]));
   const output = compactBlocks(

@@ -15,6 +15,8 @@ import { emptyBuckets, type BucketCounts } from "../../telemetry/distribution.ts
 export interface HeadOptions {
   /** Length of a generation, and of the blocks made of them. */
   readonly blockRangeMs: number;
+  /** How much later than at the earliest generations are sealed. */
+  readonly sealDelayMs?: number;
   /** Address space of each generation, at most 4 GiB. */
   readonly generationBytes?: number;
   /** How far behind the newest sample out-of-order ones are still taken; 0 for not at all. */
@@ -176,7 +178,9 @@ export class Head {
       sizeBytes: isLate ? Math.min(this.generationBytes, LATE_GENERATION_BYTES) : this.generationBytes,
     });
     const { endTime } = writer.generation;
-    writer.sealAtTime = Math.max(endTime + this.blockRangeMs / 2, this.maxTime + this.blockRangeMs);
+    writer.sealAtTime =
+      Math.max(endTime + this.blockRangeMs / 2, this.maxTime + this.blockRangeMs) +
+      (this.options.sealDelayMs ?? 0);
     this.nextEpoch++;
     this.writers.push(writer);
     this.writers.sort((a, b) => a.generation.startTime - b.generation.startTime);

@@ -1,0 +1,102 @@
+/** What of the storage a reload changes, seen from outside. */
+import { readdirSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Block } from "../../src/tsdb/block/block.ts";
+import { ChunkEncoding } from "../../src/tsdb/chunk/encoding.ts";
+import { ApiClient, eventually } from "../support/api-client.ts";
+import { removeFolder, startNarthex, temporaryFolder } from "../support/servers.ts";
+import type { SpawnedServer } from "../support/spawned-server.ts";
+
+describe("a server whose storage settings are reloaded", () => {
+  const folder = temporaryFolder("storage-reload");
+  const data = join(folder, "data");
+  let target: Server;
+  let narthex: SpawnedServer;
+  let api: ApiClient;
+  let scrapes = 0;
+
+  const configOf = (tsdb: string) => `
+global: { scrape_interval: 100ms, scrape_timeout: 100ms }
+storage: { tsdb: ${tsdb} }
+scrape_configs: [{ job_name: steps, static_configs: [{ targets: ["127.0.0.1:${port()}"] }] }]
+`;
+  const port = () => (target.address() as AddressInfo).port;
+
+  beforeAll(async () => {
+    target = createServer((_request, response) => {
+      const type = "text/plain; version=0.0.4";
+      response.writeHead(200, { "Content-Type": type }).end(`steps ${++scrapes / 3}\n`);
+    });
+    await new Promise<void>((resolve) => target.listen(0, "127.0.0.1", resolve));
+    narthex = await startNarthex({
+      folder,
+      config: configOf("{}"),
+      flags: [
+        "--storage.tsdb.min-block-duration=2s",
+        "--storage.tsdb.max-block-duration=2s",
+        "--storage.tsdb.block-reload-interval=1s",
+        "--web.enable-lifecycle",
+      ],
+    });
+    api = new ApiClient(narthex.url);
+  }, 60_000);
+  afterAll(async () => {
+    await narthex?.stop();
+    target.close();
+    removeFolder(folder);
+  });
+
+  /** The encodings of chunks of each block, by its name. */
+  function encodings(): Map<string, number[]> {
+    const found = new Map<string, number[]>();
+    for (const name of readdirSync(data).filter((entry) => entry.length === 26)) {
+      const block = Block.open(join(data, name));
+      const all = [...block.chunkSeries()].flatMap(({ chunks }) => chunks.map(({ encoding }) => encoding));
+      block.close();
+      found.set(name, [...new Set(all)]);
+    }
+    return found;
+  }
+
+  async function reload(tsdb: string): Promise<void> {
+    writeFileSync(join(folder, "prometheus.yml"), configOf(tsdb));
+    const answer = await fetch(`${narthex.url}/-/reload`, { method: "POST" });
+    expect([answer.status, await answer.text()]).toEqual([200, ""]);
+  }
+
+  test("writes new blocks in the encoding that is asked for now, and reads both", async () => {
+    const before = await eventually("a block", async () => encodings().size > 0 && encodings());
+    expect([...before.values()].every((each) => each[0] === ChunkEncoding.xor && each.length === 1)).toBe(
+      true,
+    );
+    await reload("{ chunk_encoding: { floats: xor2 } }");
+    await eventually("a block with the other encoding", async () =>
+      [...encodings().values()].some((each) => each[0] === ChunkEncoding.xor2 && each.length === 1),
+    );
+    const nowMs = Date.now();
+    const [series] = await api.instant("steps[2m]", nowMs);
+    const values = series!.values!.map(([, value]) => Math.round(3 * Number(value)));
+    expect(values).toEqual([...new Set(values)].sort((one, other) => one - other));
+    const [answered] = await api.instant("sum_over_time(up[2m])", nowMs);
+    expect(values.length).toBe(Number(answered!.value![1]));
+    expect(values.length).toBeGreaterThan(20);
+  }, 60_000);
+
+  test("tells its new retention", async () => {
+    await reload("{ retention: { time: 3d, size: 2GB } }");
+    const info = await api.get<{ storageRetention: string }>("status/runtimeinfo");
+    expect(info.storageRetention).toBe("3d or 2GiB");
+  });
+});
+
+test("an encoding without room for start timestamps is refused where they are to be stored", async () => {
+  const folder = temporaryFolder("no-room");
+  const config = "storage: { tsdb: { chunk_encoding: { floats: xor } } }\nscrape_configs: []\n";
+  await expect(
+    startNarthex({ folder, config, flags: ["--enable-feature=st-storage"], timeoutMs: 20_000 }),
+  ).rejects.toThrow(/chunk_encoding\.floats' must not be 'xor'/);
+  removeFolder(folder);
+});
