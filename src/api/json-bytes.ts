@@ -3,6 +3,12 @@ import type { Labels } from "../model/labels.ts";
 
 const INITIAL_BYTES = 64 * 1024;
 const PART_BYTES = 4 * 1024 * 1024;
+const MAX_SPARE_BYTES = 256 * 1024;
+/** Short texts are written character by character, which is faster than asking Node to. */
+const SHORT_TEXT = 64;
+
+/** The first buffer of the last answer, for the next one: it is copied from, never handed out. */
+let spare: Buffer | null = null;
 
 /**
  * Writes JSON as bytes, without a string in between: numbers are the bulk of an answer, and most of them are integers
@@ -10,10 +16,15 @@ const PART_BYTES = 4 * 1024 * 1024;
  */
 export class JsonBytes {
   private readonly finished: Uint8Array[] = [];
-  private buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES);
+  private buffer: Buffer;
   private length = 0;
   private finishedBytes = 0;
   private knownTimes: TimeTexts | null = null;
+
+  constructor() {
+    this.buffer = spare ?? Buffer.allocUnsafeSlow(INITIAL_BYTES);
+    spare = null;
+  }
 
   get sizeBytes(): number {
     return this.finishedBytes + this.length;
@@ -21,18 +32,16 @@ export class JsonBytes {
 
   /** Ends the writing: the parts, in order, each owning its memory so that it can be transferred. */
   finish(): Uint8Array[] {
-    // A transferred part takes its whole memory along: don't send mostly empty ones.
-    const last =
-      this.length === this.buffer.length
-        ? this.buffer
-        : Uint8Array.prototype.slice.call(this.buffer, 0, this.length);
-    this.finished.push(last);
+    // A transferred part takes its whole memory along: the last one is copied, and its buffer used again.
+    this.finished.push(Uint8Array.prototype.slice.call(this.buffer, 0, this.length));
+    if (this.buffer.length <= MAX_SPARE_BYTES) spare = this.buffer;
     return this.finished;
   }
 
   private room(bytes: number): void {
     if (this.length + bytes <= this.buffer.length) return;
     if (this.buffer.length >= PART_BYTES || bytes > PART_BYTES) {
+      // From here on the parts are handed out as they are.
       this.finished.push(this.buffer.subarray(0, this.length));
       this.finishedBytes += this.length;
       this.buffer = Buffer.allocUnsafeSlow(Math.max(PART_BYTES, bytes));
@@ -46,8 +55,15 @@ export class JsonBytes {
 
   /** ASCII only. */
   ascii(text: string): this {
-    this.room(text.length);
-    this.length += this.buffer.write(text, this.length, "latin1");
+    const { length } = text;
+    this.room(length);
+    if (length > SHORT_TEXT) {
+      this.length += this.buffer.write(text, this.length, "latin1");
+      return this;
+    }
+    const { buffer, length: at } = this;
+    for (let i = 0; i < length; i++) buffer[at + i] = text.charCodeAt(i);
+    this.length = at + length;
     return this;
   }
 
@@ -60,6 +76,24 @@ export class JsonBytes {
 
   /** Any string, quoted and escaped. */
   string(text: string): this {
+    const { length } = text;
+    // Fast path: short, and no character that would be written in another way.
+    if (length <= SHORT_TEXT) {
+      this.room(length + 2);
+      const { buffer, length: at } = this;
+      buffer[at] = QUOTE;
+      let i = 0;
+      for (; i < length; i++) {
+        const code = text.charCodeAt(i);
+        if (code < 0x20 || code > 0x7e || code === QUOTE || code === BACKSLASH) break;
+        buffer[at + 1 + i] = code;
+      }
+      if (i === length) {
+        buffer[at + 1 + length] = QUOTE;
+        this.length = at + length + 2;
+        return this;
+      }
+    }
     const quoted = JSON.stringify(text);
     this.room(3 * quoted.length);
     this.length += this.buffer.write(quoted, this.length, "utf8");
@@ -261,6 +295,7 @@ const ZERO = 0x30;
 const MINUS = 0x2d;
 const POINT = 0x2e;
 const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
 const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
