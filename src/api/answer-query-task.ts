@@ -19,7 +19,7 @@ import { ReadBudgetError } from "../promql/statistics.ts";
 import { statisticsOfFailure, type QueryResult } from "../promql/value.ts";
 import { ApiError } from "./api-error.ts";
 import { errorEnvelope, successEnvelope } from "./envelope.ts";
-import type { JsonBytes } from "./json-bytes.ts";
+import { JsonBytes } from "./json-bytes.ts";
 import {
   isQuery,
   type ExemplarsTask,
@@ -34,7 +34,7 @@ import {
   type RuleQueryTask,
   type SeriesTask,
 } from "./query-tasks.ts";
-import { writeQueryData } from "./result-json.ts";
+import { MARKS_A_SERIES, writeQueryData, writeSeries } from "./result-json.ts";
 
 /** What a query thread has at hand to answer with. */
 export interface QueryServices {
@@ -138,7 +138,10 @@ function runQuery(
   };
   return task.kind === "instant"
     ? engine.instant(task.query, task.timeMs, { ...options, ...budgetOf(limits) })
-    : engine.range(task.query, task.startMs, task.endMs, task.stepMs, options);
+    : engine.range(task.query, task.startMs, task.endMs, task.stepMs, {
+        ...options,
+        ...(task.part?.division === "series" ? { seriesPart: task.part } : {}),
+      });
 }
 
 function budgetOf({ readBudget }: QueryLimits): { readonly readBudget?: number } {
@@ -148,6 +151,7 @@ function budgetOf({ readBudget }: QueryLimits): { readonly readBudget?: number }
 function answerQuery(task: InstantQueryTask | RangeQueryTask, services: QueryServices): QueryAnswer {
   if (task.kind === "range") requireRangeType(task, services.parserOptions);
   const full = runQuery(task, services);
+  if (task.kind === "range" && task.part !== undefined) return answerPart(full);
   const { result, isTruncated } = truncate(full, task.limit);
   const warnings = [...result.warnings];
   if (isTruncated) warnings.push(TRUNCATED);
@@ -159,19 +163,40 @@ function answerQuery(task: InstantQueryTask | RangeQueryTask, services: QuerySer
   return {
     status: 200,
     parts: successEnvelope((out) => writeQueryData(out, result, task.stats !== ""), warnings, result.infos),
-    report: { statistics: result.statistics, error: null },
+    report: reportOf(result),
+  };
+}
+
+function reportOf({ statistics }: QueryResult): QueryReport {
+  return { statistics, error: null };
+}
+
+/** The series of a part of a query, to be put together with those of the others (`merge-fragments.ts`). */
+function answerPart(result: QueryResult): QueryAnswer {
+  const { value, warnings, infos, mustBeWhole } = result;
+  if (value.type !== "matrix") throw new Error(`cannot answer a part of a query with a ${value.type}`);
+  const marks = new Float64Array(MARKS_A_SERIES * value.series.length);
+  const out = new JsonBytes();
+  writeSeries(out, value.series, marks);
+  const { peakSamples } = result.statistics.samples;
+  return {
+    status: 200,
+    parts: out.finish(),
+    report: reportOf(result),
+    fragment: { marks, warnings, infos, peakSamples, mustBeWhole },
   };
 }
 
 function answerRule(task: RuleQueryTask, { engine, limits, queuedSeconds }: QueryServices): QueryAnswer {
-  const { value, statistics } = engine.instant(task.query, task.timeMs, {
+  const result = engine.instant(task.query, task.timeMs, {
     queuedSeconds,
     deadlineMs: limits.deadlineMs,
     isCancelled: () => limits.isCancelled(),
     ...budgetOf(limits),
   });
+  const { value } = result;
   if (value.type === "matrix") throw new ExecutionError("rule result is not a vector or scalar");
-  const report: QueryReport = { statistics, error: null };
+  const report = reportOf(result);
   if (value.type !== "vector") return { status: 200, parts: [], report, value };
   const samples = value.samples.map((sample) => ({
     pairs: sample.labels.pairs,

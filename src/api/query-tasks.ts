@@ -45,7 +45,14 @@ export interface RangeQueryTask extends QueryOptions {
   readonly startMs: number;
   readonly endMs: number;
   readonly stepMs: number;
+  /** Set for a part of a query that is divided among threads: its answer is a fragment. */
+  readonly part?: QueryPart;
 }
+
+/** A part by steps has them as its own start and end; one by series is `index` of `count`. */
+export type QueryPart =
+  | { readonly division: "steps" }
+  | { readonly division: "series"; readonly index: number; readonly count: number };
 
 /** Runs the query and answers with its plan and what each part of it cost. */
 export interface ExplainQueryTask {
@@ -138,6 +145,19 @@ export interface QueryAnswer {
   readonly report: QueryReport | null;
   /** Set instead of `parts` for the tasks that ask for a value. */
   readonly value?: PlainValue;
+  /** Set for a part of a query that went well: `parts` then are its series, one behind the other with commas. */
+  readonly fragment?: QueryFragment;
+}
+
+/** What has to be known of a part's series to put parts together. */
+export interface QueryFragment {
+  /** `MARKS_A_SERIES` byte offsets for each series, in order. */
+  readonly marks: Float64Array;
+  readonly warnings: readonly string[];
+  readonly infos: readonly string[];
+  readonly peakSamples: number;
+  /** Whether parts put together may not be the answer: the query has to be run whole. */
+  readonly mustBeWhole: boolean;
 }
 
 export interface QueryReport {

@@ -1,7 +1,7 @@
 import { formatDecimal } from "../model/format-float.ts";
 import { bucketsUpwards } from "../model/histogram-buckets.ts";
 import type { FloatHistogram } from "../model/histogram.ts";
-import type { QueryResult, QueryStatistics, QueryValue } from "../promql/value.ts";
+import type { MatrixSeries, QueryResult, QueryStatistics, QueryValue } from "../promql/value.ts";
 import type { JsonBytes } from "./json-bytes.ts";
 import { formatSampleValue } from "./json-bytes.ts";
 
@@ -45,28 +45,53 @@ function writeValue(out: JsonBytes, value: QueryValue): void {
       return;
     case "matrix":
       out.ascii("[");
-      value.series.forEach((series, index) => {
-        if (index > 0) out.ascii(",");
-        out.ascii(`{"metric":`).labels(series.labels);
-        if (series.floatTimes.length > 0) {
-          out.ascii(`,"values":[`).points(series.floatTimes, series.floats).ascii("]");
-        }
-        if (series.histogramTimes.length > 0) {
-          out.ascii(`,"histograms":[`);
-          for (let i = 0; i < series.histogramTimes.length; i++) {
-            out
-              .ascii(i > 0 ? ",[" : "[")
-              .timestamp(series.histogramTimes[i]!)
-              .ascii(",");
-            writeHistogram(out, series.histograms[i]!);
-            out.ascii("]");
-          }
-          out.ascii("]");
-        }
-        out.ascii("}");
-      });
+      writeSeries(out, value.series, null);
       out.ascii("]");
   }
+}
+
+/** Offsets a series: its start, the end of its labels, then its values and its histograms, from and to. */
+export const MARKS_A_SERIES = 6;
+
+/** The series of a matrix, with commas between them. @param marks where their offsets are left, if they are wanted */
+export function writeSeries(
+  out: JsonBytes,
+  series: readonly MatrixSeries[],
+  marks: Float64Array | null,
+): void {
+  series.forEach(({ labels, floatTimes, floats, histogramTimes, histograms }, index) => {
+    if (index > 0) out.ascii(",");
+    const start = out.sizeBytes;
+    out.ascii(`{"metric":`).labels(labels);
+    const labelsEnd = out.sizeBytes;
+    let [valuesFrom, valuesTo, histogramsFrom, histogramsTo] = [0, 0, 0, 0];
+    if (floatTimes.length > 0) {
+      out.ascii(`,"values":[`);
+      valuesFrom = out.sizeBytes;
+      out.points(floatTimes, floats);
+      valuesTo = out.sizeBytes;
+      out.ascii("]");
+    }
+    if (histogramTimes.length > 0) {
+      out.ascii(`,"histograms":[`);
+      histogramsFrom = out.sizeBytes;
+      for (let i = 0; i < histogramTimes.length; i++) {
+        out
+          .ascii(i > 0 ? ",[" : "[")
+          .timestamp(histogramTimes[i]!)
+          .ascii(",");
+        writeHistogram(out, histograms[i]!);
+        out.ascii("]");
+      }
+      histogramsTo = out.sizeBytes;
+      out.ascii("]");
+    }
+    out.ascii("}");
+    marks?.set(
+      [start, labelsEnd, valuesFrom, valuesTo, histogramsFrom, histogramsTo],
+      MARKS_A_SERIES * index,
+    );
+  });
 }
 
 /** Buckets as `[boundary rule, "low", "high", "count"]`; 0 = (low,high], 1 = [low,high), 2 = open, 3 = closed. */

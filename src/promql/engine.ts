@@ -22,6 +22,7 @@ import {
 import { PlanBuilder, type AnyOperator } from "./plan/build-operators.ts";
 import { Explainer, type ExplainNode } from "./plan/explain.ts";
 import { visitSelectors } from "./plan/geometry.ts";
+import { divisionOf, type Division } from "./plan/division.ts";
 import { planQuery } from "./plan/logical-plan.ts";
 import { mergeSeries, seriesFromColumn, seriesFromSamples, seriesFromScalar } from "./result-series.ts";
 import { StatisticsCollector } from "./statistics.ts";
@@ -55,12 +56,16 @@ export interface PerQueryOptions {
   readonly queuedSeconds?: number;
   /** Samples that may be read before the query ends with a `ReadBudgetError`. Default: any number. */
   readonly readBudget?: number;
+  /** A range query divided by series: the part to be run, from 0, and how many there are. */
+  readonly seriesPart?: { readonly index: number; readonly count: number };
 }
 
 /** Before a query is run: about what it will take. */
 export interface QueryEstimate {
   readonly series: number;
   readonly samples: number;
+  /** How the query can be divided among threads; null for not at all. */
+  readonly division: Division | null;
 }
 
 /** How a query is, or was, evaluated. */
@@ -120,7 +125,8 @@ export class PromqlEngine {
     let samples = 0;
     const grid = { startMs, stepMs, count };
     const { minTime, maxTime } = this.timeRange(plan, grid, perQuery);
-    if (minTime > maxTime) return { series, samples };
+    const division = this.options.features.delayedNameRemoval ? null : divisionOf(expr);
+    if (minTime > maxTime) return { series, samples, division };
     const querier = this.options.queryable.querier(minTime, maxTime);
     try {
       visitSelectors(plan, grid, geometry, (selector, from, to) => {
@@ -131,7 +137,7 @@ export class PromqlEngine {
     } finally {
       querier.close();
     }
-    return { series, samples };
+    return { series, samples, division };
   }
 
   /**
@@ -203,10 +209,10 @@ export class PromqlEngine {
       const value =
         kind === "instant"
           ? instantValue(operator, context, plan, grid.startMs)
-          : rangeValue(operator, context, plan);
+          : rangeValue(operator, context, plan, perQuery.seriesPart);
       builder.finish();
       const evaluated = performance.now();
-      const sorted = value.type === "matrix" ? sortedByLabels(value.series) : value;
+      const sorted = value.type === "matrix" ? sortedByLabels(value) : value;
       limits.check("query execution");
       const ended = performance.now();
       const times = { began, prepared, evaluated, ended, queuedSeconds: perQuery.queuedSeconds ?? 0 };
@@ -214,6 +220,7 @@ export class PromqlEngine {
         value: sorted,
         ...context.annotations.render(text),
         statistics: queryStatistics(statistics, limits, times),
+        mustBeWhole: context.wholeness.mustBeWhole || (perQuery.seriesPart !== undefined && sorted !== value),
       };
     } finally {
       querier.close();
@@ -239,6 +246,7 @@ export class PromqlEngine {
       statistics,
       collector: statistics,
       features,
+      wholeness: { mustBeWhole: false },
     };
   }
 
@@ -346,7 +354,12 @@ function rangeVectorSeries(source: RangeSource, context: ExecutionContext): Matr
   return all;
 }
 
-function rangeValue(operator: AnyOperator, context: ExecutionContext, plan: Expr): QueryValue {
+function rangeValue(
+  operator: AnyOperator,
+  context: ExecutionContext,
+  plan: Expr,
+  part = { index: 0, count: 1 },
+): QueryValue {
   if (operator.type === "scalar") {
     const { grid } = operator;
     context.limits.hold(grid.count);
@@ -357,7 +370,9 @@ function rangeValue(operator: AnyOperator, context: ExecutionContext, plan: Expr
   const { delayedNameRemoval } = context.features;
   const column = new StepColumn(context.memory, grid.count);
   const all: MatrixSeries[] = [];
-  for (let i = 0, n = operator.count; i < n; i++) {
+  const from = Math.floor((operator.count * part.index) / part.count);
+  const to = Math.floor((operator.count * (part.index + 1)) / part.count);
+  for (let i = from; i < to; i++) {
     operator.read(i, column);
     if (column.presentCount === 0) continue;
     all.push(seriesFromColumn(finalLabels(operator, i, delayedNameRemoval), grid, column));
@@ -365,15 +380,19 @@ function rangeValue(operator: AnyOperator, context: ExecutionContext, plan: Expr
   return { type: "matrix", series: mayRepeatLabels(plan, delayedNameRemoval) ? mergeSeries(all) : all };
 }
 
-function sortedByLabels(series: readonly MatrixSeries[]): QueryValue {
+/** Itself where the series are in order already. */
+function sortedByLabels(value: MatrixValue): MatrixValue {
+  const { series } = value;
   for (let i = 1; i < series.length; i++) {
     // What comes from a single selector is in order already.
     if (compareLabels(series[i - 1]!.labels, series[i]!.labels) > 0) {
       return { type: "matrix", series: series.toSorted((a, b) => compareLabels(a.labels, b.labels)) };
     }
   }
-  return { type: "matrix", series };
+  return value;
 }
+
+type MatrixValue = Extract<QueryValue, { type: "matrix" }>;
 
 /** Milliseconds on a clock that nobody sets. */
 interface Timings {

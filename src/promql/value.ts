@@ -70,4 +70,6 @@ export interface QueryResult {
   readonly warnings: readonly string[];
   readonly infos: readonly string[];
   readonly statistics: QueryStatistics;
+  /** Whether the result of a part of the query may not be a part of its result; the whole has to be run then. */
+  readonly mustBeWhole: boolean;
 }

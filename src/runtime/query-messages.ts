@@ -1,6 +1,7 @@
 /** What the main thread and a query thread say to each other. Answers' bytes are transferred, nothing else is large. */
 import type { QueryAnswer, QueryTask } from "../api/query-tasks.ts";
 import type { ExecutionFeatures } from "../promql/exec/operator.ts";
+import type { Division } from "../promql/plan/division.ts";
 import type { ParserOptions } from "../promql/parse/ast.ts";
 import type { GenerationAnnouncement } from "../tsdb/tsdb.ts";
 
@@ -9,6 +10,12 @@ import type { GenerationAnnouncement } from "../tsdb/tsdb.ts";
  * threads then run those one by one. So a small query waits for small ones only.
  */
 export type Lane = "light" | "heavy";
+
+/** About how much a heavy query reads, and how it can be divided among threads. */
+export interface HeavyWork {
+  readonly estimatedSamples: number;
+  readonly division: Division | null;
+}
 
 export interface QueryThreadOptions {
   readonly lane: Lane;
@@ -86,4 +93,4 @@ export type FromQueryThread =
   | { readonly type: "synced"; readonly id: number }
   | { readonly type: "answer"; readonly id: number; readonly answer: QueryAnswer }
   /** Too much to read for the light lane: nothing was run. */
-  | { readonly type: "heavy"; readonly id: number; readonly estimatedSamples: number };
+  | ({ readonly type: "heavy"; readonly id: number } & HeavyWork);

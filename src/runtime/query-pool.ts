@@ -1,11 +1,20 @@
 import { Worker } from "node:worker_threads";
+import { LRUCache } from "lru-cache";
 import { ApiError } from "../api/api-error.ts";
 import { errorEnvelope } from "../api/envelope.ts";
-import { isQuery, type QueryAnswer, type QueryTask } from "../api/query-tasks.ts";
+import { mergeFragments } from "../api/merge-fragments.ts";
+import { isQuery, type QueryAnswer, type QueryTask, type RangeQueryTask } from "../api/query-tasks.ts";
+import type { Division } from "../promql/plan/division.ts";
 import { statisticsOfFailure, type QueryStatistics } from "../promql/value.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { ActiveQueries } from "./active-queries.ts";
-import type { FromQueryThread, Lane, QueryThreadOptions, ToQueryThread } from "./query-messages.ts";
+import type {
+  FromQueryThread,
+  HeavyWork,
+  Lane,
+  QueryThreadOptions,
+  ToQueryThread,
+} from "./query-messages.ts";
 
 /** How long past its deadline a thread may go on before it is taken for stuck and replaced. */
 const DEADLINE_GRACE_MS = 500;
@@ -15,6 +24,13 @@ const MAX_WAITING = 2_000;
 const CANCEL_GRACE_MS = 1_000;
 /** Heavy threads come with the first heavy query and go when there was none for so long. */
 const IDLE_MS = 5 * 60_000;
+/** A query is divided into parts of so many samples at least, and so many parts at most. */
+const LEAST_PART_SAMPLES = 150_000;
+const MOST_PARTS = 8;
+/** So many heavy queries are known, none of them long, for so long. */
+const MOST_KNOWN_HEAVY = 500;
+const MOST_KNOWN_CHARACTERS = 4_000;
+const KNOWN_HEAVY_MS = 60_000;
 /** A thread that could not even start is tried again after this. */
 const RESTART_DELAY_MS = 1_000;
 
@@ -36,6 +52,10 @@ export interface QueryPoolOptions {
 
 interface Request {
   readonly id: number;
+  /** The query this is a part of; parts have its slot and share its cancel flag. */
+  readonly whole: Request | null;
+  /** The parts it was divided into, if it was. */
+  parts: readonly Request[];
   readonly task: QueryTask;
   readonly deadlineMs: number;
   readonly arrivedMs: number;
@@ -58,6 +78,11 @@ export class QueryPool {
   private readonly freeSlots: number[];
   private readonly waiting: Request[] = [];
   private readonly sticky = new Map<string, ToQueryThread>();
+  /** Range queries that were heavy lately: asked again, they go to the heavy lane at once. */
+  private readonly knownHeavy = new LRUCache<string, HeavyWork>({
+    max: MOST_KNOWN_HEAVY,
+    ttl: KNOWN_HEAVY_MS,
+  });
   private nextId = 1;
   private isClosed = false;
 
@@ -67,7 +92,7 @@ export class QueryPool {
     this.freeSlots = Array.from({ length: options.maxConcurrency }, (_, slot) => slot);
     const lane = (name: Lane, least: number, most: number) =>
       new LaneThreads(name, least, most, options, buffer, () => [...this.sticky.values()], {
-        onHeavy: (request) => this.lanes.heavy.submit(request),
+        onHeavy: (request, work) => this.runHeavy(request, work),
         onSettled: (request, answer) => this.settle(request, answer),
       });
     this.lanes = { light: lane("light", 1, 1), heavy: lane("heavy", 0, options.heavyThreads) };
@@ -115,6 +140,8 @@ export class QueryPool {
       if (this.isClosed) return resolve(failure("unavailable", "the server is stopping", null));
       const request: Request = {
         id: this.nextId++,
+        whole: null,
+        parts: [],
         task,
         deadlineMs: now + timeoutMs,
         arrivedMs: now,
@@ -146,12 +173,59 @@ export class QueryPool {
       if (request.isSettled) return;
       Atomics.store(this.cancelFlags, request.slot, 1);
       setTimeout(() => {
-        if (!request.isSettled) for (const lane of Object.values(this.lanes)) lane.endRunning(request);
+        if (request.isSettled) return;
+        for (const lane of Object.values(this.lanes)) {
+          for (const one of [request, ...request.parts]) lane.endRunning(one);
+        }
       }, CANCEL_GRACE_MS).unref();
     };
     if (request.signal.aborted) cancel();
     else request.signal.addEventListener("abort", cancel, { once: true });
-    this.lanes.light.submit(request);
+    const known = this.knownHeavy.get(keyOf(request.task));
+    if (known) this.runHeavy(request, known);
+    else this.lanes.light.submit(request);
+  }
+
+  /** Runs a query on the heavy lane, divided among the threads that have nothing to do. */
+  private runHeavy(request: Request, work: HeavyWork): void {
+    const { heavy } = this.lanes;
+    const { task } = request;
+    const key = keyOf(task);
+    if (key !== "") this.knownHeavy.set(key, work);
+    const { division, estimatedSamples } = work;
+    const isDividable = division !== null && task.kind === "range" && task.limit === 0 && task.stats === "";
+    const worthwhile = isDividable ? Math.floor(estimatedSamples / LEAST_PART_SAMPLES) : 1;
+    const count = Math.min(worthwhile, heavy.idleCount, MOST_PARTS);
+    const tasks = isDividable && count > 1 ? divide(task, division, count) : [];
+    if (tasks.length < 2) {
+      heavy.submit(request);
+      // The next one like it may find more threads.
+      if (worthwhile > 1) heavy.grow();
+      return;
+    }
+    const answers: QueryAnswer[] = [];
+    let missing = tasks.length;
+    request.parts = tasks.map((part, index) => ({
+      ...request,
+      id: this.nextId++,
+      whole: request,
+      task: part,
+      resolve: (answer) => {
+        answers[index] = answer;
+        if (--missing === 0) this.putTogether(request, answers, division!);
+      },
+    }));
+    for (const part of request.parts) heavy.submit(part);
+  }
+
+  private putTogether(request: Request, answers: readonly QueryAnswer[], division: Division): void {
+    request.parts = [];
+    // Of several errors the one at the earliest steps.
+    const failed = answers.find(({ fragment }) => fragment === undefined);
+    const { maxSamples } = this.options.thread.engine;
+    const answer = failed ?? mergeFragments(answers, division, maxSamples);
+    if (answer !== null) this.settle(request, answer);
+    else this.lanes.heavy.submit(request);
   }
 
   private writeDown({ task }: Request, write: (file: ActiveQueries, query: string) => void): void {
@@ -168,6 +242,7 @@ export class QueryPool {
     if (request.isSettled) return;
     request.isSettled = true;
     request.resolve(answer);
+    if (request.whole !== null) return;
     if (request.slot < 0) {
       this.waiting.splice(this.waiting.indexOf(request), 1);
       return;
@@ -204,6 +279,29 @@ function timesOf({ arrivedMs, begunMs }: Request): QueryStatistics {
   return statisticsOfFailure(queuedMs / 1000, (now - arrivedMs - queuedMs) / 1000);
 }
 
+/** By what a range query is known again: its text, and how much it asks for; "" for other tasks. */
+function keyOf(task: QueryTask): string {
+  if (task.kind !== "range" || task.query.length > MOST_KNOWN_CHARACTERS) return "";
+  return `${task.endMs - task.startMs} ${task.stepMs} ${task.query}`;
+}
+
+/** The tasks of the parts; fewer than two where there are too few steps. */
+function divide(task: RangeQueryTask, division: Division, count: number): RangeQueryTask[] {
+  if (division === "series") {
+    return Array.from({ length: count }, (_, index) => ({ ...task, part: { division, index, count } }));
+  }
+  const { startMs, endMs, stepMs } = task;
+  const steps = Math.floor((endMs - startMs) / stepMs) + 1;
+  if (steps < 2 * count) return [];
+  const timeOf = (index: number) => startMs + Math.floor((steps * index) / count) * stepMs;
+  return Array.from({ length: count }, (_, index) => ({
+    ...task,
+    startMs: timeOf(index),
+    endMs: index === count - 1 ? endMs : timeOf(index + 1) - stepMs,
+    part: { division },
+  }));
+}
+
 /** What to answer for a query whose thread is gone. */
 function fateOf(request: Request, cause: string): QueryAnswer {
   if (request.signal.aborted) return failure("canceled", "query was canceled in query execution", request);
@@ -237,7 +335,7 @@ class LaneThreads {
     private readonly cancelFlags: SharedArrayBuffer,
     private readonly history: () => readonly ToQueryThread[],
     private readonly on: {
-      onHeavy(request: Request): void;
+      onHeavy(request: Request, work: HeavyWork): void;
       onSettled(request: Request, answer: QueryAnswer): void;
     },
   ) {
@@ -250,6 +348,18 @@ class LaneThreads {
 
   get size(): number {
     return this.threads.length;
+  }
+
+  /** Threads that would begin at once with what is submitted now. */
+  get idleCount(): number {
+    const idle = this.threads.filter(({ isReady, running }) => isReady && running === null).length;
+    return Math.max(0, idle - this.queue.length);
+  }
+
+  /** Has one more thread come, if there may be more. */
+  grow(): void {
+    const isComing = this.threads.some(({ isReady }) => !isReady);
+    if (!isComing && this.threads.length < this.most) this.threads.push(this.start());
   }
 
   private endIdle(): void {
@@ -338,7 +448,7 @@ class LaneThreads {
     if (request && request.id === message.id) {
       if (message.type === "heavy") {
         request.begunMs = null;
-        this.on.onHeavy(request);
+        this.on.onHeavy(request, message);
       } else this.on.onSettled(request, message.answer);
     }
     this.assign();

@@ -18,7 +18,13 @@ import { OpenBlocks } from "../tsdb/compaction/block-directory.ts";
 import { DecodedCache } from "../tsdb/decoded-cache.ts";
 import { TsdbReader } from "../tsdb/tsdb-reader.ts";
 import { collectGarbage } from "./collect-garbage.ts";
-import type { FromQueryThread, QueryThreadOptions, StorageChanged, ToQueryThread } from "./query-messages.ts";
+import type {
+  FromQueryThread,
+  HeavyWork,
+  QueryThreadOptions,
+  StorageChanged,
+  ToQueryThread,
+} from "./query-messages.ts";
 
 /** Without a query for so long, what the last ones decoded is given back. */
 const KEEP_DECODED_MS = 60_000;
@@ -120,9 +126,9 @@ function run({ id, task, deadlineMs, slot, queuedMs }: Extract<ToQueryThread, { 
   const isCancelled = () => Atomics.load(cancelFlags, slot) !== 0;
   const limits = { deadlineMs, isCancelled, ...(isLight ? { readBudget: options.heavySamples } : {}) };
   if (isLight) {
-    const estimatedSamples = estimate(task);
-    if (estimatedSamples > options.heavySamples) {
-      send({ type: "heavy", id, estimatedSamples });
+    const work = estimate(task);
+    if (work.estimatedSamples > options.heavySamples) {
+      send({ type: "heavy", id, ...work });
       return;
     }
   }
@@ -133,7 +139,7 @@ function run({ id, task, deadlineMs, slot, queuedMs }: Extract<ToQueryThread, { 
     send({ type: "answer", id, answer }, buffersOf(answer));
   } catch (error) {
     if (!(error instanceof ReadBudgetError)) throw error;
-    send({ type: "heavy", id, estimatedSamples: error.budget });
+    send({ type: "heavy", id, estimatedSamples: error.budget, division: null });
   } finally {
     memory.release(mark);
   }
@@ -150,16 +156,19 @@ function giveBack(): void {
  * About how many samples a task would read, where looking is worth it: a range. An instant query is simply begun, and
  * given up when it turns out to be large, for most are small and looking twice would be most of their time.
  */
-function estimate(task: QueryTask): number {
-  if (task.kind === "explain") return task.run ? estimate(task.task) : 0;
-  if (task.kind !== "range") return 0;
+function estimate(task: QueryTask): HeavyWork {
+  if (task.kind === "explain") return task.run ? { ...estimate(task.task), division: null } : SMALL;
+  if (task.kind !== "range") return SMALL;
   try {
-    return engine.estimate(task.query, task.startMs, task.endMs, task.stepMs).samples;
+    const { samples, division } = engine.estimate(task.query, task.startMs, task.endMs, task.stepMs);
+    return { estimatedSamples: samples, division };
   } catch {
     // What is wrong with it is for the real run to say.
-    return 0;
+    return SMALL;
   }
 }
+
+const SMALL: HeavyWork = { estimatedSamples: 0, division: null };
 
 /** Each part once, if all of its memory is its own: what shares memory with others is copied instead. */
 function buffersOf(answer: QueryAnswer): TransferListItem[] {

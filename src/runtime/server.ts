@@ -47,7 +47,7 @@ import { flagsWithoutEffect, refuseDangerousFlags, sectionsWithoutEffect } from 
 /** From about this many samples on, some milliseconds of work, a query goes to the heavy lane. */
 const HEAVY_SAMPLES = 200_000;
 /** What a thread may keep of the samples it has decoded; the light one, which reads little, a quarter. */
-const DECODED_BYTES = 192 * 1024 * 1024;
+const DECODED_BYTES = 160 * 1024 * 1024;
 /** Of V8's heap in a query thread: results pass through it, samples do not. */
 const QUERY_HEAP_MIB = 512;
 const KEEP_ALIVE_MS = 60_000;
@@ -252,7 +252,7 @@ export class Server {
         dataDirectory: resolve(values["storage.tsdb.path"]),
         ...logging,
       },
-      heavyThreads: Math.max(1, availableParallelism() - 1),
+      heavyThreads: availableParallelism(),
       maxConcurrency: values["query.max-concurrency"],
       timeoutMs: values["query.timeout"],
       heapLimitMiB: QUERY_HEAP_MIB,

@@ -14,7 +14,7 @@ function start(over: Partial<QueryPoolOptions> = {}): QueryPool {
   replaced = 0;
   pool = new QueryPool({
     threadFile,
-    thread: {} as QueryPoolOptions["thread"],
+    thread: { engine: { maxSamples: 100 } } as QueryPoolOptions["thread"],
     heavyThreads: 1,
     maxConcurrency: 4,
     timeoutMs: 5_000,
@@ -46,6 +46,45 @@ describe("the query pool", () => {
     await start().ready();
     expect(bodyOf(await run("small"))).toMatchObject({ lane: "light" });
     expect(bodyOf(await run("heavy"))).toMatchObject({ lane: "heavy" });
+  });
+
+  describe("with two heavy threads at rest", () => {
+    const options = { timeoutMs: null, limit: 0, lookbackMs: null, stats: "" };
+    const range = (query: string): QueryTask => ({
+      ...{ kind: "range", query, startMs: 0, endMs: 60_000, stepMs: 1_000, ...options },
+    });
+    const answerTo = async (query: string) =>
+      bodyOf(await pool.run(range(query), new AbortController().signal));
+
+    async function startTwo(): Promise<void> {
+      await start({ heavyThreads: 2 }).ready();
+      // Each finds too few, and has one more come.
+      while (pool.threadCount < 3) await answerTo("heavy, divided, to begin with");
+      await pool.ready();
+    }
+
+    test("divides a query between them, also when it is known already", async () => {
+      await startTwo();
+      for (let i = 0; i < 3; i++) {
+        expect(await answerTo("heavy, divided")).toEqual({
+          status: "success",
+          data: { resultType: "matrix", result: [] },
+          infos: ["a part"],
+        });
+      }
+    });
+
+    test("runs a query whole where its parts say so", async () => {
+      await startTwo();
+      expect(await answerTo("heavy, divided, but whole")).toMatchObject({ lane: "heavy" });
+    });
+
+    test("answers with the error of a part that failed, and goes on", async () => {
+      await startTwo();
+      expect(await answerTo("heavy, divided, second part dies")).toMatchObject({ errorType: "execution" });
+      expect(pool.activeCount).toBe(0);
+      expect(await answerTo("small")).toMatchObject({ lane: "light" });
+    });
   });
 
   test("answers small queries while heavy ones run", async () => {

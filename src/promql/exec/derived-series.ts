@@ -69,6 +69,8 @@ export class DerivedSeries {
     const mayMeet = this.rewrite !== null && (typeof rule === "object" || input.namesDiffer);
     this.rewritten = mayMeet ? rewriteAll(input, this.rewrite!) : null;
     this.members = this.rewritten === null ? null : groupEqual(this.rewritten);
+    // Series that are equal now are an error even where they are at different steps, or not read by one part.
+    if (this.members !== null) context.wholeness.mustBeWhole = true;
     this.namesDiffer = this.rewrite === null || typeof rule === "object" ? input.namesDiffer : false;
     this.count = this.members?.length ?? input.count;
   }

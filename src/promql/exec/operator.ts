@@ -31,6 +31,8 @@ export interface ExecutionContext {
   /** Where all counting ends up; for work that must not count twice. */
   readonly collector: StatisticsCollector;
   readonly features: ExecutionFeatures;
+  /** What operators find that keeps the query from being divided (`plan/division.ts`). */
+  readonly wholeness: { mustBeWhole: boolean };
 }
 
 /**
