@@ -169,7 +169,8 @@ export interface Appender {
   /** Ends a series at `timeMs` with a staleness marker of the kind of its newest sample. */
   appendStale(epoch: number, ref: SeriesRef, timeMs: number): SampleOutcome;
 
-  appendExemplar(labels: Labels, exemplar: Exemplar): void;
+  /** @returns false where the series has a newer exemplar already, and this one will not be kept */
+  appendExemplar(labels: Labels, exemplar: Exemplar): boolean;
 
   updateMetadata(labels: Labels, metadata: Metadata): void;
 

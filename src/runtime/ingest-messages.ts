@@ -27,6 +27,8 @@ export interface IngestThreadOptions {
   /** Types and units become labels. */
   readonly addsTypeAndUnit: boolean;
   readonly timestampToleranceMs: number;
+  /** How often targets that discovery found are taken up. */
+  readonly syncIntervalMs: number;
   /** Spreads the targets of different servers differently over the interval. */
   readonly offsetSeed: string;
   readonly userAgent: string;

@@ -36,7 +36,18 @@ export function observeScrapes(registry: Registry): ScrapeObserver {
     quantiles: QUANTILES,
     registers: [registry],
   });
+  // Native buckets are for protobuf; text shows the sum and the count. There from the first scrape that asks for it.
+  let scrapes: Histogram | null = null;
   return {
+    scrapeTook: (seconds) => {
+      scrapes ??= new Histogram({
+        name: "prometheus_target_scrape_duration_seconds",
+        help: "Actual time taken to scrape a target, its commit included.",
+        buckets: [],
+        registers: [registry],
+      });
+      scrapes.observe(seconds);
+    },
     intervalPassed: (intervalMs, seconds) => interval(goDuration(intervalMs), seconds),
     targetsSynced: (jobName, seconds) => sync(jobName, seconds),
     poolReloaded: (intervalMs, seconds) => reload.observe({ interval: goDuration(intervalMs) }, seconds),
@@ -177,6 +188,12 @@ function scrapeMetrics(scraping: ScrapeManager, counters: ScrapeCounters): Numbe
       "Maximum number of targets allowed in this scrape pool.",
       "gauge",
       (pool) => pool.targetLimit,
+    ),
+    byJob(
+      "scrape_pool_symboltable_items",
+      "Current number of different texts in the labels of this scrape pool's targets.",
+      "gauge",
+      (pool) => pool.symbols,
     ),
     byJob(
       "metadata_cache_entries",

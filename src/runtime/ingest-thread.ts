@@ -93,6 +93,7 @@ function run(): void {
     offsetSeed: options.offsetSeed,
     userAgent: options.userAgent,
     timestampToleranceMs: options.timestampToleranceMs,
+    syncIntervalMs: options.syncIntervalMs,
     appendsMetadata: options.logsMetadata,
     takesStartTimes: options.takesStartTimes,
     addsTypeAndUnit: options.addsTypeAndUnit,

@@ -201,6 +201,7 @@ export class Server {
         takesStartTimes: has("created-timestamp-zero-ingestion"),
         addsTypeAndUnit: has("type-and-unit-labels"),
         timestampToleranceMs: values["scrape.adjust-timestamps"] ? values["scrape.timestamp-tolerance"] : 0,
+        syncIntervalMs: values["scrape.discovery-reload-interval"],
         offsetSeed: offsetSeedOf(this.config),
         userAgent: USER_AGENT,
         ...logging,

@@ -250,7 +250,7 @@ export class ScrapeLoop {
     this.lastScrapeMs = timeMs;
     this.lastError = error?.message ?? "";
     this.health = error ? "down" : "up";
-    observer?.scrapeTook?.((clock.elapsedMs() - startedMs) / 1000);
+    if (this.job.options.extraScrapeMetrics) observer?.scrapeTook?.((clock.elapsedMs() - startedMs) / 1000);
   }
 
   private appendPage(page: Page, contentType: string | undefined, timeMs: number, counts: PageCounts): void {
@@ -297,11 +297,18 @@ export class ScrapeLoop {
     counters.sampleDuplicateTimestamp += counts.duplicateTimestamp;
     counters.sampleOutOfOrder += counts.outOfOrder;
     counters.sampleOutOfBounds += counts.outOfBounds;
-    const { duplicateTimestamp, outOfOrder, outOfBounds } = counts;
+    counters.exemplarOutOfOrder += counts.exemplarsOutOfOrder;
+    const { duplicateTimestamp, outOfOrder, outOfBounds, exemplarsOutOfOrder } = counts;
     if (duplicateTimestamp + outOfOrder + outOfBounds > 0) {
       log.warn(
         { job: options.jobName, target: this.target.url, duplicateTimestamp, outOfOrder, outOfBounds },
         "samples of a scrape were dropped",
+      );
+    }
+    if (exemplarsOutOfOrder > 0) {
+      log.warn(
+        { job: options.jobName, target: this.target.url, exemplarsOutOfOrder },
+        "exemplars of a scrape were dropped",
       );
     }
     if (error === null) return;

@@ -4,8 +4,7 @@ import type { TargetStatus } from "./scrape-loop.ts";
 import { ScrapePool, type PoolStatistics } from "./scrape-pool.ts";
 import type { ScrapeCounters, ScrapeSurroundings } from "./surroundings.ts";
 
-/** Discovery may change its mind all the time; pools take up the last word this often. */
-const SYNC_INTERVAL_MS = 5000;
+const DEFAULT_SYNC_INTERVAL_MS = 5000;
 
 /** Everything the API shows of scraping; plain data. */
 export interface ScrapeSnapshot {
@@ -67,12 +66,12 @@ export class ScrapeManager {
     if (failures.length > 0) throw new Error(`cannot apply scrape configuration: ${failures.join("; ")}`);
   }
 
-  /** Takes the newest target groups of every job; pools hear of them soon, at most every five seconds. */
+  /** Takes the newest target groups of every job; pools hear of them soon: discovery may change its mind all the time. */
   updateTargets(groups: ReadonlyMap<string, readonly TargetGroup[]>): void {
     this.groups = groups;
     if (this.cancelSync) return;
-    const { clock } = this.shared;
-    const waitMs = this.lastSyncMs + SYNC_INTERVAL_MS - clock.now();
+    const { clock, syncIntervalMs = DEFAULT_SYNC_INTERVAL_MS } = this.shared;
+    const waitMs = this.lastSyncMs + syncIntervalMs - clock.now();
     if (waitMs <= 0) this.sync();
     else this.cancelSync = clock.setTimer(() => this.sync(), waitMs);
   }

@@ -17,6 +17,8 @@ export interface PoolStatistics {
   readonly syncsFailed: number;
   readonly targets: number;
   readonly targetLimit: number;
+  /** Different names and values in the labels of its targets. */
+  readonly symbols: number;
   readonly metadataEntries: number;
   readonly metadataBytes: number;
 }
@@ -26,6 +28,8 @@ export class ScrapePool {
   private job: ScrapeJob;
   private relabelRules: CompiledRelabelRules;
   private loops = new Map<string, ScrapeLoop>();
+  /** Counted anew for every set of targets. */
+  private counted: { readonly loops: object; readonly symbols: number } | null = null;
   /** Loops that ended but still owe markers to their series. */
   private readonly ending = new Set<ScrapeLoop>();
   private groups: readonly TargetGroup[] = [];
@@ -168,9 +172,19 @@ export class ScrapePool {
       syncsFailed: this.syncsFailed,
       targets: this.loops.size,
       targetLimit: this.options.targetLimit,
+      symbols: this.countSymbols(),
       metadataEntries,
       metadataBytes,
     };
+  }
+
+  private countSymbols(): number {
+    if (this.counted?.loops !== this.loops) {
+      const symbols = new Set<string>();
+      for (const { target } of this.loops.values()) for (const text of target.labels.pairs) symbols.add(text);
+      this.counted = { loops: this.loops, symbols: symbols.size };
+    }
+    return this.counted.symbols;
   }
 
   private buildTargets(): readonly Target[] {

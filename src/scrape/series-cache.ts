@@ -176,7 +176,11 @@ export class SeriesCache {
           else append();
         }
       }
-      for (const exemplar of scraped.exemplars) appendExemplar(appender, series.labels, exemplar, at);
+      let late = 0;
+      for (const exemplar of scraped.exemplars)
+        if (!appendExemplar(appender, series.labels, exemplar, at)) late++;
+      // Some that are late tell only that the target repeats itself.
+      if (late === scraped.exemplars.length) counts.exemplarsOutOfOrder += late;
     }
     if (options.sampleLimit > 0 && limited > options.sampleLimit) throw new SampleLimitError();
     if (bucketError) throw bucketError;

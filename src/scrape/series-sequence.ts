@@ -52,10 +52,20 @@ export interface PageCounts {
   duplicateTimestamp: number;
   outOfOrder: number;
   outOfBounds: number;
+  /** Exemplars dropped for being late, of samples all of whose exemplars are. */
+  exemplarsOutOfOrder: number;
 }
 
 export function emptyCounts(): PageCounts {
-  return { scraped: 0, postRelabel: 0, seriesAdded: 0, duplicateTimestamp: 0, outOfOrder: 0, outOfBounds: 0 };
+  return {
+    scraped: 0,
+    postRelabel: 0,
+    seriesAdded: 0,
+    duplicateTimestamp: 0,
+    outOfOrder: 0,
+    outOfBounds: 0,
+    exemplarsOutOfOrder: 0,
+  };
 }
 
 /** More samples than `sample_limit` allows. */
@@ -107,10 +117,10 @@ export class SeriesSequence {
    * Appends a page between the appender's `begin` and `commit`, with staleness markers for what it no longer holds.
    * When it throws, the caller rolls back, and this sequence is as before but for series that now exist in storage.
    *
-   * @returns whether its comments may be others than before
+   * @returns what comments said that are gone, null while the comments are the same
    * @throws ExpositionError, SampleError (limits, invalid labels), ScrapeMemoryError
    */
-  append(page: Page, options: AppendOptions, counts: PageCounts): boolean {
+  append(page: Page, options: AppendOptions, counts: PageCounts): ReadonlyMap<string, Metadata> | null {
     const { memory } = this;
     const syntax = page.isOpenMetrics ? openMetricsSyntax : textSyntax;
     const epoch = this.enterEpoch(options);
@@ -140,9 +150,9 @@ export class SeriesSequence {
       const timed = options.trackTimestampsStaleness ? memory.timedRefs.subarray(0, memory.timedCount) : [];
       this.endVanished(appender, epoch, timeMs, [refs, timed, judge.timedRefs]);
     }
-    const haveCommentsChanged = this.remember(judge, syntax);
+    const vanished = this.remember(judge, syntax);
     if (options.appendsMetadata) this.appendMetadata(judge, appender, epoch);
-    return haveCommentsChanged;
+    return vanished;
   }
 
   /** Ends every series that has not ended yet. */
@@ -160,10 +170,14 @@ export class SeriesSequence {
 
   /** What HELP, TYPE and UNIT lines of the last good page say, by metric. Read from the page's text at every call. */
   metadata(): ReadonlyMap<string, Metadata> {
+    return this.described(() => true);
+  }
+
+  private described(includes: (entry: number) => boolean): ReadonlyMap<string, Metadata> {
     const found = new Map<string, { type: MetricType; unit: string; help: string }>();
     const { memory, stored } = this;
     for (let i = 0; i < stored.count; i++) {
-      if (!(memory.flagsOf(stored, i) & EntryFlag.comment)) continue;
+      if (!(memory.flagsOf(stored, i) & EntryFlag.comment) || !includes(i)) continue;
       const comment = this.syntax.parseComment(memory.textOf(stored, i));
       if (comment.kind === "remark" || comment.kind === "eof") continue;
       let entry = found.get(comment.metric);
@@ -255,21 +269,24 @@ export class SeriesSequence {
   }
 
   /** Keeps this page as the next prediction if it differs; for order alone only while that seems to help. */
-  private remember(judge: LineJudge, syntax: LineSyntax): boolean {
+  private remember(judge: LineJudge, syntax: LineSyntax): ReadonlyMap<string, Metadata> | null {
     const { memory } = this;
     this.isLive = true;
-    this.syntax = syntax;
     const hasAll = memory.seenCount === this.stored.count;
     const isSameSet = hasAll && memory.newCount === 0;
+    const vanished = hasAll ? NOTHING_SAID : this.described((entry) => !memory.wasSeen(entry));
+    this.syntax = syntax;
     if (isSameSet && memory.jumpCount === 0) {
       this.reorderings = 0;
-      return false;
+      return null;
     }
-    if (isSameSet && ++this.reorderings > MAX_REORDERINGS) return false;
+    if (isSameSet && ++this.reorderings > MAX_REORDERINGS) return null;
     this.stored = memory.storePage();
-    return judge.hasNewComments || !hasAll;
+    return judge.hasNewComments || !hasAll ? vanished : null;
   }
 }
+
+const NOTHING_SAID: ReadonlyMap<string, Metadata> = new Map();
 
 function nameOf(pairs: readonly string[]): string {
   return pairs[pairs.indexOf(METRIC_NAME) + 1]!;
@@ -460,7 +477,8 @@ class LineJudge {
     }
     if (rest?.exemplar) {
       labels ??= options.appender.labelsOf(this.epoch, ref);
-      appendExemplar(options.appender, labels, rest.exemplar, timestampMs ?? options.timeMs);
+      const timeMs = timestampMs ?? options.timeMs;
+      if (!appendExemplar(options.appender, labels, rest.exemplar, timeMs)) this.counts.exemplarsOutOfOrder++;
     }
   }
 
@@ -603,16 +621,19 @@ export function countOutcome(outcome: number, counts: PageCounts): void {
   }
 }
 
-/** @param sampleTimeMs stands in where the exemplar has no time of its own */
+/**
+ * @param sampleTimeMs stands in where the exemplar has no time of its own
+ * @returns false where it comes too late
+ */
 export function appendExemplar(
   appender: Appender,
   labels: Labels,
   { pairs, value, timestampMs }: ParsedExemplar,
   sampleTimeMs: number,
-): void {
+): boolean {
   const builder = new LabelsBuilder();
   for (let i = 0; i < pairs.length; i += 2) builder.set(pairs[i]!, pairs[i + 1]!);
-  appender.appendExemplar(labels, {
+  return appender.appendExemplar(labels, {
     labels: builder.labels(),
     value,
     timeMs: timestampMs ?? sampleTimeMs,

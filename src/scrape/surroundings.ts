@@ -94,6 +94,8 @@ export interface ScrapeSurroundings {
   /** Spreads targets over their interval differently on every server: host name and external labels. */
   readonly offsetSeed: string;
   readonly userAgent: string;
+  /** Pools take up what discovery found at most this often; every five seconds by default. */
+  readonly syncIntervalMs?: number | undefined;
   /** How far from its schedule a scrape may start and still be stamped with it. */
   readonly timestampToleranceMs: number;
   /** Feature `created-timestamp-zero-ingestion`: a zero where a series says it began. */

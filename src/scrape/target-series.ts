@@ -7,6 +7,7 @@ import { openMetricsSyntax } from "./exposition/openmetrics.ts";
 import { parseProtobuf } from "./exposition/protobuf.ts";
 import type { FamilyOptions } from "./exposition/scraped-series.ts";
 import { textSyntax } from "./exposition/text.ts";
+import { RememberedMetadata } from "./remembered-metadata.ts";
 import { SeriesCache, type HistogramLimits } from "./series-cache.ts";
 import { SeriesSequence, type AppendOptions, type PageCounts } from "./series-sequence.ts";
 
@@ -32,6 +33,7 @@ export class TargetSeries {
   /** Made by the first page that needs it; few targets ever do. */
   private cache: SeriesCache | null = null;
   private usesCache = false;
+  private readonly remembered = new RememberedMetadata();
   private metadataSizeCache: MetadataSize | null = null;
 
   constructor(private readonly memory: ScrapeMemory) {
@@ -49,8 +51,11 @@ export class TargetSeries {
     const isEmpty = page.sizeBytes === 0;
     const usesCache = isEmpty ? this.usesCache : page.format === "protobuf" || needsFamilies(families);
     const hasChanged = usesCache !== this.usesCache;
+    // Said on the page before, and looked for on this one.
+    let before: ReadonlyMap<string, Metadata> | null = hasChanged ? this.spoken() : null;
     if (usesCache) {
       this.cache ??= new SeriesCache(this.memory);
+      before ??= this.cache.metadata();
       const body = Buffer.concat(page.chunks, page.sizeBytes);
       const isOpenMetrics = page.format === "openmetrics";
       const scraped =
@@ -63,16 +68,21 @@ export class TargetSeries {
               families,
             );
       this.cache.append(scraped, options, limits, counts);
-      this.metadataSizeCache = null;
       if (hasChanged) this.sequence.markStale(options.appender, options.timeMs);
     } else {
       const isOpenMetrics = page.format === "openmetrics";
-      const haveCommentsChanged = this.sequence.append({ ...page, isOpenMetrics }, options, counts);
-      if (haveCommentsChanged) this.metadataSizeCache = null;
+      const vanished = this.sequence.append({ ...page, isOpenMetrics }, options, counts);
+      before ??= vanished;
       // Where the same series goes on in the other format, its marker comes second at the same time and is refused.
       if (hasChanged) this.cache?.markStale(options.appender, options.timeMs);
     }
     this.usesCache = usesCache;
+    if (before !== null) {
+      const now = this.spoken();
+      this.remembered.keep([...before].filter(([metric]) => !now.has(metric)));
+    }
+    const hasForgotten = !isEmpty && this.remembered.turnPage();
+    if (before !== null || hasForgotten) this.metadataSizeCache = null;
   }
 
   /** Ends every series that has not ended yet. */
@@ -81,8 +91,13 @@ export class TargetSeries {
     this.cache?.markStale(appender, timeMs);
   }
 
-  /** What the last good page says of its metrics. Read anew at every call. */
+  /** What the last good pages say of their metrics. Read anew at every call. */
   metadata(): ReadonlyMap<string, Metadata> {
+    return this.remembered.with(this.spoken());
+  }
+
+  /** What the last good page says. */
+  private spoken(): ReadonlyMap<string, Metadata> {
     return this.usesCache && this.cache ? this.cache.metadata() : this.sequence.metadata();
   }
 
@@ -95,6 +110,7 @@ export class TargetSeries {
   release(): void {
     this.sequence.release();
     this.cache?.release();
+    this.remembered.clear();
   }
 }
 

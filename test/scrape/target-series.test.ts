@@ -596,3 +596,54 @@ test("a target that changes its format keeps the series it has in both, and ends
     c: ["2000 2", "3000 stale"],
   });
 });
+
+describe("metadata of a target", () => {
+  const about = (metric: string): string =>
+    `# HELP ${metric} Helps.\n# TYPE ${metric} counter\n${metric} 1\n`;
+
+  test.each([
+    ["line by line", {}],
+    ["family by family", { convertClassic: true }],
+  ])("read %s outlives a metric that is left out of ten pages, not of eleven", (_how, options) => {
+    const target = new FakeTarget(options);
+    target.says(about("a") + about("b"), "text");
+    const before = target.series.metadataSize();
+    for (let page = 1; page <= 10; page++) target.says(about("b"), "text");
+    expect([...target.series.metadata().keys()].sort()).toEqual(["a", "b"]);
+    expect(target.series.metadata().get("a")).toEqual({ type: "counter", unit: "", help: "Helps." });
+    expect(target.series.metadataSize()).toEqual(before);
+    target.says(about("b"), "text");
+    expect([...target.series.metadata().keys()]).toEqual(["b"]);
+    expect(target.series.metadataSize().entries).toBe(1);
+  });
+
+  test("is that of the newest page where a metric comes back, and empty pages count for nothing", () => {
+    const target = new FakeTarget();
+    target.says(about("a"), "text");
+    for (let page = 0; page < 20; page++) target.says("", "text");
+    expect(target.series.metadata().get("a")?.help).toBe("Helps.");
+    target.says("# TYPE b gauge\nb 1\n", "text");
+    target.says("# HELP a Other words.\na 1\n", "text");
+    expect(target.series.metadata().get("a")).toEqual({ type: "unknown", unit: "", help: "Other words." });
+    expect(target.series.metadata().get("b")?.type).toBe("gauge");
+  });
+
+  test("is kept when the target changes its format", () => {
+    const target = new FakeTarget();
+    target.says(about("a"), "text");
+    target.says(page(family("b", FamilyType.gauge, gauge(1))));
+    expect([...target.series.metadata().keys()].sort()).toEqual(["a", "b"]);
+  });
+});
+
+describe("exemplars that come late", () => {
+  test("are counted where all of a sample's are late", () => {
+    const target = new FakeTarget();
+    const says = (timeSeconds: number) =>
+      target.says(`a 1 # {id="x"} 1 ${timeSeconds}\n# EOF\n`, "openmetrics");
+    expect(says(100)).toMatchObject({ exemplarsOutOfOrder: 0 });
+    expect(says(99)).toMatchObject({ exemplarsOutOfOrder: 1 });
+    expect(says(101)).toMatchObject({ exemplarsOutOfOrder: 0 });
+    expect(target.appender.exemplars.map(({ exemplar }) => exemplar.timeMs)).toEqual([100_000, 101_000]);
+  });
+});

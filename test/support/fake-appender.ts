@@ -135,8 +135,11 @@ export class FakeAppender implements Appender {
     return SampleOutcome.appended;
   }
 
-  appendExemplar(labels: Labels, exemplar: Exemplar): void {
+  appendExemplar(labels: Labels, exemplar: Exemplar): boolean {
+    const newest = this.exemplars.findLast((other) => other.labels.equals(labels));
+    if (newest && newest.exemplar.timeMs > exemplar.timeMs) return false;
     this.exemplars.push({ labels, exemplar });
+    return true;
   }
 
   updateMetadata(labels: Labels, metadata: Metadata): void {

@@ -134,6 +134,12 @@ export class ExemplarStorage {
     return true;
   }
 
+  /** Whether the series has a newer exemplar, so that `append` would refuse this one for its time. */
+  isLate(labels: Labels, exemplar: Exemplar): boolean {
+    const known = this.bySeries.get(labels.key);
+    return known !== undefined && !isRepeated(known.last, exemplar) && isBefore(exemplar, known.last);
+  }
+
   /** All there are, oldest first. Others may be appended while they are gone through. */
   *entries(): Generator<{ readonly labels: Labels; readonly exemplar: Exemplar }> {
     if (this.ring) yield* this.ring.entries();

@@ -286,8 +286,11 @@ export class HeadAppender implements Appender {
     return this.appendOne(writer, ref, timeMs, STALE_HIGH_WORD, STALE_LOW_WORD);
   }
 
-  appendExemplar(labels: Labels, exemplar: Exemplar): void {
-    if (this.extras.exemplars.isEnabled) this.exemplars.push({ labels, exemplar });
+  appendExemplar(labels: Labels, exemplar: Exemplar): boolean {
+    const { exemplars } = this.extras;
+    if (!exemplars.isEnabled) return true;
+    this.exemplars.push({ labels, exemplar });
+    return !exemplars.isLate(labels, exemplar);
   }
 
   updateMetadata(labels: Labels, metadata: Metadata): void {
