@@ -55,7 +55,7 @@ export interface QueryLimits {
   /** Milliseconds since the epoch. */
   readonly deadlineMs: number;
   isCancelled(): boolean;
-  /** An instant query that reads more samples is given up with a `ReadBudgetError`, for another thread to run. */
+  /** A query that reads more samples, or has more steps of subqueries, is given up with a `ReadBudgetError`, for another thread to run. */
   readonly readBudget?: number;
 }
 
@@ -135,9 +135,10 @@ function runQuery(
     isCancelled: () => limits.isCancelled(),
     ...(task.lookbackMs !== null && task.lookbackMs > 0 ? { lookbackMs: task.lookbackMs } : {}),
     perStepStatistics: task.stats === "all" && perStepStatistics,
+    ...budgetOf(limits),
   };
   return task.kind === "instant"
-    ? engine.instant(task.query, task.timeMs, { ...options, ...budgetOf(limits) })
+    ? engine.instant(task.query, task.timeMs, options)
     : engine.range(task.query, task.startMs, task.endMs, task.stepMs, {
         ...options,
         ...(task.part?.division === "series" ? { seriesPart: task.part } : {}),

@@ -54,7 +54,7 @@ export interface PerQueryOptions {
   readonly memoryLimitBytes?: number;
   /** How long the query had to wait before it came here, for its statistics. */
   readonly queuedSeconds?: number;
-  /** Samples that may be read before the query ends with a `ReadBudgetError`. Default: any number. */
+  /** Samples that may be read, and steps of subqueries, before the query ends with a `ReadBudgetError`. Default: any. */
   readonly readBudget?: number;
   /** A range query divided by series: the part to be run, from 0, and how many there are. */
   readonly seriesPart?: { readonly index: number; readonly count: number };

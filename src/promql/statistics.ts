@@ -23,12 +23,12 @@ export function countColumn(counter: SampleCounter, column: StepColumn, samples:
   }
 }
 
-/** A query read more samples than whoever runs it was ready to wait for; nothing is wrong with it. */
+/** A query does more than whoever runs it was ready to wait for; nothing is wrong with it. */
 export class ReadBudgetError extends Error {
   override readonly name = "ReadBudgetError";
 
   constructor(readonly budget: number) {
-    super(`query reads more than ${budget} samples`);
+    super(`query reads more than ${budget} samples, or has as many steps of subqueries`);
   }
 }
 
@@ -39,11 +39,12 @@ export class StatisticsCollector implements SampleCounter {
   readonly queryablePerStep: Float64Array | null;
   readonly readPerStep: Float64Array | null;
   private isMuted = false;
+  private subquerySteps = 0;
 
   constructor(
     readonly grid: StepGrid,
     readonly isPerStep: boolean,
-    /** Reading more samples than this ends the query. */
+    /** Reading more samples than this, or evaluating at more steps of subqueries, ends the query. */
     private readonly readBudget = Infinity,
   ) {
     this.queryablePerStep = isPerStep ? new Float64Array(grid.count) : null;
@@ -62,6 +63,12 @@ export class StatisticsCollector implements SampleCounter {
     this.addTotals(queryable, read);
     if (this.queryablePerStep) this.queryablePerStep[step]! += queryable;
     if (this.readPerStep) this.readPerStep[step]! += read;
+  }
+
+  /** Before a subquery is evaluated at so many steps. @throws ReadBudgetError */
+  expectSteps(count: number): void {
+    this.subquerySteps += count;
+    if (this.subquerySteps > this.readBudget) throw new ReadBudgetError(this.readBudget);
   }
 
   /** Runs work that looks again at samples that have been counted. */

@@ -64,6 +64,8 @@ interface Request {
   slot: number;
   /** When a thread took it (the last one, if it was handed on); null while it waits. */
   begunMs: number | null;
+  /** Goes off at the deadline. */
+  timer: NodeJS.Timeout | null;
   isSettled: boolean;
 }
 
@@ -149,18 +151,18 @@ export class QueryPool {
         signal,
         slot: -1,
         begunMs: null,
+        timer: null,
         isSettled: false,
       };
-      if (this.freeSlots.length > 0) return this.admit(request);
-      if (this.waiting.length >= MAX_WAITING) {
+      const full = this.freeSlots.length === 0;
+      if (full && this.waiting.length >= MAX_WAITING) {
         return resolve(failure("execution", `too many queries: ${MAX_WAITING} are waiting already`, null));
       }
-      this.waiting.push(request);
-      const timer = setTimeout(() => {
-        if (request.slot < 0)
-          this.settle(request, failure("execution", "context deadline exceeded", request));
-      }, timeoutMs);
-      timer.unref();
+      request.timer = setTimeout(() => this.runOutOfTime(request), timeoutMs).unref();
+      signal.addEventListener("abort", () => this.cancel(request), { once: true });
+      if (full) this.waiting.push(request);
+      else this.admit(request);
+      if (signal.aborted) this.cancel(request);
       return undefined;
     });
   }
@@ -169,18 +171,6 @@ export class QueryPool {
     request.slot = this.freeSlots.pop()!;
     Atomics.store(this.cancelFlags, request.slot, 0);
     this.writeDown(request, (file, query) => file.begin(request.slot, query));
-    const cancel = () => {
-      if (request.isSettled) return;
-      Atomics.store(this.cancelFlags, request.slot, 1);
-      setTimeout(() => {
-        if (request.isSettled) return;
-        for (const lane of Object.values(this.lanes)) {
-          for (const one of [request, ...request.parts]) lane.endRunning(one);
-        }
-      }, CANCEL_GRACE_MS).unref();
-    };
-    if (request.signal.aborted) cancel();
-    else request.signal.addEventListener("abort", cancel, { once: true });
     const known = this.knownHeavy.get(keyOf(request.task));
     if (known) this.runHeavy(request, known);
     else this.lanes.light.submit(request);
@@ -190,6 +180,10 @@ export class QueryPool {
   private runHeavy(request: Request, work: HeavyWork): void {
     const { heavy } = this.lanes;
     const { task } = request;
+    if (Date.now() > request.deadlineMs) {
+      this.settle(request, timedOut(request));
+      return;
+    }
     const key = keyOf(task);
     if (key !== "") this.knownHeavy.set(key, work);
     const { division, estimatedSamples } = work;
@@ -210,6 +204,7 @@ export class QueryPool {
       id: this.nextId++,
       whole: request,
       task: part,
+      timer: null,
       resolve: (answer) => {
         answers[index] = answer;
         if (--missing === 0) this.putTogether(request, answers, division!);
@@ -228,6 +223,27 @@ export class QueryPool {
     else this.lanes.heavy.submit(request);
   }
 
+  /** One that waits is not to wait any longer; one that runs is ended by its thread, or with it. */
+  private runOutOfTime(request: Request): void {
+    if (request.slot < 0) this.settle(request, failure("execution", "context deadline exceeded", request));
+    else if (request.begunMs === null) this.settle(request, timedOut(request));
+  }
+
+  private cancel(request: Request): void {
+    if (request.isSettled) return;
+    if (request.begunMs === null && request.parts.length === 0) {
+      this.settle(request, canceled(request));
+      return;
+    }
+    Atomics.store(this.cancelFlags, request.slot, 1);
+    setTimeout(() => {
+      if (request.isSettled) return;
+      for (const lane of Object.values(this.lanes)) {
+        for (const one of [request, ...request.parts]) lane.endRunning(one);
+      }
+    }, CANCEL_GRACE_MS).unref();
+  }
+
   private writeDown({ task }: Request, write: (file: ActiveQueries, query: string) => void): void {
     const { activeQueries, logger } = this.options;
     if (activeQueries === null || !isQuery(task)) return;
@@ -241,6 +257,7 @@ export class QueryPool {
   private settle(request: Request, answer: QueryAnswer): void {
     if (request.isSettled) return;
     request.isSettled = true;
+    if (request.timer) clearTimeout(request.timer);
     request.resolve(answer);
     if (request.whole !== null) return;
     if (request.slot < 0) {
@@ -270,6 +287,14 @@ function failure(
   const error = new ApiError(errorType, message);
   const report = request && isQuery(request.task) ? { statistics: timesOf(request), error: message } : null;
   return { status: error.status, parts: errorEnvelope(error), report };
+}
+
+function timedOut(request: Request): QueryAnswer {
+  return failure("timeout", "query timed out in query execution", request);
+}
+
+function canceled(request: Request): QueryAnswer {
+  return failure("canceled", "query was canceled in query execution", request);
 }
 
 /** Until it was begun a query waited, since then it was evaluated. */
@@ -304,9 +329,8 @@ function divide(task: RangeQueryTask, division: Division, count: number): RangeQ
 
 /** What to answer for a query whose thread is gone. */
 function fateOf(request: Request, cause: string): QueryAnswer {
-  if (request.signal.aborted) return failure("canceled", "query was canceled in query execution", request);
-  if (Date.now() >= request.deadlineMs)
-    return failure("timeout", "query timed out in query execution", request);
+  if (request.signal.aborted) return canceled(request);
+  if (Date.now() >= request.deadlineMs) return timedOut(request);
   return failure("execution", `query ended its thread: ${cause}`, request);
 }
 
@@ -491,11 +515,10 @@ class LaneThreads {
     for (;;) {
       const request = this.queue.shift();
       if (!request) return null;
-      if (request.signal.aborted)
-        this.on.onSettled(request, failure("canceled", "query was canceled in query execution", request));
-      else if (Date.now() > request.deadlineMs) {
-        this.on.onSettled(request, failure("timeout", "query timed out in query execution", request));
-      } else return request;
+      if (request.isSettled) continue;
+      if (request.signal.aborted) this.on.onSettled(request, canceled(request));
+      else if (Date.now() > request.deadlineMs) this.on.onSettled(request, timedOut(request));
+      else return request;
     }
   }
 

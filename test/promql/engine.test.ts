@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { labelsText } from "../../src/promql/exec/labels-text.ts";
 import { QueryCancelledError, QueryTimeoutError, TooManySamplesError } from "../../src/promql/limits.ts";
+import { ReadBudgetError } from "../../src/promql/statistics.ts";
 import type { QueryResult } from "../../src/promql/value.ts";
 import { MemoryQueryable, type TestSample } from "../support/memory-queryable.ts";
 import { testEngine } from "../support/test-engine.ts";
@@ -124,6 +125,15 @@ describe("limits", () => {
     expect(() => engine.instant("sum_over_time(vector(time())[1000d:1ms])", 0)).toThrow(TooManySamplesError);
     expect(() => engine.range("time()", 0, 1e12, 1)).toThrow(TooManySamplesError);
     expect(memory.usedBytes).toBe(0);
+  });
+
+  test("give up a query that does more than its reader was ready to wait for, in samples or in steps of subqueries", () => {
+    const run = (query: string, readBudget: number) => () =>
+      engineOver(requests).instant(query, 600_000, { readBudget });
+    expect(run("count_over_time(requests_total[5m])", 100)).not.toThrow();
+    expect(run("count_over_time(requests_total[5m])", 50)).toThrow(ReadBudgetError);
+    expect(run("sum_over_time(vector(1)[5m:1s])", 300)).not.toThrow();
+    expect(run("sum_over_time(vector(1)[5m:1s])", 299)).toThrow(ReadBudgetError);
   });
 
   test("let a query be as deep as the parser takes it", () => {

@@ -156,6 +156,24 @@ describe("the query pool", () => {
     expect((await third).status).toBe(200);
   });
 
+  test("answers one that waits for a thread when its time runs out or its client goes, whatever the thread does", async () => {
+    await start().ready();
+    const order: string[] = [];
+    const noted = async (name: string, answer: Promise<QueryAnswer>) => {
+      order.push(`${name} ${(await answer).status}`);
+    };
+    const gone = new AbortController();
+    const all = [
+      noted("first", run("never ends", 1_500)),
+      noted("second", run("small", 200)),
+      noted("third", run("small", null, gone.signal)),
+      noted("fourth", run("small")),
+    ];
+    setTimeout(() => gone.abort(), 400);
+    await Promise.all(all);
+    expect(order).toEqual(["second 503", "third 499", "first 503", "fourth 200"]);
+  });
+
   test("knows when all threads have taken in what they were told", async () => {
     await start().ready();
     pool.tellAll("settings", { type: "settings", defaultSubqueryStepMs: 1 });

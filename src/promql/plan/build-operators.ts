@@ -191,6 +191,7 @@ export class PlanBuilder implements OperatorBuilder {
   private subquery(node: Subquery, grid: StepGrid): RangeSource {
     const { windows, inner } = subqueryGeometry(node, grid, this.defaultSubqueryStepMs);
     this.context.limits.checkSteps(inner.count);
+    this.context.collector.expectSteps(inner.count);
     const counter = new SubqueryCounter(this.context.statistics, inner, windows);
     const child = inner.count > 0 ? this.counting(counter, () => this.vector(node.expr, inner)) : null;
     return new SubquerySource(this.context, windows, child);
