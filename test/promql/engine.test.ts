@@ -154,5 +154,6 @@ test("an estimate counts series and samples without reading them", () => {
   expect(engineOver(requests).estimate("rate(requests_total[5m])", 600_000, 600_000, 0)).toEqual({
     series: 3,
     samples: 90,
+    division: "series",
   });
 });
