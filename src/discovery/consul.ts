@@ -165,15 +165,15 @@ class ConsulWatch {
     signal: AbortSignal,
     onChange: (body: T) => void,
   ): Promise<void> {
-    const { counters, now, sleep } = this.surroundings;
+    const { counters, elapsedMs, sleep } = this.surroundings;
     let lastIndex = "0";
     while (!signal.aborted) {
-      const startedMs = now();
+      const startedMs = elapsedMs();
       const succeeded = await this.attempt(signal, async () => {
         const asked = fetchJsonWithHeaders<T>(this.endpoint, pathAt(lastIndex), signal);
         const { body, headers } = await asked.finally(() => {
           const labels = { endpoint: "catalog", call };
-          counters.addDuration("consul_rpc_duration_seconds", labels, startedMs, now());
+          counters.addDuration("consul_rpc_duration_seconds", labels, startedMs, elapsedMs());
         });
         if (signal.aborted) return;
         const index = String(headers["x-consul-index"] ?? "0");
@@ -182,7 +182,7 @@ class ConsulWatch {
         lastIndex = Number(index) < Number(lastIndex) ? "0" : index;
         if (!isSame) onChange(body);
       });
-      if (succeeded) await sleep(Math.max(0, startedMs + this.config.refreshInterval - now()), signal);
+      if (succeeded) await sleep(Math.max(0, startedMs + this.config.refreshInterval - elapsedMs()), signal);
     }
   }
 

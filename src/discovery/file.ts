@@ -54,8 +54,8 @@ class WatchedFiles {
 
   /** The groups of all files as they are now, with empty ones where there were more before. */
   read(): TargetGroup[] {
-    const { counters, log, now } = this.surroundings;
-    const startedMs = now();
+    const { counters, elapsedMs, log } = this.surroundings;
+    const startedMs = elapsedMs();
     this.hasChanged = false;
     this.watchFolders();
     const groups: TargetGroup[] = [];
@@ -79,7 +79,7 @@ class WatchedFiles {
       counters.remove("file_mtime_seconds", { filename: path });
     }
     this.groupCounts = counts;
-    counters.addDuration("file_scan_duration_seconds", {}, startedMs, now());
+    counters.addDuration("file_scan_duration_seconds", {}, startedMs, elapsedMs());
     return groups;
   }
 

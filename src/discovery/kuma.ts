@@ -40,7 +40,7 @@ export function kumaDiscovery(
   const query = queryString([["fetch-timeout", formatDuration(config.fetchTimeout)]]);
   const url = `${config.server.replace(/\/$/, "")}/v3/discovery:monitoringassignments${query}`;
   const id = config.clientId || hostname() || "prometheus";
-  const { counters, now } = surroundings;
+  const { counters, elapsedMs } = surroundings;
   let last: DiscoveryResponse = {};
   let group: TargetGroup = { source: "kuma", targets: [], labels: {} };
   return pollingMechanism(
@@ -49,13 +49,13 @@ export function kumaDiscovery(
       configName,
       intervalMs: config.refreshInterval,
       refresh: (signal) => {
-        const startedMs = now();
+        const startedMs = elapsedMs();
         return fetchAssignments(signal)
           .catch((error: unknown) => {
             counters.add("kuma_fetch_failures_total");
             throw error;
           })
-          .finally(() => counters.addDuration("kuma_fetch_duration_seconds", {}, startedMs, now()));
+          .finally(() => counters.addDuration("kuma_fetch_duration_seconds", {}, startedMs, elapsedMs()));
       },
       close: () => client.close(),
     },

@@ -14,6 +14,8 @@ export interface Mechanism {
 export interface DiscoverySurroundings {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Milliseconds since some moment, for durations: nobody sets this clock. */
+  readonly elapsedMs: () => number;
   /** Resolves after the time, or at once when the signal aborts; never rejects. */
   readonly sleep: (durationMs: number, signal: AbortSignal) => Promise<void>;
   readonly createHttpClient: (options: HttpClientOptions) => HttpClient;
@@ -72,14 +74,14 @@ export class DiscoveryCounters {
     this.durations.expect(name, labels);
   }
 
-  /** Notes what began at `sinceMs` and has just ended. A clock that was set back makes it 0, not less. */
+  /** Notes what took from one moment to another, both of `elapsedMs`. */
   addDuration(
     name: DurationName,
     labels: Readonly<Record<string, string>>,
-    sinceMs: number,
-    nowMs: number,
+    fromMs: number,
+    toMs: number,
   ): void {
-    this.durations.observe(name, labels, Math.max(0, nowMs - sinceMs) / 1_000);
+    this.durations.observe(name, labels, (toMs - fromMs) / 1_000);
   }
 
   /** Every label set under a name with its number. */
@@ -151,7 +153,7 @@ export interface Poll {
 
 /** Asks at once and then at every interval; a source that is no longer told is ended. */
 export function pollingMechanism(poll: Poll, surroundings: DiscoverySurroundings): Mechanism {
-  const { counters, log, now, sleep } = surroundings;
+  const { counters, elapsedMs, log, sleep } = surroundings;
   const labels = { mechanism: poll.mechanism, config: poll.configName };
   counters.add("refresh_failures_total", labels, 0);
   counters.expectDuration("refresh_duration_seconds", labels);
@@ -159,11 +161,11 @@ export function pollingMechanism(poll: Poll, surroundings: DiscoverySurroundings
     async run(emit, signal) {
       let sources = new Set<string>();
       while (!signal.aborted) {
-        const startedMs = now();
+        const startedMs = elapsedMs();
         try {
           const groups = await poll
             .refresh(signal)
-            .finally(() => counters.addDuration("refresh_duration_seconds", labels, startedMs, now()));
+            .finally(() => counters.addDuration("refresh_duration_seconds", labels, startedMs, elapsedMs()));
           if (signal.aborted) break;
           const current = new Set(groups.map(({ source }) => source));
           const ended = [...sources].filter((source) => !current.has(source));
@@ -174,7 +176,7 @@ export function pollingMechanism(poll: Poll, surroundings: DiscoverySurroundings
           counters.add("refresh_failures_total", labels);
           log.error({ ...labels, err: error }, "Unable to refresh target groups");
         }
-        await sleep(Math.max(0, startedMs + poll.intervalMs - now()), signal);
+        await sleep(Math.max(0, startedMs + poll.intervalMs - elapsedMs()), signal);
       }
       await poll.close?.();
     },

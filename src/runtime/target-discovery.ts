@@ -31,6 +31,7 @@ export class TargetDiscovery {
     const counters = discoveryCounters(options.registry);
     const surroundings: DiscoverySurroundings = {
       now: () => Date.now(),
+      elapsedMs: () => performance.now(),
       sleep: (durationMs, signal) => delay(durationMs, undefined, { signal }).catch(() => undefined),
       createHttpClient,
       userAgent: options.userAgent,

@@ -56,7 +56,7 @@ describe("the metrics of discovery", () => {
       },
       {
         ...realSurroundings({ maxSleepMs: 0 }),
-        now: () => nowMs,
+        elapsedMs: () => nowMs,
         counters: discoveryCounters(registry),
       },
     );

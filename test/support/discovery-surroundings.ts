@@ -28,6 +28,7 @@ export function realSurroundings({
     void logged.push(`${message}: ${fields["err"] instanceof Error ? fields["err"].message : ""}`);
   return {
     now: Date.now,
+    elapsedMs: () => performance.now(),
     sleep: (durationMs, signal) =>
       new Promise((resolve) => {
         if (signal.aborted) return resolve();

@@ -160,9 +160,9 @@ class ClusterWatch {
   }
 
   private enqueue(key: string): void {
-    const { counters, now } = this.surroundings;
+    const { counters, elapsedMs } = this.surroundings;
     if (this.changed.has(key)) return;
-    this.changed.set(key, now());
+    this.changed.set(key, elapsedMs());
     counters.add("kubernetes_workqueue_items_total", this.queueLabels);
     counters.add("kubernetes_workqueue_depth", this.queueLabels, 1);
   }
@@ -197,14 +197,19 @@ class ClusterWatch {
   }
 
   private flush(): void {
-    const { counters, now } = this.surroundings;
-    const startedMs = now();
+    const { counters, elapsedMs } = this.surroundings;
+    const startedMs = elapsedMs();
     const groups: TargetGroup[] = [];
     for (const [key, enqueuedMs] of this.changed) {
       counters.addDuration("kubernetes_workqueue_latency_seconds", this.queueLabels, enqueuedMs, startedMs);
-      const beganMs = now();
+      const beganMs = elapsedMs();
       groups.push(this.groupOf(key));
-      counters.addDuration("kubernetes_workqueue_work_duration_seconds", this.queueLabels, beganMs, now());
+      counters.addDuration(
+        "kubernetes_workqueue_work_duration_seconds",
+        this.queueLabels,
+        beganMs,
+        elapsedMs(),
+      );
     }
     this.forgetQueue();
     this.emit(groups);

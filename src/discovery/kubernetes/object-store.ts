@@ -133,8 +133,8 @@ export class ObjectStore<T extends KubernetesObject> {
   }
 
   private async request(url: string, timeoutMs: number, signal: AbortSignal): Promise<HttpResponse> {
-    const { counters, now } = this.surroundings;
-    const startedMs = now();
+    const { counters, elapsedMs } = this.surroundings;
+    const startedMs = elapsedMs();
     let status = "<error>";
     try {
       const response = await this.client.request(url, { signal, timeoutMs, headers: JSON_ONLY });
@@ -143,7 +143,7 @@ export class ObjectStore<T extends KubernetesObject> {
     } finally {
       const endpoint = { endpoint: new URL(url).pathname };
       counters.add("kubernetes_http_request_total", { status_code: status });
-      counters.addDuration("kubernetes_http_request_duration_seconds", endpoint, startedMs, now());
+      counters.addDuration("kubernetes_http_request_duration_seconds", endpoint, startedMs, elapsedMs());
     }
   }
 

@@ -308,6 +308,7 @@ async function discover(
   });
   const surroundings: DiscoverySurroundings = {
     now: () => 0,
+    elapsedMs: () => 0,
     // The second round would be like the first.
     sleep: async () => void stopping.abort(),
     createHttpClient: () => client,
