@@ -321,13 +321,16 @@ export class Head {
     return { series: bucketsOf.size, buckets };
   }
 
-  /** Every series that the log must know, some more than once. */
+  /** Every series that the log must know, each once. */
   *loggedSeries(): Generator<UnloggedSeries> {
+    const given = new RefSet();
     for (const writer of [...this.writers]) {
       const { series } = writer.generation;
       for (let ref = 1; ref <= series.count; ref++) {
         const logRef = writer.logRef(ref);
-        if (logRef !== 0) yield { logRef, labels: series.labels(ref) };
+        if (logRef === 0 || given.has(logRef)) continue;
+        given.add(logRef);
+        yield { logRef, labels: series.labels(ref) };
       }
     }
   }
