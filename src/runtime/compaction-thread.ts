@@ -8,9 +8,10 @@ import { ulid } from "ulid";
 import { observe } from "../telemetry/distribution.ts";
 import { Matcher } from "../model/matcher.ts";
 import { deleteBlock, takeInventory } from "../tsdb/compaction/block-directory.ts";
-import { cleanBlock, writeHeadBlock, type CompactionOptions } from "../tsdb/compaction/compact.ts";
+import { cleanBlock, type CompactionOptions } from "../tsdb/compaction/compact.ts";
 import { compactNext, diskSizeBytes, retireBlocks } from "../tsdb/compaction/compactor.ts";
 import { deleteFromBlock } from "../tsdb/compaction/delete-series.ts";
+import { writeGeneration } from "../tsdb/compaction/write-generation.ts";
 import { untilUploaded } from "../tsdb/compaction/uploaded-blocks.ts";
 import { createSnapshot } from "../tsdb/compaction/snapshot.ts";
 import { Generation } from "../tsdb/head/generation.ts";
@@ -33,17 +34,7 @@ const firstOptions: CompactionOptions = {
 };
 
 const calls: CompactionCalls = {
-  writeGeneration({ memory }) {
-    const generation = Generation.attach(memory);
-    if (!generation.hasSamples) return false;
-    const { startTime: minTime, endTime: maxTime } = generation;
-    // Where the range has a block already, these samples came late.
-    const isOutOfOrder = takeInventory(dataDirectory).blocks.some(
-      ({ meta }) => meta.minTime < maxTime && meta.maxTime > minTime,
-    );
-    const range = { minTime, maxTime, isOutOfOrder };
-    return writeHeadBlock(dataDirectory, sealedSeries(generation), range, firstOptions) !== null;
-  },
+  writeGeneration: (announcement) => writeGeneration(dataDirectory, announcement, firstOptions) !== null,
 
   compactNext() {
     const held = uploadedFile === "" ? {} : { isHeldBack: untilUploaded(uploadedFile) };

@@ -135,7 +135,7 @@ function run(): void {
         tsdb.deleteSeries(matchers, minTime, maxTime);
       }
     },
-    sealGenerations: () => tsdb.sealGenerations().map(({ epoch, memory }) => ({ epoch, memory })),
+    sealGenerations: () => tsdb.announceSealed(),
     openGenerations: () =>
       tsdb.head.generations.map(({ generation: { epoch, memory } }) => ({ epoch, memory })),
     headMinTime: () => tsdb.head.minTime,

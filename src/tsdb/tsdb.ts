@@ -69,6 +69,8 @@ export interface TsdbOptions {
 export interface GenerationAnnouncement {
   readonly epoch: number;
   readonly memory: WebAssembly.Memory;
+  /** Of a sealed one: others of its range are still to be written as blocks. */
+  readonly isPartial?: boolean;
 }
 
 /** Numbers of segments of the log: the first and last there are, and the one being read. */
@@ -275,6 +277,16 @@ export class Tsdb {
    */
   sealGenerations(): Generation[] {
     return this.head.seal().map(({ generation }: GenerationWriter) => generation);
+  }
+
+  /** As `sealGenerations`, as news for the thread that writes blocks. */
+  announceSealed(): GenerationAnnouncement[] {
+    const sealed = this.sealGenerations();
+    return sealed.map((generation, i) => ({
+      epoch: generation.epoch,
+      memory: generation.memory,
+      isPartial: this.head.hasSiblings(generation, sealed.slice(0, i)),
+    }));
   }
 
   /**

@@ -33,7 +33,10 @@ export class Arena {
   private runAt = 0;
   private runEnd = 0;
 
-  private constructor(readonly memory: WebAssembly.Memory) {
+  private constructor(
+    readonly memory: WebAssembly.Memory,
+    maxSeries: number | null,
+  ) {
     const size = memory.buffer.byteLength;
     this.words = new Uint32Array(memory.buffer);
     this.atomic = new Int32Array(memory.buffer);
@@ -41,7 +44,7 @@ export class Arena {
     this.buffer = Buffer.from(memory.buffer as ArrayBuffer);
     this.floats = new Float64Array(memory.buffer);
     // A series with 8 labels and 2 h at 15 s takes some 1.3 KiB; a short-lived one far less.
-    this.maxSeries = Math.min(2 ** 22, Math.floor(size / 512));
+    this.maxSeries = maxSeries ?? Math.min(2 ** 22, Math.floor(size / 512));
     this.maxLists = this.maxSymbols = Math.floor(1.5 * this.maxSeries);
     this.maxBatch = Math.min(2 ** 20, Math.max(1024, this.maxSeries >>> 1));
     let at = RESERVED_BYTES + HEADER_BYTES;
@@ -63,9 +66,13 @@ export class Arena {
   /** The number of the first page behind the columns. */
   readonly firstPage: number;
 
-  /** Reserves memory for a new generation. @param sizeBytes at most 4 GiB - 64 KiB is used of it */
-  static create(sizeBytes: number): Arena {
-    const arena = new Arena(reserveSharedMemory(Math.min(sizeBytes, MAX_ARENA_BYTES)));
+  /**
+   * Reserves memory for a new generation.
+   * @param sizeBytes at most 4 GiB - 64 KiB is used of it
+   * @param maxSeries for one that no other thread attaches to and that is for other things than usual
+   */
+  static create(sizeBytes: number, maxSeries: number | null = null): Arena {
+    const arena = new Arena(reserveSharedMemory(Math.min(sizeBytes, MAX_ARENA_BYTES)), maxSeries);
     arena.setHeader(Header.nextFreePage, arena.firstPage);
     arena.setHeader(Header.pageLimit, Math.floor(arena.memory.buffer.byteLength / PAGE_BYTES) - 1);
     return arena;
@@ -73,7 +80,7 @@ export class Arena {
 
   /** Another thread's view of a generation's memory. */
   static attach(memory: WebAssembly.Memory): Arena {
-    return new Arena(memory);
+    return new Arena(memory, null);
   }
 
   header(field: HeaderField): number {
@@ -121,6 +128,20 @@ export class Arena {
     const pointer = this.runAt;
     this.runAt += size;
     return pointer;
+  }
+
+  /**
+   * Whether so little is left of something that a commit might not fit: an eighth of the pages, for a commit may begin
+   * a page for each of its samples and have tables grow, or a sixteenth of the places for series and their labels.
+   */
+  get isNearlyFull(): boolean {
+    const pages = this.header(Header.pageLimit) - this.firstPage;
+    return (
+      this.header(Header.pageLimit) - this.header(Header.nextFreePage) < pages / 8 ||
+      this.header(Header.seriesCount) > (this.maxSeries * 15) / 16 ||
+      this.header(Header.listCount) > (this.maxLists * 15) / 16 ||
+      this.header(Header.symbolCount) > (this.maxSymbols * 15) / 16
+    );
   }
 
   /** Bytes given out so far, columns included as far as they are in use. */

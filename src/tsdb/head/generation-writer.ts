@@ -28,6 +28,7 @@ export class GenerationWriter {
   /** Samples in the batch columns, judged good when they were added. */
   pending = 0;
   private sealed = false;
+  private closed = false;
   /** When the head has samples of this time, this generation is to be sealed. */
   sealAtTime = Infinity;
   readonly histograms: HistogramChunks;
@@ -54,7 +55,16 @@ export class GenerationWriter {
 
   /** Whether a sample at this time belongs here. */
   takes(timeMs: number): boolean {
-    return timeMs >= this.generation.startTime && timeMs < this.generation.endTime;
+    return !this.closed && timeMs >= this.generation.startTime && timeMs < this.generation.endTime;
+  }
+
+  /** It is as good as full: what comes for its range goes to another generation. */
+  close(): void {
+    this.closed = true;
+  }
+
+  get isClosed(): boolean {
+    return this.closed;
   }
 
   /** The reference under which the log knows a series, 0 if none was given yet. */

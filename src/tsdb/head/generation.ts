@@ -13,6 +13,8 @@ export interface GenerationOptions {
   readonly endTime: number;
   /** Address space to reserve; memory is used as it fills. At most 4 GiB. */
   readonly sizeBytes: number;
+  /** See `Arena.create`. */
+  readonly maxSeries?: number;
 }
 
 /**
@@ -46,7 +48,7 @@ export class Generation {
 
   /** @throws RangeError when the address space cannot be had */
   static create(options: GenerationOptions): Generation {
-    const arena = Arena.create(options.sizeBytes);
+    const arena = Arena.create(options.sizeBytes, options.maxSeries);
     arena.setHeader(Header.epoch, options.epoch);
     arena.setHeaderFloat(HeaderFloat.startTime, options.startTime);
     arena.setHeaderFloat(HeaderFloat.endTime, options.endTime);

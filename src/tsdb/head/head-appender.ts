@@ -122,7 +122,9 @@ export class HeadAppender implements Appender {
     if (timeMs < head.minInOrderTime) outcomes.fill(SampleOutcome.outOfOrder, 0, count);
     else {
       const from = writer.pending;
-      const fitting = head.isNewest(writer) ? refs : this.withoutOvertaken(writer, refs, count);
+      const fitting = head.isNewest(writer, timeMs)
+        ? refs
+        : this.withoutOvertaken(writer, refs, count, timeMs);
       writer.addAll(fitting, valueWords, count, timeMs, outcomes);
       if (writer.pending > from) this.parts.push({ writer, from, to: writer.pending, timeMs });
       if (fitting !== refs) {
@@ -138,17 +140,22 @@ export class HeadAppender implements Appender {
     return this.countRefusals(refs, outcomes, count, timeMs);
   }
 
-  /** The references without those of series that have samples in the next range already. */
-  private withoutOvertaken(writer: GenerationWriter, refs: Uint32Array, count: number): Uint32Array {
+  /** The references without those of series that have newer samples elsewhere already. */
+  private withoutOvertaken(
+    writer: GenerationWriter,
+    refs: Uint32Array,
+    count: number,
+    timeMs: number,
+  ): Uint32Array {
     return refs
       .slice(0, count)
-      .map((ref) => (ref !== NO_SERIES && this.head.hasNewerSamples(writer, ref) ? NO_SERIES : ref));
+      .map((ref) => (ref !== NO_SERIES && this.head.hasNewerSamples(writer, ref, timeMs) ? NO_SERIES : ref));
   }
 
   /** Whether a sample of this time may be its series' newest, before its generation is asked. */
   private mayBeNewest(writer: GenerationWriter, ref: SeriesRef, timeMs: number): boolean {
     if (timeMs < this.head.minInOrderTime) return false;
-    return this.head.isNewest(writer) || !this.head.hasNewerSamples(writer, ref);
+    return this.head.isNewest(writer, timeMs) || !this.head.hasNewerSamples(writer, ref, timeMs);
   }
 
   private appendLate(

@@ -53,13 +53,16 @@ export class HeadReplay implements ReplaySink {
   constructor(
     private readonly head: Head,
     private readonly exemplars: ExemplarStorage,
-    registryBytes: number,
+    generationBytes: number,
   ) {
+    // Several generations of one range may have been full, each of other series.
+    const registryBytes = Math.min(2 ** 32, 4 * generationBytes);
     this.registry = GenerationWriter.create({
       epoch: REGISTRY_EPOCH,
       startTime: 0,
       endTime: 0,
       sizeBytes: registryBytes,
+      maxSeries: Math.floor(registryBytes / 256),
     });
     this.registry.generation.series.isIndexed = false;
   }
@@ -107,7 +110,7 @@ export class HeadReplay implements ReplaySink {
     count: number,
   ): number {
     const { writer, byRef } = this;
-    if (writer === null || this.isLate) return 0;
+    if (writer === null || writer.isClosed || this.isLate) return 0;
     const { arena, startTime, endTime } = writer.generation;
     const { words } = arena;
     const minTime = Math.max(startTime, this.head.minValidTime);
@@ -140,10 +143,13 @@ export class HeadReplay implements ReplaySink {
       this.unknown.samples++;
       return;
     }
-    const writer = this.writer?.takes(time) ? this.writer : head.atAnyAge(time);
+    let writer = this.writer?.takes(time) ? this.writer : head.atAnyAge(time);
+    let ref = this.carriedTo(writer)[known] ?? 0;
+    if (ref === 0) {
+      writer = this.withRoom(writer, time);
+      ref = this.carriedTo(writer)[known] || this.carry(writer, known);
+    }
     this.writer = writer;
-    const carried = this.carriedTo(writer);
-    const ref = (known < carried.length ? carried[known]! : 0) || this.carry(writer, known);
     if (this.isLate) {
       this.noteLate(writer);
       writer.lateFloats.push({ ref, timeMs: time, valueHigh, valueLow });
@@ -160,6 +166,14 @@ export class HeadReplay implements ReplaySink {
       }
     }
     writer.addUnchecked(ref, time, valueHigh, valueLow);
+  }
+
+  /** The generation to carry another series to. */
+  private withRoom(writer: GenerationWriter, time: number): GenerationWriter {
+    if (!writer.generation.arena.isNearlyFull) return writer;
+    // It is closed with the commit.
+    this.head.apply();
+    return this.head.atAnyAge(time);
   }
 
   private carriedTo(writer: GenerationWriter): Uint32Array {
@@ -188,7 +202,7 @@ export class HeadReplay implements ReplaySink {
       this.unknown.histograms++;
       return;
     }
-    const writer = head.atAnyAge(timeMs);
+    const writer = this.withRoom(head.atAnyAge(timeMs), timeMs);
     // Floats of the same series that came before it must stand before it.
     if (writer.pending > 0) head.apply();
     const ref = this.carriedTo(writer)[known] || this.carry(writer, known);
@@ -256,12 +270,12 @@ export class HeadReplay implements ReplaySink {
     const late: LateFloat[] = [];
     const lateHistograms: PendingHistogram[] = [];
     const placeOf = (known: number, timeMs: number) => {
-      const writer = head.atAnyAge(timeMs);
+      const writer = this.withRoom(head.atAnyAge(timeMs), timeMs);
       const ref = this.carriedTo(writer)[known] || this.carry(writer, known);
       const isNewest =
         (writer.generation.series.field(ref, SeriesField.samples) === 0 ||
           timeMs > writer.generation.lastTime(ref)) &&
-        !head.hasNewerSamples(writer, ref);
+        !head.hasNewerSamples(writer, ref, timeMs);
       return { writer, ref, logRef: registry.logRef(known), isNewest };
     };
     return {

@@ -109,6 +109,8 @@ export class Head {
   minValidTime = -Infinity;
   /** The greatest sample time there has been. */
   maxTime = -Infinity;
+  /** The greatest sample time of generations that were full before their time, which is the exception. */
+  private closedMaxTime = -Infinity;
   /** Series to be logged with the next commit. */
   unlogged: UnloggedSeries[] = [];
   /** What the next series that the log doesn't know is called there. Never 0. */
@@ -184,7 +186,7 @@ export class Head {
     this.nextEpoch++;
     this.writers.push(writer);
     this.writers.sort((a, b) => a.generation.startTime - b.generation.startTime);
-    this.newest = this.writers.findLast((candidate) => !candidate.isSealed)!;
+    this.newest = this.newestOpen();
     this.options.onOpen?.(writer.generation);
     return writer;
   }
@@ -194,16 +196,49 @@ export class Head {
     return this.writers.find(({ generation }) => generation.epoch === epoch);
   }
 
-  /** Whether no generation after this one has samples, so that a series' newest sample there is its newest at all. */
-  isNewest({ generation }: GenerationWriter): boolean {
-    return generation.endTime > this.maxTime;
+  /** Whether a series' newest sample in this generation is its newest at all, where that is before `timeMs`. */
+  isNewest({ generation }: GenerationWriter, timeMs: number): boolean {
+    return generation.endTime > this.maxTime && timeMs > this.closedMaxTime;
   }
 
-  /** Whether a generation after this one has samples of the series. */
-  hasNewerSamples(writer: GenerationWriter, ref: SeriesRef): boolean {
-    const { endTime } = writer.generation;
+  /** Whether a generation after this one, or a full one of its range, has samples of the series not before `timeMs`. */
+  hasNewerSamples(writer: GenerationWriter, ref: SeriesRef, timeMs: number): boolean {
+    const { startTime, endTime } = writer.generation;
     const later = this.writers.filter(({ generation }) => generation.startTime >= endTime);
-    return later.length > 0 && this.hasSamplesIn(later, writer, ref);
+    if (later.length > 0 && this.hasSamplesIn(later, writer, ref)) return true;
+    if (timeMs > this.closedMaxTime) return false;
+    const labels = writer.generation.series.labels(ref);
+    return this.writers.some(({ isClosed, generation }) => {
+      if (!isClosed || generation.startTime !== startTime || generation === writer.generation) return false;
+      const found = generation.series.find(labels);
+      return (
+        found !== 0 &&
+        generation.series.field(found, SeriesField.samples) > 0 &&
+        generation.lastTime(found) >= timeMs
+      );
+    });
+  }
+
+  /** A full generation is closed before it overflows: the next sample of its range opens another. */
+  private closeFull(): void {
+    for (const writer of this.writers) {
+      if (writer.isClosed || writer.isSealed || !writer.generation.arena.isNearlyFull) continue;
+      writer.close();
+      this.closedMaxTime = Math.max(this.closedMaxTime, writer.generation.maxTime);
+      this.newest = this.newestOpen();
+    }
+  }
+
+  private newestOpen(): GenerationWriter | null {
+    return this.writers.findLast(({ isSealed, isClosed }) => !isSealed && !isClosed) ?? null;
+  }
+
+  /** Whether other generations of this one's range are still to be written as blocks, those given left aside. */
+  hasSiblings({ startTime, epoch }: Generation, besides: readonly Generation[]): boolean {
+    return this.writers.some(
+      ({ generation }) =>
+        generation.startTime === startTime && generation.epoch !== epoch && !besides.includes(generation),
+    );
   }
 
   private hasSamplesIn(
@@ -347,10 +382,13 @@ export class Head {
       this.maxTime = Math.max(this.maxTime, writer.generation.maxTime);
     }
     this.control.publish(commit);
+    this.closeFull();
   }
 
   discard(): void {
     for (const writer of this.writers) writer.discard();
+    // Series that were created stay.
+    this.closeFull();
   }
 
   /**
@@ -367,7 +405,7 @@ export class Head {
       writer.seal();
       sealed.push(writer);
     }
-    if (sealed.length > 0) this.newest = this.writers.findLast((candidate) => !candidate.isSealed) ?? null;
+    if (sealed.length > 0) this.newest = this.newestOpen();
     return sealed;
   }
 
@@ -376,9 +414,12 @@ export class Head {
     const writer = this.byEpoch(epoch);
     if (!writer) return;
     this.statistics.chunksRemoved += writer.generation.chunkCount;
-    this.minValidTime = Math.max(this.minValidTime, writer.generation.endTime);
+    const { generation } = writer;
+    if (!this.hasSiblings(generation, [])) {
+      this.minValidTime = Math.max(this.minValidTime, generation.endTime);
+    }
     this.writers = this.writers.filter((candidate) => candidate !== writer);
-    this.newest = this.writers.findLast((candidate) => !candidate.isSealed) ?? null;
+    this.newest = this.newestOpen();
     if (this.metadata.size > 0) this.metadata.keepOnly(this.loggedRefs());
     const left = this.countSeries();
     this.statistics.seriesRemoved += this.seriesCount - left;
