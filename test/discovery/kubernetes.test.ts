@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -669,13 +669,76 @@ users: [{name: u, user: {client-certificate: cert.pem, client-key-data: ${Buffer
     });
   });
 
+  test("has tokens of a helper program: kept while they last, asked for anew once refused", async () => {
+    const program = join(folder, "helper");
+    writeFileSync(
+      program,
+      `#!/bin/sh
+echo "$1 $REGION $KUBERNETES_EXEC_INFO" >> "${folder}/runs"
+[ -e "${folder}/fails" ] && exit 3
+printf '{"kind": "ExecCredential", "status": {"token": "%s", "expirationTimestamp": "%s"}}' \\
+  "$(cat "${folder}/token")" "$(cat "${folder}/ends")"
+`,
+      { mode: 0o755 },
+    );
+    const runs = () => readFileSync(join(folder, "runs"), "utf8").trim().split("\n");
+    const give = (token: string, ends: string) => {
+      writeFileSync(join(folder, "token"), token);
+      writeFileSync(join(folder, "ends"), ends);
+    };
+    writeFileSync(
+      join(folder, "config"),
+      `
+current-context: c
+contexts: [{name: c, context: {cluster: k, user: u}}]
+clusters: [{name: k, cluster: {server: "${cluster.server.url}"}}]
+users: [{name: u, user: {exec: {apiVersion: v1, command: ./helper, args: [get], env: [{name: REGION, value: eu}], provideClusterInfo: true}}}]
+`,
+    );
+    give("one", "2100-01-01T00:00:00Z");
+    cluster.token = "one";
+    cluster.put(PODS, pod("p1", "10.0.0.1"));
+    cluster.put(PODS, pod("p2", "10.0.0.2"));
+    const [config] = discoveryLists(
+      "kubernetes_sd_configs: [{role: pod, kubeconfig_file: config}]",
+      join(folder, "p.yml"),
+    ).kubernetesConfigs;
+    running = runMechanism(
+      kubernetesDiscovery(config!, { ...surroundings, environment: { PATH: process.env["PATH"] } }),
+    );
+    await running.until((now) => now.groups().length === 2);
+    // Two pages of the list, and the watch, all with one token.
+    expect(runs()).toHaveLength(1);
+    expect(runs()[0]).toMatch(/^get eu \{"apiVersion":"v1","kind":"ExecCredential","spec":\{/);
+    expect(runs()[0]).toContain(`"cluster":{"server":"${cluster.server.url}"}`);
+    // The cluster forgets it; the next one has ended as soon as it comes.
+    await eventually("a watch", () => Promise.resolve(cluster.watchCount === 1));
+    cluster.token = "two";
+    give("two", "2000-01-01T00:00:00Z");
+    cluster.endWatches();
+    cluster.put(PODS, pod("p3", "10.0.0.3"));
+    await running.until((now) => now.groups().length === 3);
+    const before = runs().length;
+    writeFileSync(join(folder, "fails"), "");
+    await eventually("a watch", () => Promise.resolve(cluster.watchCount === 1));
+    cluster.endWatches();
+    await eventually("a failure of the program", () =>
+      Promise.resolve(surroundings.logged.some((line) => line.includes("cannot get credentials from"))),
+    );
+    expect(runs().length).toBeGreaterThan(before);
+    expect(running.groups()).toHaveLength(3);
+  });
+
   test.each([
     ["current-context: x", 'there is no context "x"'],
     ["{current-context: c, contexts: [{name: c, context: {cluster: k}}]}", 'there is no cluster "k"'],
-    [
-      "{current-context: c, contexts: [{name: c, context: {cluster: k, user: u}}], clusters: [{name: k, cluster: {server: x}}], users: [{name: u, user: {exec: {}}}]}",
-      "credentials of a helper program are not taken",
-    ],
+    ...[
+      ["exec: {}", "exec has no command"],
+      ["auth-provider: {name: gcp}", "it names an auth-provider, where exec must stand"],
+    ].map(([user, message]) => [
+      `{current-context: c, contexts: [{name: c, context: {cluster: k, user: u}}], clusters: [{name: k, cluster: {server: x}}], users: [{name: u, user: {${user}}}]}`,
+      message!,
+    ]),
   ])("a kubeconfig of %s is refused: %s", (text, message) => {
     writeFileSync(join(folder, "config"), text);
     expect(() => access("kubeconfig_file: config")).toThrow(message);

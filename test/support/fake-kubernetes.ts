@@ -20,6 +20,8 @@ export class FakeKubernetes {
   /** Versions below this are forgotten. */
   oldestVersion = 0;
   isFailing = false;
+  /** Who comes without this token is sent away. */
+  token: string | null = null;
   /** Continuations of lists are expired: their readers have to begin again. So often. */
   expiredContinuations = 0;
   /** A watch from a forgotten version hears so by the status of its answer, not by an event. */
@@ -37,6 +39,8 @@ export class FakeKubernetes {
     this.server = await FakeServer.start((request, url, response) => {
       this.headers.push(request.headers);
       if (this.isFailing) return sendStatus(response, 500);
+      if (this.token !== null && request.headers.authorization !== `Bearer ${this.token}`)
+        return sendStatus(response, 401);
       if (url.searchParams.get("watch") === "true") return this.watch(url, response);
       if (this.holdsLists) this.heldLists.push(() => this.list(url, response));
       else this.list(url, response);

@@ -1,7 +1,7 @@
 import type { DiscoveryConfigOf, KubernetesRole } from "../../config/schema/discovery.ts";
 import type { DiscoverySurroundings, Mechanism } from "../mechanism.ts";
 import type { TargetGroup } from "../target-group.ts";
-import { clusterAccess } from "./cluster-access.ts";
+import { clusterAccess, type ClusterAccess } from "./cluster-access.ts";
 import { endpointSliceTargets, SERVICE_NAME_LABEL } from "./endpoint-slice-targets.ts";
 import { endpointsTargets } from "./endpoints-targets.ts";
 import { ingressTargets } from "./ingress-targets.ts";
@@ -49,9 +49,7 @@ export function kubernetesDiscovery(config: Config, surroundings: DiscoverySurro
     run: async (emit, signal) => {
       const client = surroundings.createHttpClient(access.http);
       try {
-        await new ClusterWatch(config, access.baseUrl, access.ownNamespace, client, surroundings, emit).run(
-          signal,
-        );
+        await new ClusterWatch(config, access, client, surroundings, emit).run(signal);
       } finally {
         await client.close();
       }
@@ -71,8 +69,7 @@ class ClusterWatch {
 
   constructor(
     private readonly config: Config,
-    private readonly baseUrl: string,
-    private readonly ownNamespace: string,
+    private readonly access: ClusterAccess,
     private readonly client: ConstructorParameters<typeof ObjectStore>[0],
     private readonly surroundings: DiscoverySurroundings,
     private readonly emit: (groups: readonly TargetGroup[]) => void,
@@ -99,8 +96,11 @@ class ClusterWatch {
     const kinds = this.kinds();
     const listings = [...kinds].flatMap((kind) => this.listings(kind).map((listing) => ({ kind, listing })));
     for (const kind of kinds) {
-      const store = new ObjectStore<KubernetesObject>(this.client, this.surroundings, (event, key, object) =>
-        this.onEvent(kind, event, key, object, signal),
+      const store = new ObjectStore<KubernetesObject>(
+        this.client,
+        this.surroundings,
+        this.access.credential,
+        (event, key, object) => this.onEvent(kind, event, key, object, signal),
       );
       this.stores.set(kind, store);
     }
@@ -136,11 +136,11 @@ class ClusterWatch {
     const selectors = { labelSelector: selector?.label ?? "", fieldSelector: selector?.field ?? "" };
     const { names, ownNamespace } = this.config.namespaces;
     const namespaces = new Set(names);
-    if (ownNamespace && this.ownNamespace !== "") namespaces.add(this.ownNamespace);
+    if (ownNamespace && this.access.ownNamespace !== "") namespaces.add(this.access.ownNamespace);
     if (!isNamespaced || namespaces.size === 0)
-      return [{ url: `${this.baseUrl}${api}${plural}`, ...selectors }];
+      return [{ url: `${this.access.baseUrl}${api}${plural}`, ...selectors }];
     return [...namespaces].map((namespace) => ({
-      url: `${this.baseUrl}${api}namespaces/${encodeURIComponent(namespace)}/${plural}`,
+      url: `${this.access.baseUrl}${api}namespaces/${encodeURIComponent(namespace)}/${plural}`,
       ...selectors,
     }));
   }

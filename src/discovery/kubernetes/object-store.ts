@@ -2,6 +2,7 @@ import type { HttpClient, HttpResponse } from "../../http-client/index.ts";
 import { MAX_ANSWER_BYTES } from "../http.ts";
 import { queryString } from "../fetch-json.ts";
 import type { DiscoverySurroundings } from "../mechanism.ts";
+import type { ExecCredential } from "./exec-credential.ts";
 import { objectKey, type KubernetesObject } from "./objects.ts";
 
 /** One list of objects to follow. */
@@ -37,6 +38,7 @@ export class ObjectStore<T extends KubernetesObject> {
   constructor(
     private readonly client: HttpClient,
     private readonly surroundings: DiscoverySurroundings,
+    private readonly credential: ExecCredential | null,
     private readonly onEvent: (event: ObjectEvent, key: string, object: T) => void,
   ) {}
 
@@ -137,8 +139,11 @@ export class ObjectStore<T extends KubernetesObject> {
     const startedMs = elapsedMs();
     let status = "<error>";
     try {
-      const response = await this.client.request(url, { signal, timeoutMs, headers: JSON_ONLY });
+      const token = await this.credential?.token();
+      const headers = token === undefined ? JSON_ONLY : { ...JSON_ONLY, authorization: `Bearer ${token}` };
+      const response = await this.client.request(url, { signal, timeoutMs, headers });
       status = String(response.status);
+      if (response.status === 401) this.credential?.refused();
       return response;
     } finally {
       const endpoint = { endpoint: new URL(url).pathname };
