@@ -207,3 +207,48 @@ describe("pages", () => {
     );
   });
 });
+
+describe("a page that is like the last one but for one line", () => {
+  const lines = Array.from({ length: 2000 }, (_, i) => `metric_total{code="${i}",path="/a/${i}"} ${i}`);
+  const heads = ["# HELP metric_total Requests.", "# TYPE metric_total counter"];
+
+  /** How many lines the kernel leaves to TypeScript, of the second page and of the same page once more. */
+  function leftOver(change: (page: string[]) => void, isOpenMetrics: boolean): [number, number] {
+    const before = [...heads, ...lines];
+    const after = [...before];
+    change(after);
+    const text = (page: readonly string[]): string => page.map((line) => `${line}\n`).join("");
+    parse(text(before), EMPTY_SEQUENCE, isOpenMetrics, 1 << 16);
+    const first = memory.storePage();
+    const { reports } = parse(text(after), first, isOpenMetrics, 1 << 16);
+    const second = memory.storePage();
+    const again = parse(text(after), second, isOpenMetrics, 1 << 16);
+    memory.free(second);
+    return [reports.length, again.reports.length];
+  }
+
+  const place = 1000;
+  const cases: readonly [what: string, change: (page: string[]) => void, left: [number, number]][] = [
+    ["none at all", () => {}, [0, 0]],
+    ["a line that is gone", (page) => page.splice(place, 1), [0, 0]],
+    ["five lines that are gone", (page) => page.splice(place, 5), [0, 0]],
+    ["a new series", (page) => page.splice(place, 0, 'new_total{x="y"} 1'), [1, 0]],
+    ["a new comment", (page) => page.splice(place, 0, "# HELP other Words."), [1, 0]],
+    ["a series in another place", (page) => page.push(...page.splice(place, 1)), [0, 0]],
+    [
+      "a value that is no plain number",
+      (page) => (page[place] = `${lines[place - 2]!.split(" ")[0]} 0x1p-2`),
+      [1, 1],
+    ],
+    ["a timestamp", (page) => (page[place] += " 1.5"), [1, 1]],
+    ["an exemplar", (page) => (page[place] += ' # {trace_id="a"} 1'), [1, 1]],
+    ["a series that comes twice", (page) => page.splice(place, 0, page[place]!), [1, 1]],
+    ["a line that is none", (page) => page.splice(place, 0, "{"), [1, 1]],
+  ];
+
+  test.each(
+    cases.flatMap(([what, change, left]) => [true, false].map((form) => [what, form, change, left] as const)),
+  )("costs that line only: %s (OpenMetrics: %s)", (_what, isOpenMetrics, change, left) => {
+    expect(leftOver(change, isOpenMetrics)).toEqual(left);
+  });
+});
