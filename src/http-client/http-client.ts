@@ -149,15 +149,18 @@ class UndiciClient implements HttpClient {
       handler: null,
       reason: null,
     };
+    // Only the wait for a token needs a signal: pages are asked for all the time, and mostly without one.
+    const waiting = this.tokens ? new AbortController() : null;
     const giveUp = (why: string): void => {
       now.reason ??= why;
+      waiting?.abort();
       now.handler?.giveUp(new Error(why));
     };
     const timer = setTimeout(giveUp, request.timeoutMs, DEADLINE_EXCEEDED);
     cancellation?.whenCancelled(() => giveUp(CANCELED));
     try {
       this.undici ??= await import("./dispatchers.ts");
-      const { answer } = await this.follow<WholeAnswer>(address, request, undefined, {
+      const { answer } = await this.follow<WholeAnswer>(address, request, waiting?.signal, {
         send: ({ url, method, headers, dispatcher }) =>
           new Promise((resolve, reject) => {
             if (now.reason !== null) throw new Error(now.reason);

@@ -5,6 +5,8 @@ import type { OAuth2Options } from "./options.ts";
 
 /** A token is renewed this long before it ends, so that it does not end on the way. */
 const RENEW_EARLY_MS = 10_000;
+/** Many requests may wait for one token, so it has a deadline of its own; each waits for its own at the most. */
+const TOKEN_TIMEOUT_MS = 30_000;
 const TOKEN_ANSWER_LIMIT_BYTES = 1 << 20;
 const JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
@@ -23,14 +25,17 @@ export class OAuth2TokenSource {
     private readonly now: () => number,
   ) {}
 
-  /** The value of the Authorization header. @throws Error when no token can be had */
+  /**
+   * The value of the Authorization header.
+   * @throws Error when no token can be had, or none before the signal aborts
+   */
   async authorizationHeader(signal?: AbortSignal): Promise<string> {
     const secret = await this.readSecret();
     if (this.header !== "" && secret === this.secretInUse && this.now() < this.expiresAtMs - RENEW_EARLY_MS) {
       return this.header;
     }
-    this.inFlight ??= this.renew(secret, signal).finally(() => (this.inFlight = null));
-    return this.inFlight;
+    this.inFlight ??= this.renew(secret).finally(() => (this.inFlight = null));
+    return signal ? unlessAborted(this.inFlight, signal) : this.inFlight;
   }
 
   private async readSecret(): Promise<string> {
@@ -44,11 +49,11 @@ export class OAuth2TokenSource {
       : inlineOrFile(options.clientSecret, options.clientSecretFile, "oauth2 client secret");
   }
 
-  private async renew(secret: string, signal: AbortSignal | undefined): Promise<string> {
+  private async renew(secret: string): Promise<string> {
     const answer =
       this.options.grantType === JWT_BEARER
-        ? await this.post(this.jwtForm(secret), null, signal)
-        : await this.requestWithSecret(secret, signal);
+        ? await this.post(this.jwtForm(secret), null)
+        : await this.requestWithSecret(secret);
     const token = answer["access_token"];
     if (typeof token !== "string" || token === "")
       throw new Error("oauth2: server response missing access_token");
@@ -60,7 +65,7 @@ export class OAuth2TokenSource {
   }
 
   /** Servers differ in where they look for the secret: the header is tried first, then the form, as Go does. */
-  private async requestWithSecret(secret: string, signal: AbortSignal | undefined): Promise<TokenAnswer> {
+  private async requestWithSecret(secret: string): Promise<TokenAnswer> {
     const { clientId } = this.options;
     const form = (): URLSearchParams => {
       const parameters = new URLSearchParams({ grant_type: "client_credentials" });
@@ -77,14 +82,14 @@ export class OAuth2TokenSource {
     };
     const basic = `Basic ${Buffer.from(`${encodeURIComponent(clientId)}:${encodeURIComponent(secret)}`).toString("base64")}`;
     if (this.sendsSecretInForm !== undefined) {
-      return this.sendsSecretInForm ? this.post(inForm(), null, signal) : this.post(form(), basic, signal);
+      return this.sendsSecretInForm ? this.post(inForm(), null) : this.post(form(), basic);
     }
     try {
-      const answer = await this.post(form(), basic, signal);
+      const answer = await this.post(form(), basic);
       this.sendsSecretInForm = false;
       return answer;
     } catch {
-      const answer = await this.post(inForm(), null, signal);
+      const answer = await this.post(inForm(), null);
       this.sendsSecretInForm = true;
       return answer;
     }
@@ -115,11 +120,7 @@ export class OAuth2TokenSource {
     return parameters;
   }
 
-  private async post(
-    form: URLSearchParams,
-    authorization: string | null,
-    signal: AbortSignal | undefined,
-  ): Promise<TokenAnswer> {
+  private async post(form: URLSearchParams, authorization: string | null): Promise<TokenAnswer> {
     const response = await this.client.request(this.options.tokenUrl, {
       method: "POST",
       body: form.toString(),
@@ -127,13 +128,28 @@ export class OAuth2TokenSource {
         "content-type": "application/x-www-form-urlencoded",
         ...(authorization === null ? {} : { authorization }),
       },
-      ...(signal ? { signal } : {}),
+      timeoutMs: TOKEN_TIMEOUT_MS,
     });
     const body = (await response.read(TOKEN_ANSWER_LIMIT_BYTES)).toString("utf8");
     if (response.status < 200 || response.status > 299) {
       throw new Error(`oauth2: cannot fetch token: ${response.statusLine}\nResponse: ${body}`);
     }
     return parseAnswer(body, String(response.headers["content-type"] ?? ""));
+  }
+}
+
+/** Waits for a promise that others wait for too, and no longer than the signal allows. */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  let giveUp = (): void => {};
+  const aborted = new Promise<never>((_resolve, reject) => {
+    giveUp = () => reject(new Error("oauth2: no token in time"));
+    if (signal.aborted) giveUp();
+    else signal.addEventListener("abort", giveUp, { once: true });
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", giveUp);
   }
 }
 

@@ -94,6 +94,25 @@ describe("authentication", () => {
 });
 
 describe("oauth2", () => {
+  test("a token server that never answers holds up no request beyond its deadline, nor the next one's", async () => {
+    let isSilent = true;
+    const server = await recordingServer((_request, response) => {
+      if (isSilent) return;
+      response.setHeader("content-type", "application/json");
+      response.end(JSON.stringify({ access_token: "t" }));
+    });
+    const target = await recordingServer();
+    const made = client({ oauth2: { clientId: "id", tokenUrl: server.url } });
+    const url = new URL(target.url);
+    const whole = { limitBytes: 1000, timeoutMs: 50 };
+    await expect(made.requestWhole(url, whole)).rejects.toThrow("context deadline exceeded");
+    await expect(made.request(target.url, { timeoutMs: 50 })).rejects.toThrow("context deadline exceeded");
+    expect(target.seen).toHaveLength(0);
+    isSilent = false;
+    const other = client({ oauth2: { clientId: "id", tokenUrl: server.url } });
+    expect((await other.requestWhole(url, { ...whole, timeoutMs: 10_000 })).status).toBe(200);
+  });
+
   test("fetches a token with id and secret and uses it until it ends", async () => {
     let nowMs = 1_000_000;
     let tokens = 0;
