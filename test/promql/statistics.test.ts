@@ -33,6 +33,9 @@ describe("samples counted by an instant query", () => {
     ["sum_over_time(m[5m:1m])", 10, 10],
     ["topk(1, m)", 2, 2],
     ["m or m", 4, 4],
+    // Read to be sorted, and once more to be given.
+    ["sort(m)", 2, 2],
+    ['sort_by_label_desc(rate(m[1m]), "i")', 12, 12],
   ])("%s: %i looked at, %i read", (query, queryable, read) => {
     expect(instant(query)).toEqual([queryable, read]);
   });

@@ -41,7 +41,10 @@ export class SortOperator implements VectorOperator {
   }
 
   read(index: number, out: StepColumn): void {
-    this.child.read(this.sorted()[index]!, out);
+    const child = this.sorted()[index]!;
+    // Where there was something to sort, every series has been read and counted already.
+    if (this.grid.count > 1) this.child.read(child, out);
+    else this.context.collector.withoutCounting(() => this.child.read(child, out));
     if (this.rule.by === "label" || out.histograms === null) return;
     for (let step = 0; step < out.count; step++) if (out.kinds[step] === HISTOGRAM) out.remove(step);
   }
