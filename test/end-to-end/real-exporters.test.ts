@@ -45,7 +45,7 @@ function configuration(exporters: RealExporters, recorder: PageRecorder, prometh
       : `
   - job_name: direct-${job}${more}`,
   ]);
-  return `global: { scrape_interval: 1s, scrape_timeout: 1s }\nscrape_configs:${jobs.join("")}\n`;
+  return `global: { scrape_interval: 2s, scrape_timeout: 2s }\nscrape_configs:${jobs.join("")}\n`;
 }
 
 /** Series by their labels as 3.x writes them, each with its value. */
@@ -67,6 +67,13 @@ function mapDifferences(ours: ReadonlyMap<string, string>, theirs: ReadonlyMap<s
   }
   for (const [labels, value] of ours) if (!theirs.has(labels)) found.push(`too much: ${labels} ${value}`);
   return found.slice(0, 20);
+}
+
+/** The jobs that have series of their targets, not only about their scrapes. */
+function jobsOf(series: ReadonlyMap<string, string>): string[] {
+  const labels = [...series.keys()].map((key) => new Map(JSON.parse(key) as [string, string][]));
+  const scraped = labels.filter((one) => !/^(up|scrape_.*)$/.test(one.get("__name__")!));
+  return [...new Set(scraped.map((one) => one.get("job")!))].sort();
 }
 
 describe.skipIf(!isInstalled("prometheus") || !areExportersInstalled())(
@@ -128,20 +135,20 @@ describe.skipIf(!isInstalled("prometheus") || !areExportersInstalled())(
         await eventually("every page scraped", () => Promise.resolve(recorder.hasServed(pageCount, 2, 3)));
         const types = [...(await recorder.contentTypes()).values()];
         expect(types.some((type) => type.startsWith(accept.split(";")[0]!))).toBe(true);
-        const [a, b] = await both(RECORDED);
-        expect(mapDifferences(a, b)).toEqual([]);
-        expect(b.size).toBeGreaterThan(2_500);
-        const [jobs] = await both('count by (job) ({job=~".+",job!~"direct-.*",__name__!~"up|scrape_.*"})');
         // Pushgateway's own have no job of their own, and so that of the target.
-        const names = [
-          ...exporters.addresses.keys(),
-          "prometheus",
-          "backup",
-          "nightly",
-          "probe-http_2xx",
-          "probe-tcp",
-        ];
-        expect([...jobs.keys()].sort()).toEqual(names.map((job) => JSON.stringify([["job", job]])).sort());
+        const names = [...exporters.addresses.keys(), "prometheus", "backup", "nightly"];
+        const wanted = [...names, "probe-http_2xx", "probe-tcp"].sort();
+        let differences: string[] = [];
+        let jobs: string[] = [];
+        // On a machine with too much to do a scrape may fail on one side; the next one makes it good.
+        await eventually("the same series", async () => {
+          const [a, b] = await both(RECORDED);
+          differences = mapDifferences(a, b);
+          jobs = jobsOf(b);
+          return differences.length === 0 && jobs.length >= wanted.length && b.size > 2_500;
+        }).catch(() => undefined);
+        expect(differences).toEqual([]);
+        expect(jobs).toEqual(wanted);
       },
       60_000,
     );
@@ -201,7 +208,7 @@ describe.skipIf(!isInstalled("prometheus") || !areExportersInstalled())(
       const resting = async (api: ApiClient, nowMs: number) => {
         // Not the gauges in which whoever asks sees itself: connections, requests in flight.
         const names = ".*_(total|bucket|count|sum|info|size_bytes|time_seconds)";
-        const series = await api.instant(`{job=~"direct-.*",__name__=~"${names}"}[5s]`, nowMs);
+        const series = await api.instant(`{job=~"direct-.*",__name__=~"${names}"}[9s]`, nowMs);
         return byLabels(
           series.flatMap(({ metric, values }) =>
             values!.length > 2 && new Set(values!.map(([, value]) => value)).size === 1
