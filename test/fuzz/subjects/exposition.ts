@@ -326,8 +326,10 @@ function textSubject(name: string, isOpenMetrics: boolean): Subject {
         (appender, timeMs) => cache.markStale(appender, timeMs),
         options,
       );
-      // One series under two names, with times of its own: in which order its samples meet is left open.
-      if (aliases.areThere(options)) {
+      // One series under two names, with times of its own: in which order its samples meet is left open. So is whether
+      // a page that fails has changed which lines are taken to bring their times.
+      const mayChangeTracking = (options & 48) === 16 && bySequence.told.some(isRefusal);
+      if (mayChangeTracking || aliases.areThere(options)) {
         requireEqual(
           bySequence.told.map(isRefusal),
           byCache.told.map(isRefusal),
