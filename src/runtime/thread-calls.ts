@@ -29,6 +29,7 @@ const MAX_WAITING_CALLS = 10_000;
 /** The calling end: `call` sends and waits for the answer. */
 export class ThreadCaller<Offered extends Calls> {
   private nextId = 1;
+  private gone: string | null = null;
   private readonly waiting = new Map<
     number,
     { resolve: (value: never) => void; reject: (error: Error) => void }
@@ -49,6 +50,8 @@ export class ThreadCaller<Offered extends Calls> {
     args: Parameters<Offered[Name]>,
     transfer: readonly TransferListItem[] = [],
   ): Promise<Result<Offered[Name]>> {
+    // Nobody would answer, and whoever waits would wait for ever.
+    if (this.gone !== null) return Promise.reject(new ThreadGoneError(this.gone));
     if (this.waiting.size >= MAX_WAITING_CALLS) {
       return Promise.reject(
         new ThreadGoneError(`cannot call ${name}: ${MAX_WAITING_CALLS} calls are waiting`),
@@ -62,8 +65,9 @@ export class ThreadCaller<Offered extends Calls> {
     });
   }
 
-  /** Fails every call still waiting: the thread is gone. */
+  /** Fails every call still waiting, and those to come: the thread is gone. */
   abandon(why: string): void {
+    this.gone ??= why;
     for (const waiter of this.waiting.values()) waiter.reject(new ThreadGoneError(why));
     this.waiting.clear();
   }

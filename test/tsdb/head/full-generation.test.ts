@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { QueryMemory } from "../../../src/kernels/index.ts";
 import { Labels } from "../../../src/model/labels.ts";
 import { SampleOutcome } from "../../../src/model/storage.ts";
+import { DecodedCache } from "../../../src/tsdb/decoded-cache.ts";
 import { minValidTime, OpenBlocks, takeInventory } from "../../../src/tsdb/compaction/block-directory.ts";
 import { writeGeneration } from "../../../src/tsdb/compaction/write-generation.ts";
 import { Tsdb, type TsdbOptions } from "../../../src/tsdb/tsdb.ts";
@@ -14,7 +15,7 @@ const RANGE = 7_200_000;
 const START = 238_000 * RANGE;
 /** Room for 4096 series, or for some 20,000 pages. */
 const GENERATION_BYTES = 2 * 1024 * 1024;
-const memory = new QueryMemory(256 * 1024 * 1024);
+const memory = new QueryMemory(256 * 1024 * 1024, 64 * 1024 * 1024);
 let directory: string;
 let ulids = 0;
 
@@ -40,7 +41,8 @@ class Rig {
       onGeneration: ({ memory: shared }) => (reader ? reader.attach(shared) : announced.push(shared)),
       ...options,
     });
-    this.reader = reader = new TsdbReader(this.tsdb.head.control.buffer, memory);
+    const decoded = new DecodedCache(memory);
+    this.reader = reader = new TsdbReader(this.tsdb.head.control.buffer, memory, decoded);
     for (const shared of announced) reader.attach(shared);
   }
 
@@ -127,7 +129,8 @@ describe("a generation that is full before its range is over", () => {
     fill(rig);
     expect(rig.generationsOfFirstRange).toBeGreaterThan(1);
     expect(rig.tsdb.head.seriesCount).toBe(SERIES);
-    expect(rig.read()).toEqual(expected(STEPS));
+    // More than once: what was decoded for the first may be kept.
+    for (let read = 0; read < 3; read++) expect(rig.read()).toEqual(expected(STEPS));
     rig.tsdb.close();
     rig = new Rig();
     expect(rig.generationsOfFirstRange).toBeGreaterThan(1);
