@@ -1,7 +1,12 @@
 // Prometheus 2.42 and Narthex scrape the same pages at the same time, and the kernel counts what each uses.
 //
-//   npm run bench:ingest -- [--targets 20] [--series 5000] [--interval 2s] [--seconds 120] [--churn 0] [--identity]
+//   npm run bench:ingest -- [--targets 20] [--series 5000] [--interval 2s] [--warm-up 30] [--seconds 120] [--churn 0]
+//                           [--identity] [--victoria]
+//
+// `--churn 0.1`: a tenth of each target's series have other labels at every scrape. `--identity`: pages are not
+// compressed. `--victoria`: VictoriaMetrics, Debian's, scrapes them too; its memory is the other anchor.
 import { spawn } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import {
@@ -10,8 +15,9 @@ import {
   startNarthex,
   startPrometheus,
   temporaryFolder,
+  type ServerOptions,
 } from "../../test/support/servers.ts";
-import { freePort, type SpawnedServer } from "../../test/support/spawned-server.ts";
+import { freePort, SpawnedServer } from "../../test/support/spawned-server.ts";
 import { processUsage } from "../support/process-usage.ts";
 import { quantile } from "../support/statistics.ts";
 
@@ -20,9 +26,11 @@ const { values } = parseArgs({
     targets: { type: "string", default: "20" },
     series: { type: "string", default: "5000" },
     interval: { type: "string", default: "2s" },
+    "warm-up": { type: "string", default: "30" },
     seconds: { type: "string", default: "120" },
     churn: { type: "string", default: "0" },
     identity: { type: "boolean", default: false },
+    victoria: { type: "boolean", default: false },
   },
 });
 const targets = Number(values.targets);
@@ -31,14 +39,27 @@ const seconds = Number(values.seconds);
 const intervalSeconds = Number.parseFloat(values.interval) / (values.interval.endsWith("ms") ? 1000 : 1);
 const activeSeries = targets * series;
 
+/** Each with the beginning of the user agent by which the pages' server knows it. */
+const contestants: readonly {
+  readonly name: string;
+  readonly userAgent: string;
+  readonly start: (options: ServerOptions) => Promise<SpawnedServer>;
+}[] = [
+  { name: "prometheus", userAgent: "Prometheus", start: startPrometheus },
+  ...(values.victoria ? [{ name: "victoria", userAgent: "vm_promscrape", start: startVictoria }] : []),
+  { name: "narthex", userAgent: "Narthex", start: startNarthex },
+];
+
 const pagePort = await freePort();
 const pages = spawn(
   process.execPath,
-  [join(repositoryRoot, "dist/bench/page-server.js"), String(pagePort), String(series), values.churn],
+  [
+    join(repositoryRoot, "dist/bench/page-server.js"),
+    ...[String(pagePort), String(series), values.churn, values.identity ? "identity" : "gzip"],
+  ],
   { stdio: ["pipe", "inherit", "inherit"] },
 );
 const folder = temporaryFolder("bench-ingest");
-// An identity encoding is asked for by `enable_compression`, which 2.42 does not know: it is left out for gzip.
 const config = `
 global: { scrape_interval: ${values.interval}, scrape_timeout: ${values.interval} }
 scrape_configs:
@@ -50,69 +71,77 @@ ${Array.from(
     `      - { targets: ["127.0.0.1:${pagePort}"], labels: { __metrics_path__: "/${i}/metrics", replica: "${i}" } }`,
 ).join("\n")}
 `;
-const running: SpawnedServer[] = [];
-try {
-  const idle = {
-    prometheus: await idleBytes(startPrometheus, "idle-prometheus"),
-    narthex: await idleBytes(startNarthex, "idle-narthex"),
-  };
-  const prometheus = await startPrometheus({ config, folder: join(folder, "prometheus") });
-  running.push(prometheus);
-  const narthex = await startNarthex({ config, folder: join(folder, "narthex") });
-  running.push(narthex);
-  const servers = { prometheus, narthex };
 
+const running: { name: string; userAgent: string; server: SpawnedServer; idleBytes: number }[] = [];
+try {
+  const idle = new Map<string, number>();
+  for (const { name, start } of contestants) idle.set(name, await idleBytes(start, `idle-${name}`));
+  for (const { name, userAgent, start } of contestants) {
+    const server = await start({ config, folder: join(folder, name) });
+    running.push({ name, userAgent, server, idleBytes: idle.get(name)! });
+  }
   console.log(
-    `${targets} targets × ${series} series every ${values.interval}, ${values.churn} churn, gzip; warm-up 30 s, measured ${seconds} s`,
+    `${targets} targets × ${series} series every ${values.interval}, ${values.churn} churn, ${values.identity ? "plain" : "gzip"} pages; warm-up ${values["warm-up"]} s, measured ${seconds} s`,
   );
-  await sleep(30_000);
-  await lateness();
-  const before = { prometheus: processUsage(prometheus.pid), narthex: processUsage(narthex.pid) };
+  await sleep(1000 * Number(values["warm-up"]));
+  for (const { userAgent } of running) await lateness(userAgent);
+  const before = running.map(({ server }) => processUsage(server.pid).cpuSeconds);
   const startedMs = performance.now();
-  const resident: Record<keyof typeof servers, number[]> = { prometheus: [], narthex: [] };
+  const resident: number[][] = running.map(() => []);
   while (performance.now() - startedMs < seconds * 1000) {
     await sleep(1000);
-    for (const name of ["prometheus", "narthex"] as const) {
-      resident[name].push(processUsage(servers[name].pid).residentBytes);
-    }
+    for (const [i, { server }] of running.entries())
+      resident[i]!.push(processUsage(server.pid).residentBytes);
   }
-  const elapsedSeconds = (performance.now() - startedMs) / 1000;
-  const samples = (activeSeries * elapsedSeconds) / intervalSeconds;
-  const result = Object.fromEntries(
-    (["prometheus", "narthex"] as const).map((name) => {
-      const cpuSeconds = processUsage(servers[name].pid).cpuSeconds - before[name].cpuSeconds;
-      return [name, { nsPerSample: (cpuSeconds * 1e9) / samples, resident: quantile(resident[name], 0.5) }];
-    }),
-  ) as Record<keyof typeof servers, { nsPerSample: number; resident: number }>;
-  for (const [name, server] of Object.entries(servers)) {
+  const samples = (activeSeries * (performance.now() - startedMs)) / 1000 / intervalSeconds;
+  const after = running.map(({ server }) => processUsage(server.pid).cpuSeconds);
+
+  const results = running.map(({ name, idleBytes }, i) => {
+    const nsPerSample = ((after[i]! - before[i]!) * 1e9) / samples;
+    const bytes = quantile(resident[i]!, 0.5);
+    return { name, nsPerSample, bytes, grownBytes: bytes - idleBytes, idleBytes };
+  });
+  for (const [i, { name, nsPerSample, bytes, grownBytes, idleBytes }] of results.entries()) {
+    const { server, userAgent } = running[i]!;
     const count = await instantValue(server, 'sum(scrape_samples_scraped{job="bench"})');
     const up = await instantValue(server, 'sum(up{job="bench"})');
-    const { nsPerSample, resident: bytes } = result[name as keyof typeof servers];
+    const late = await lateness(userAgent);
     console.log(
-      `${name.padEnd(10)} ${nsPerSample.toFixed(0).padStart(6)} ns CPU/sample  ${(bytes / 2 ** 20).toFixed(0).padStart(5)} MiB resident  ${(bytes / activeSeries).toFixed(0).padStart(6)} B/series  (${up} up, ${count} samples a round)`,
+      `${name.padEnd(10)} ${nsPerSample.toFixed(0).padStart(6)} ns CPU/sample ${mebibytes(bytes).padStart(6)} MiB resident (${mebibytes(idleBytes)} idle) ${(bytes / activeSeries).toFixed(0).padStart(6)} B/series (${(grownBytes / activeSeries).toFixed(0)} above idle); ${up} up, ${count} samples a round; gaps off the interval p50 ${quantile(late, 0.5).toFixed(1)} ms, p99 ${quantile(late, 0.99).toFixed(1)} ms, max ${quantile(late, 1).toFixed(1)} ms`,
     );
   }
-  const { prometheus: theirs, narthex: ours } = result;
-  console.log(
-    `ratio      ${(theirs.nsPerSample / ours.nsPerSample).toFixed(2)} × less CPU per sample, ${(theirs.resident / ours.resident).toFixed(2)} × less resident memory per active series`,
-  );
-  const [theirGrowth, ourGrowth] = [theirs.resident - idle.prometheus, ours.resident - idle.narthex];
-  console.log(
-    `above idle (${(idle.prometheus / 2 ** 20).toFixed(0)} and ${(idle.narthex / 2 ** 20).toFixed(0)} MiB): ${(theirGrowth / activeSeries).toFixed(0)} and ${(ourGrowth / activeSeries).toFixed(0)} B/series, ${(theirGrowth / ourGrowth).toFixed(2)} × less`,
-  );
-  const late = await lateness();
-  console.log(
-    `gaps between scrapes off the interval (both servers): p50 ${quantile(late, 0.5).toFixed(1)} ms, p99 ${quantile(late, 0.99).toFixed(1)} ms, max ${Math.max(...late).toFixed(1)} ms`,
-  );
+  const ours = results.at(-1)!;
+  for (const theirs of results.slice(0, -1)) {
+    console.log(
+      `${theirs.name} / narthex: ${(theirs.nsPerSample / ours.nsPerSample).toFixed(2)} × the CPU per sample, ${(theirs.bytes / ours.bytes).toFixed(2)} × the resident memory per active series (${(theirs.grownBytes / ours.grownBytes).toFixed(2)} × above idle)`,
+    );
+  }
 } finally {
-  for (const server of running) await server.stop();
+  for (const { server } of running) await server.stop();
   pages.stdin.end();
   pages.kill();
   removeFolder(folder);
 }
 
+/** VictoriaMetrics reads the same scrape configuration; it is asked in Prometheus's way, too. */
+async function startVictoria({ config, folder }: ServerOptions): Promise<SpawnedServer> {
+  mkdirSync(folder, { recursive: true });
+  const path = join(folder, "prometheus.yml");
+  writeFileSync(path, config);
+  const port = await freePort();
+  return SpawnedServer.start({
+    command: "victoria-metrics",
+    args: [
+      ...[`-promscrape.config=${path}`, `-httpListenAddr=127.0.0.1:${port}`],
+      ...[`-storageDataPath=${join(folder, "data")}`, "-search.latencyOffset=1s"],
+    ],
+    url: `http://127.0.0.1:${port}`,
+    readyPath: "/health",
+  });
+}
+
 /** What a server without anything to do holds, some seconds after its start. */
-async function idleBytes(start: typeof startNarthex, name: string): Promise<number> {
+async function idleBytes(start: (options: ServerOptions) => Promise<SpawnedServer>, name: string) {
   const server = await start({ config: "scrape_configs: []\n", folder: join(folder, name) });
   await sleep(6_000);
   const { residentBytes } = processUsage(server.pid);
@@ -120,15 +149,20 @@ async function idleBytes(start: typeof startNarthex, name: string): Promise<numb
   return residentBytes;
 }
 
-async function lateness(): Promise<number[]> {
-  const response = await fetch(`http://127.0.0.1:${pagePort}/lateness?interval=${intervalSeconds * 1000}`);
-  return (await response.json()) as number[];
+/** How far the gaps between a target's scrapes by one server were off the interval, in ms, since it was last asked. */
+async function lateness(userAgent: string): Promise<number[]> {
+  const address = `http://127.0.0.1:${pagePort}/lateness?interval=${intervalSeconds * 1000}&server=${userAgent}`;
+  return (await (await fetch(address)).json()) as number[];
 }
 
 async function instantValue(server: SpawnedServer, query: string): Promise<string> {
   const response = await fetch(`${server.url}/api/v1/query?query=${encodeURIComponent(query)}`);
   const body = (await response.json()) as { data: { result: { value: [number, string] }[] } };
   return body.data.result[0]?.value[1] ?? "nothing";
+}
+
+function mebibytes(bytes: number): string {
+  return (bytes / 2 ** 20).toFixed(0);
 }
 
 function sleep(ms: number): Promise<void> {

@@ -3,7 +3,7 @@ import { gzipSync } from "node:zlib";
 
 /**
  * A stand-in for many exporters: pages made and compressed before the first request, so that serving one costs next to
- * nothing. Runs as a process of its own: `node page-server.js PORT TARGETS SERIES [CHURN]`, ends with its parent's pipe.
+ * nothing. Runs as a process of its own: `node page-server.js PORT SERIES [CHURN [identity]]`, ends with its parent's pipe.
  *
  * Each target's page is at `/NUMBER/metrics`; GET `/lateness` gives, and resets, how far the gaps between a target's
  * scrapes were from the interval given as `?interval=MS`, by all servers or by those whose user agent starts with
@@ -11,8 +11,14 @@ import { gzipSync } from "node:zlib";
  */
 const VARIANTS = 8;
 
-export function servePages(options: { port: number; series: number; churn: number }): void {
-  const { port, series, churn } = options;
+export function servePages(options: {
+  port: number;
+  series: number;
+  churn: number;
+  /** Whether pages are sent compressed to those who ask for it. */
+  compresses: boolean;
+}): void {
+  const { port, series, churn, compresses } = options;
   const pages = Array.from({ length: VARIANTS }, (_, variant) => Buffer.from(page(series, variant, churn)));
   const zipped = pages.map((body) => gzipSync(body));
   const scrapes = new Map<string, { count: number; times: number[] }>();
@@ -37,7 +43,7 @@ export function servePages(options: { port: number; series: number; churn: numbe
     scrapes.set(from, seen);
     seen.times.push(performance.now());
     const variant = seen.count++ % VARIANTS;
-    const isZipped = String(request.headers["accept-encoding"]).includes("gzip");
+    const isZipped = compresses && String(request.headers["accept-encoding"]).includes("gzip");
     const body = (isZipped ? zipped : pages)[variant]!;
     response.writeHead(200, {
       "Content-Type": "text/plain; version=0.0.4; charset=utf-8",
