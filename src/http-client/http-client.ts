@@ -5,10 +5,12 @@ import type { Cancellation } from "./cancellation.ts";
 import type * as DispatchersModule from "./dispatchers.ts";
 import { OAuth2TokenSource } from "./oauth2.ts";
 import type { HttpClientOptions } from "./options.ts";
+import { PlainConnections, type PlainAnswer } from "./plain-connections.ts";
 import { chooseProxy, type Environment } from "./proxy-choice.ts";
 import { describeNetworkError, HttpRequestError, wasStaleConnection } from "./request-error.ts";
 import { tlsFilesVersion } from "./tls-context.ts";
-import { AnswerTooLargeError, WholeAnswerHandler, type WholeAnswer } from "./whole-answer.ts";
+import { AnswerTooLargeError, BrokenAnswerError } from "./whole-answer.ts";
+import { WholeAnswerHandler } from "./whole-answer-handler.ts";
 
 export interface HttpRequest {
   /** Default GET. */
@@ -55,6 +57,8 @@ export interface WholeResponse {
   /** The body as it came, in pieces; empty where the status is not 200. */
   readonly chunks: readonly Buffer[];
   readonly sizeBytes: number;
+  /** Gives the body's memory back for other answers; it must not be read any more then. May be left out. */
+  release(): void;
 }
 
 /** One configured way to reach HTTP servers, with its pool of connections. */
@@ -99,15 +103,24 @@ interface Exchange {
   readonly method: Dispatcher.HttpMethod;
   readonly headers: Record<string, string | string[]>;
   readonly body: string | Uint8Array | undefined;
-  readonly dispatcher: Dispatcher;
+  /** Where it goes through one. */
+  readonly proxy: URL | null;
 }
 
 type Dispatchers = typeof DispatchersModule;
+
+/** What can be done about an exchange from outside. */
+interface UnderWay {
+  giveUp: ((error: Error) => void) | null;
+  /** Why it was given up, if it was. */
+  reason: string | null;
+}
 
 class UndiciClient implements HttpClient {
   /** By route: direct, through a unix socket, through a proxy. */
   private readonly dispatchers = new Map<string, Dispatcher>();
   private undici: Dispatchers | null = null;
+  private readonly plain = new PlainConnections();
   private tlsVersion = "";
   private readonly tokens: OAuth2TokenSource | null;
   private readonly tokenClient: HttpClient | null;
@@ -127,11 +140,11 @@ class UndiciClient implements HttpClient {
   async request(address: string, request: HttpRequest = {}): Promise<HttpResponse> {
     const deadline = new Deadline(request.timeoutMs, request.signal);
     try {
-      this.undici ??= await import("./dispatchers.ts");
       const { answer, url } = await this.follow(new URL(address), request, deadline.signal, {
-        send: ({ url, method, headers, body, dispatcher }) => {
-          const options = { ...requestOptions(url, method, headers), body: body ?? null };
-          return dispatcher.request({ ...options, signal: deadline.signal });
+        send: async (exchange) => {
+          const dispatcher = await this.dispatcherFor(exchange, request.unixSocketPath);
+          const body = exchange.body ?? null;
+          return dispatcher.request({ ...requestOptions(exchange), body, signal: deadline.signal });
         },
         discard: (answer) => answer.body.dump({ limit: IMMEDIATE_READ_BYTES }),
         isOver: () => deadline.signal.aborted,
@@ -144,48 +157,52 @@ class UndiciClient implements HttpClient {
   }
 
   async requestWhole(address: URL, request: WholeRequest): Promise<WholeResponse> {
-    const { cancellation, limitBytes } = request;
-    const now: { handler: WholeAnswerHandler | null; reason: string | null } = {
-      handler: null,
-      reason: null,
-    };
+    const { cancellation } = request;
+    const underWay: UnderWay = { giveUp: null, reason: null };
     // Only the wait for a token needs a signal: pages are asked for all the time, and mostly without one.
     const waiting = this.tokens ? new AbortController() : null;
-    const giveUp = (why: string): void => {
-      now.reason ??= why;
+    const giveUp = (reason: string): void => {
+      underWay.reason ??= reason;
       waiting?.abort();
-      now.handler?.giveUp(new Error(why));
+      underWay.giveUp?.(new Error(reason));
     };
     const timer = setTimeout(giveUp, request.timeoutMs, DEADLINE_EXCEEDED);
     cancellation?.whenCancelled(() => giveUp(CANCELED));
     try {
-      this.undici ??= await import("./dispatchers.ts");
-      const { answer } = await this.follow<WholeAnswer>(address, request, waiting?.signal, {
-        send: ({ url, method, headers, dispatcher }) =>
-          new Promise((resolve, reject) => {
-            if (now.reason !== null) throw new Error(now.reason);
-            now.handler = new WholeAnswerHandler(limitBytes, resolve, reject);
-            dispatcher.dispatch(requestOptions(url, method, headers), now.handler);
-          }),
+      const { answer } = await this.follow<PlainAnswer>(address, request, waiting?.signal, {
+        send: (exchange) => this.sendForWhole(exchange, request, underWay),
         discard: () => undefined,
-        isOver: () => now.reason !== null,
+        isOver: () => underWay.reason !== null,
       });
-      const { statusCode, statusText, headers, chunks, sizeBytes } = answer;
-      return {
-        status: statusCode,
-        statusLine: `${statusCode} ${statusText}`.trimEnd(),
-        headers,
-        chunks,
-        sizeBytes,
-      };
+      const { statusCode, statusText, headers, chunks, sizeBytes, release } = answer;
+      const statusLine = `${statusCode} ${statusText}`.trimEnd();
+      return { status: statusCode, statusLine, headers, chunks, sizeBytes, release };
     } catch (error) {
       if (error instanceof AnswerTooLargeError) throw error;
-      if (now.handler?.hasBegun) throw bodyFailure(now.reason, error);
-      throw failureOf("GET", address.href, now.reason, error);
+      if (error instanceof BrokenAnswerError) throw bodyFailure(underWay.reason, error.cause);
+      throw failureOf("GET", address.href, underWay.reason, error);
     } finally {
       clearTimeout(timer);
       cancellation?.whenCancelled(null);
     }
+  }
+
+  private async sendForWhole(
+    exchange: Exchange,
+    { limitBytes, unixSocketPath }: WholeRequest,
+    underWay: UnderWay,
+  ): Promise<PlainAnswer> {
+    if (underWay.reason !== null) throw new Error(underWay.reason);
+    const { headers, proxy, url } = exchange;
+    if (url.protocol === "http:" && proxy === null) {
+      const onStart = (giveUp: UnderWay["giveUp"]) => (underWay.giveUp = giveUp);
+      return this.plain.get({ url, headers, limitBytes, unixSocketPath, onStart });
+    }
+    const dispatcher = await this.dispatcherFor(exchange, unixSocketPath);
+    const handler = new WholeAnswerHandler(limitBytes);
+    underWay.giveUp = (error) => handler.giveUp(error);
+    dispatcher.dispatch(requestOptions(exchange), handler);
+    return { ...(await handler.answer), release: () => undefined };
   }
 
   /** Sends the request, and again to wherever the answers point. Secrets stay with the first host. */
@@ -213,8 +230,8 @@ class UndiciClient implements HttpClient {
         const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
         headers["authorization"] = `Basic ${Buffer.from(user).toString("base64")}`;
       }
-      const dispatcher = this.dispatcherFor(url, request.unixSocketPath);
-      const exchange = { url, method, headers, body, dispatcher };
+      const proxy = request.unixSocketPath ? null : chooseProxy(this.options.proxy, url, this.environment);
+      const exchange = { url, method, headers, body, proxy };
       let answer: T;
       try {
         answer = await way.send(exchange);
@@ -260,15 +277,17 @@ class UndiciClient implements HttpClient {
     else if (this.tokens) headers["authorization"] = await this.tokens.authorizationHeader(signal);
   }
 
-  private dispatcherFor(url: URL, unixSocketPath: string | undefined): Dispatcher {
-    const { tls, proxy: proxyOptions } = this.options;
-    const version = tlsFilesVersion(tls);
+  private async dispatcherFor(
+    { proxy, url }: Exchange,
+    unixSocketPath: string | undefined,
+  ): Promise<Dispatcher> {
+    const { directDispatcher, proxyDispatcher } = (this.undici ??= await import("./dispatchers.ts"));
+    const version = tlsFilesVersion(this.options.tls);
     if (version !== this.tlsVersion) {
       this.tlsVersion = version;
       for (const outdated of this.dispatchers.values()) void outdated.close().catch(() => {});
       this.dispatchers.clear();
     }
-    const proxy = unixSocketPath ? null : chooseProxy(proxyOptions, url, this.environment);
     const isTunnel = url.protocol === "https:";
     const route = unixSocketPath
       ? `unix ${unixSocketPath}`
@@ -277,7 +296,6 @@ class UndiciClient implements HttpClient {
         : "";
     let dispatcher = this.dispatchers.get(route);
     if (dispatcher === undefined) {
-      const { directDispatcher, proxyDispatcher } = this.undici!;
       dispatcher = proxy
         ? proxyDispatcher(this.options, proxy, isTunnel)
         : directDispatcher(this.options, unixSocketPath);
@@ -289,16 +307,17 @@ class UndiciClient implements HttpClient {
   async close(): Promise<void> {
     const open = [...this.dispatchers.values()];
     this.dispatchers.clear();
+    this.plain.close();
     await Promise.allSettled(open.map((dispatcher) => dispatcher.close()));
     await this.tokenClient?.close();
   }
 }
 
-function requestOptions(
-  url: URL,
-  method: Dispatcher.HttpMethod,
-  headers: Record<string, string | string[]>,
-): Dispatcher.DispatchOptions & { path: string; method: Dispatcher.HttpMethod } {
+function requestOptions({
+  headers,
+  method,
+  url,
+}: Exchange): Dispatcher.DispatchOptions & { path: string; method: Dispatcher.HttpMethod } {
   const path = url.pathname + url.search;
   return { origin: url.origin, path, method, headers, headersTimeout: 0, bodyTimeout: 0 };
 }

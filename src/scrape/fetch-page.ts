@@ -27,6 +27,8 @@ export interface FetchedPage {
   readonly contentType: string | undefined;
   /** The chunks are one gzip stream still, to be decompressed right before they are parsed. */
   readonly isCompressed: boolean;
+  /** Gives the memory of the chunks back, once they are parsed. */
+  release(): void;
 }
 
 export interface Page {
@@ -83,15 +85,23 @@ export async function fetchPage(client: HttpClient, url: URL, options: FetchOpti
   const limit = options.bodySizeLimitBytes || DEFAULT_BODY_LIMIT_BYTES;
   const response = await requestPage(client, url, limit, options);
   if (response.status !== 200) throw new Error(`server returned HTTP status ${response.statusLine}`);
-  const { chunks, sizeBytes, headers } = response;
+  const { chunks, sizeBytes, headers, release } = response;
   const contentType = typeof headers["content-type"] === "string" ? headers["content-type"] : undefined;
-  if (headers["content-encoding"] !== "gzip") return { chunks, sizeBytes, contentType, isCompressed: false };
+  const asItCame = { chunks, sizeBytes, contentType, release };
+  if (headers["content-encoding"] !== "gzip") return { ...asItCame, isCompressed: false };
   const announced = announcedBytes(chunks.at(-1) ?? new Uint8Array());
   if (announced >= limit) throw new BodySizeLimitError();
   const fitsScratch = sizeBytes <= SCRATCH_BYTES && announced < SCRATCH_BYTES;
-  if (fitsScratch && !options.inflateApart) return { chunks, sizeBytes, contentType, isCompressed: true };
+  if (fitsScratch && !options.inflateApart) return { ...asItCame, isCompressed: true };
   const body = await inflate(Buffer.concat(chunks, sizeBytes), limit, options.expectedBytes);
-  return { chunks: [body], sizeBytes: body.length, contentType, isCompressed: false };
+  release();
+  return {
+    ...asItCame,
+    chunks: [body],
+    sizeBytes: body.length,
+    isCompressed: false,
+    release: () => undefined,
+  };
 }
 
 async function requestPage(client: HttpClient, url: URL, limitBytes: number, options: FetchOptions) {

@@ -185,6 +185,7 @@ export class ScrapeLoop {
     try {
       const fetched = await this.fetch();
       if (!this.isStopped) this.store(fetched, timeMs, startedMs);
+      if (!(fetched instanceof Error)) fetched.release();
     } catch (error) {
       // Whatever goes wrong in storage, the next beat comes.
       this.shared.log.error({ target: this.target.url, err: error }, "scrape commit failed");
