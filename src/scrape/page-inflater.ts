@@ -1,4 +1,5 @@
-import { constants, createGunzip, gunzipSync, type Gunzip } from "node:zlib";
+import { constants, createGunzip, createInflateRaw, gunzipSync } from "node:zlib";
+import { loadOptionalModule } from "../model/optional-module.ts";
 
 /** Larger pages are decompressed by Node's thread pool instead, so that they hold up no other scrape. */
 export const SCRATCH_BYTES = 8 * 2 ** 20;
@@ -18,14 +19,20 @@ export class ScratchOverflowError extends Error {
  */
 export class PageInflater {
   private readonly scratch = new Uint8Array(SCRATCH_BYTES);
-  private readonly native = NativeInflate.create();
+  private readonly gzip = tried(NativeInflate.of(createGunzip()), 0);
+  private readonly raw = tried(NativeInflate.of(createInflateRaw()), PLAIN_HEADER_BYTES);
+
+  /** @param checksum CRC-32 of bytes, where there is one faster than zlib's own: that is a quarter of its work */
+  constructor(private readonly checksum: ((bytes: Uint8Array) => number) | null = null) {}
 
   /**
    * @returns a view that the next call overwrites
    * @throws ScratchOverflowError for a page over `SCRATCH_BYTES`, Error for a stream that is damaged or cut short
    */
   inflate(compressed: Uint8Array): Uint8Array {
-    if (this.native) return this.scratch.subarray(0, this.native.inflate(compressed, this.scratch));
+    const page = this.inflateMember(compressed);
+    if (page !== null) return page;
+    if (this.gzip) return this.scratch.subarray(0, this.gzip.inflate(compressed, 0, this.scratch));
     try {
       return gunzipSync(compressed, { maxOutputLength: SCRATCH_BYTES });
     } catch (cause) {
@@ -33,13 +40,63 @@ export class PageInflater {
       throw new Error(`cannot decompress page: ${(cause as Error).message}`, { cause });
     }
   }
+
+  /** The usual stream: one member, a header without extras. Null for any other, and without a checksum. */
+  private inflateMember(compressed: Uint8Array): Uint8Array | null {
+    const { checksum, raw } = this;
+    if (raw === null || checksum === null || !hasPlainHeader(compressed)) return null;
+    const size = raw.inflate(compressed, PLAIN_HEADER_BYTES, this.scratch);
+    if (raw.inputLeft !== TRAILER_BYTES) return null;
+    const page = this.scratch.subarray(0, size);
+    const trailer = new DataView(
+      compressed.buffer,
+      compressed.byteOffset + compressed.length - TRAILER_BYTES,
+    );
+    if (trailer.getUint32(0, true) !== checksum(page) >>> 0) {
+      throw new Error("cannot decompress page: incorrect data check");
+    }
+    if (trailer.getUint32(4, true) !== size)
+      throw new Error("cannot decompress page: incorrect length check");
+    return page;
+  }
+}
+
+/** A gzip header without name, comment or extra fields (RFC 1952), and what follows the compressed bytes. */
+const PLAIN_HEADER_BYTES = 10;
+const TRAILER_BYTES = 8;
+
+function hasPlainHeader(stream: Uint8Array): boolean {
+  const [first, second, method, flags] = stream;
+  return (
+    stream.length > PLAIN_HEADER_BYTES + TRAILER_BYTES &&
+    first === 0x1f &&
+    second === 0x8b &&
+    method === 8 &&
+    flags === 0
+  );
+}
+
+/** The inflater, if it does what it should with a small stream. */
+function tried(inflater: NativeInflate | null, from: number): NativeInflate | null {
+  try {
+    const output = new Uint8Array(64);
+    const length = inflater?.inflate(PROBE, from, output) ?? 0;
+    return Buffer.from(output.subarray(0, length)).toString("latin1") === PROBE_TEXT ? inflater : null;
+  } catch {
+    return null;
+  }
 }
 
 let shared: PageInflater | null = null;
 
 /** The inflater of this thread: pages are parsed one at a time, so one buffer does for all. */
 export function threadInflater(): PageInflater {
-  return (shared ??= new PageInflater());
+  return (shared ??= new PageInflater(nativeChecksum()));
+}
+
+function nativeChecksum(): ((bytes: Uint8Array) => number) | null {
+  const module = loadOptionalModule("@node-rs/crc32") as { crc32?: (bytes: Uint8Array) => number } | null;
+  return module?.crc32 ?? null;
 }
 
 function overflow(): ScratchOverflowError {
@@ -87,29 +144,30 @@ class NativeInflate {
     handle.onerror = (message) => (this.error = message);
   }
 
-  /** Null where this Node's streams are made otherwise; tried on a small stream before it is trusted. */
-  static create(): NativeInflate | null {
-    const stream = createGunzip() as Gunzip & { _handle?: ZlibHandle; _writeState?: Uint32Array };
-    const { _handle: handle, _writeState: state } = stream;
-    if (typeof handle?.writeSync !== "function" || typeof handle.reset !== "function" || !state) return null;
-    const native = new NativeInflate(handle, state);
-    try {
-      const output = new Uint8Array(64);
-      const length = native.inflate(PROBE, output);
-      return Buffer.from(output.subarray(0, length)).toString("latin1") === PROBE_TEXT ? native : null;
-    } catch {
-      return null;
-    }
+  /** Null where this Node's streams are made otherwise. */
+  static of(stream: object): NativeInflate | null {
+    const { _handle: handle, _writeState: state } = stream as {
+      _handle?: ZlibHandle;
+      _writeState?: Uint32Array;
+    };
+    const isKnown = typeof handle?.writeSync === "function" && typeof handle.reset === "function" && state;
+    return isKnown ? new NativeInflate(handle, state) : null;
   }
 
-  inflate(input: Uint8Array, output: Uint8Array): number {
+  /** @returns how long the output is @throws Error for a damaged stream, ScratchOverflowError */
+  inflate(input: Uint8Array, from: number, output: Uint8Array): number {
     this.handle.reset();
     this.error = null;
-    this.handle.writeSync(constants.Z_FINISH, input, 0, input.length, output, 0, output.length);
+    this.handle.writeSync(constants.Z_FINISH, input, from, input.length - from, output, 0, output.length);
     // A full buffer is no error to zlib: there may be more to come, or not.
     if (this.state[0] === 0) throw overflow();
     if (this.error === null) return output.length - this.state[0]!;
     throw new Error(`cannot decompress page: ${String(this.error)}`);
+  }
+
+  /** How much of the last input lay behind the end of the stream. */
+  get inputLeft(): number {
+    return this.state[1]!;
   }
 }
 

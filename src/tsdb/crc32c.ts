@@ -1,4 +1,4 @@
-import { loadOptionalModule } from "./optional-module.ts";
+import { loadOptionalModule } from "../model/optional-module.ts";
 
 /** The reflected Castagnoli polynomial. */
 const POLYNOMIAL = 0x82f63b78;

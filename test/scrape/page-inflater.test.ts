@@ -1,4 +1,4 @@
-import { gzipSync } from "node:zlib";
+import { crc32, gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
@@ -8,9 +8,10 @@ import {
   ScratchOverflowError,
 } from "../../src/scrape/page-inflater.ts";
 
-describe("a page's inflater", () => {
-  const inflater = new PageInflater();
-
+describe.each([
+  ["that leaves the checksum to zlib", new PageInflater()],
+  ["with a checksum of its own", new PageInflater((bytes) => crc32(bytes))],
+])("a page's inflater %s", (_, inflater) => {
   test("gives back any page, one after the other, out of the same memory", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 100_000 }), (page) => {
@@ -19,6 +20,18 @@ describe("a page's inflater", () => {
         expect(Buffer.from(inflater.inflate(compressed)).equals(page)).toBe(true);
       }),
     );
+  });
+
+  test("reads streams with names and comments in their headers", () => {
+    const plain = gzipSync("up 1\n");
+    const named = Buffer.concat([
+      plain.subarray(0, 3),
+      Buffer.from([0x08 | 0x10]),
+      plain.subarray(4, 10),
+      Buffer.from("metrics.txt\0a comment\0"),
+      plain.subarray(10),
+    ]);
+    expect(Buffer.from(inflater.inflate(named)).toString()).toBe("up 1\n");
   });
 
   test("reads a stream of several members to its end", () => {
@@ -35,9 +48,14 @@ describe("a page's inflater", () => {
     const whole = gzipSync("work_total 1\n".repeat(1000));
     const damaged = Buffer.from(whole);
     damaged[20]! ^= 0xff;
+    const [wrongSum, wrongLength] = [Buffer.from(whole), Buffer.from(whole)];
+    wrongSum[whole.length - 8]! ^= 1;
+    wrongLength[whole.length - 4]! ^= 1;
     for (const bad of [
       whole.subarray(0, whole.length - 9),
       damaged,
+      wrongSum,
+      wrongLength,
       Buffer.from("no gzip at all, but long enough"),
     ]) {
       expect(() => inflater.inflate(bad)).toThrow("cannot decompress page");

@@ -1,7 +1,7 @@
 import * as zlib from "node:zlib";
 import snappyjs from "snappyjs";
 import { CorruptionError } from "../corruption-error.ts";
-import { loadOptionalModule } from "../optional-module.ts";
+import { loadOptionalModule } from "../../model/optional-module.ts";
 
 /** How records are compressed: the names of the server's flag. */
 export type WalCompression = "none" | "snappy" | "zstd";
