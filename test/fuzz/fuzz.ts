@@ -10,7 +10,7 @@
  * watched from another one, which sees when an input takes for ever.
  */
 import { fork } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { setPriority } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -26,6 +26,7 @@ import {
 } from "./messages.ts";
 import { minimise } from "./minimise.ts";
 import { inputOf } from "./subject.ts";
+import { scratchRoot } from "./subjects/logs.ts";
 import { SUBJECT_GROUPS, subjectNamed } from "./subjects/index.ts";
 
 const LOWEST_PRIORITY = 19;
@@ -98,6 +99,8 @@ function report({ subject, index, what, input }: Failure): void {
 /** A group in a process of its own, which it may take down. */
 function runApart(names: readonly string[]): Promise<GroupResult> {
   return new Promise((resolve) => {
+    // A thread that is ended leaves its files behind.
+    const scratch = mkdtempSync(join(scratchRoot(), "narthex-fuzz-"));
     const passed = ["seconds", "seed", "from", "count"] as const;
     const child = fork(
       fileURLToPath(import.meta.url),
@@ -105,12 +108,13 @@ function runApart(names: readonly string[]): Promise<GroupResult> {
         ...["--group", names.join(",")],
         ...passed.flatMap((name) => (given[name] === undefined ? [] : [`--${name}`, given[name]])),
       ],
-      { serialization: "advanced" },
+      { serialization: "advanced", env: { ...process.env, FUZZ_SCRATCH: scratch } },
     );
     setPriority(child.pid!, LOWEST_PRIORITY);
     let result: GroupResult | null = null;
     child.on("message", (message) => (result = message as GroupResult));
     child.on("exit", (code, signal) => {
+      rmSync(scratch, { recursive: true, force: true });
       const what = `the process ended with ${signal ?? code}`;
       const failure: Failure = { subject: names[0]!, index: -1, what, input: new Uint8Array() };
       resolve(result ?? { tallies: [], failures: [failure] });

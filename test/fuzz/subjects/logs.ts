@@ -23,9 +23,13 @@ import { PAGE_BYTES, WalWriter } from "../../../src/tsdb/wal/segment.ts";
 import type { Random } from "../random.ts";
 import { refusedOr, require, requireEqual, type Subject } from "../subject.ts";
 
+export function scratchRoot(): string {
+  return fs.existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+}
+
 /** A place on disk for one subject's files; in memory where the system has such a place. */
 export function scratchFolder(name: string): string {
-  const root = fs.existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+  const root = process.env["FUZZ_SCRATCH"] ?? scratchRoot();
   const folder = fs.mkdtempSync(join(root, `narthex-fuzz-${name}-`));
   process.on("exit", () => fs.rmSync(folder, { recursive: true, force: true }));
   return folder;
