@@ -5,6 +5,7 @@ import staticFiles from "@fastify/static";
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { ApiError } from "./api-error.ts";
 import { errorEnvelope } from "./envelope.ts";
+import { GZIP_LEVEL } from "./gzip-pieces.ts";
 import { countRequests } from "./http-metrics.ts";
 import type { ApiOptions, Ports } from "./ports.ts";
 import { sendParts } from "./responses.ts";
@@ -70,8 +71,7 @@ export async function createApp(ports: Ports, options: ApiOptions): Promise<Fast
   app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, _body, done) => done(null, null));
 
   countRequests(app, ports.metrics.registry, options.routePrefix);
-  // Answers go over fast networks: the lowest level costs a quarter of the default one and packs numbers nearly as well.
-  const zlibOptions = { level: 1, chunkSize: 256 * 1024 };
+  const zlibOptions = { level: GZIP_LEVEL, chunkSize: 256 * 1024 };
   await app.register(compress, {
     global: true,
     encodings: ["gzip", "deflate"],

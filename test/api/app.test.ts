@@ -1,3 +1,4 @@
+import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { createApp } from "../../src/api/app.ts";
 import type { RuleGroupBody } from "../../src/api/types.ts";
@@ -201,5 +202,32 @@ describe("rule groups", () => {
   test("are filtered by rule name, empty groups left out", async () => {
     const body = (await get("/api/v1/rules?rule_name[]=record_b", { ruleGroups })).response.json();
     expect(body.data.groups.map((one: RuleGroupBody) => one.name)).toEqual(["b"]);
+  });
+});
+
+describe("a large answer", () => {
+  async function ask(acceptEncoding: string) {
+    const { ports } = fakePorts({});
+    const parts = ["[", ...Array.from({ length: 50 }, (_, i) => `"${String(i).repeat(30_000)}",`), "0]"];
+    const run = async () => ({ status: 200, parts: parts.map((text) => Buffer.from(text)), report: null });
+    const app = await createApp({ ...ports, queries: { ...ports.queries, run } }, apiOptions);
+    const response = await app.inject({
+      url: "/api/v1/query?query=up",
+      headers: { "accept-encoding": acceptEncoding },
+    });
+    return { response, text: parts.join("") };
+  }
+
+  test("is compressed for a client that takes gzip", async () => {
+    const { response, text } = await ask("br, gzip");
+    expect(response.headers["content-encoding"]).toBe("gzip");
+    expect(response.headers["vary"]).toContain("accept-encoding");
+    expect(gunzipSync(response.rawPayload).toString()).toBe(text);
+  });
+
+  test("is sent as it is to one that does not", async () => {
+    const { response, text } = await ask("gzip;q=0");
+    expect(response.headers["content-encoding"]).toBeUndefined();
+    expect(response.payload).toBe(text);
   });
 });
