@@ -1,4 +1,4 @@
-import { FloatPrinter } from "../kernels/index.ts";
+import { FloatPrinter, POINTS_PER_CALL } from "../kernels/index.ts";
 import type { Labels } from "../model/labels.ts";
 
 const INITIAL_BYTES = 64 * 1024;
@@ -160,7 +160,23 @@ export class JsonBytes {
     }
     const { times: knownTimes, texts, ends } = known;
     let at = 0;
-    for (let i = 0; i < count; i++) {
+    let i = 0;
+    // Fast path: as long as the times are those before, without a gap.
+    if (values instanceof Float64Array) {
+      printer ??= new FloatPrinter();
+      while (at < knownTimes.length && knownTimes[at]! < times[0]!) at++;
+      const hasTexts = printer.takeTexts(known, texts, ends);
+      while (hasTexts && i < count) {
+        let to = i;
+        const end = Math.min(count, i + POINTS_PER_CALL);
+        while (to < end && knownTimes[at + to - i] === times[to]) to++;
+        if (to === i) break;
+        this.bytes(printer.printPoints(values.subarray(i, to), at, i === 0));
+        at += to - i;
+        i = to;
+      }
+    }
+    for (; i < count; i++) {
       this.room(96);
       const time = times[i]!;
       while (knownTimes[at]! < time) at++;

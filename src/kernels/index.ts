@@ -31,5 +31,5 @@ export {
   type LineReport,
   type StoredSequence,
 } from "./parse-kernel.ts";
-export { FloatPrinter } from "./float-printer.ts";
+export { FloatPrinter, POINTS_PER_CALL } from "./float-printer.ts";
 export { AppendKernel } from "./append-kernel.ts";

@@ -73,20 +73,43 @@ test("points side by side are written as each by itself, whatever times the seri
   const anyTimes = fc
     .tuple(fc.constantFrom(-20_000, 0, 1_700_000_000_123), fc.uniqueArray(fc.nat(30), { minLength: 1 }))
     .map(([start, steps]) => steps.sort((a, b) => a - b).map((step) => start + 7_500 * step));
+  const decimals = fc
+    .tuple(fc.integer(), fc.integer({ min: 0, max: 8 }))
+    .map(([n, places]) => n / 10 ** places);
+  const specials = fc.constantFrom(0, -0, NaN, Infinity, -Infinity, 1e15, -1e21, 5e-324, 0.0001, 1e10 + 0.5);
+  const anyValue = fc.oneof(fc.double(), fc.integer(), fc.maxSafeInteger(), decimals, specials);
+  const anySeries = fc.tuple(anyTimes, fc.array(anyValue, { minLength: 1 }));
   fc.assert(
-    fc.property(fc.array(fc.tuple(anyTimes, fc.double()), { minLength: 1, maxLength: 8 }), (series) => {
+    fc.property(fc.array(anySeries, { minLength: 1, maxLength: 8 }), (series) => {
+      const valueAt = (values: readonly number[], i: number) => values[i % values.length]!;
       const points = written((out) =>
-        series.forEach(([times, value]) => {
-          const values = times.map((time, i) => (i % 3 === 0 ? time : value));
-          out.points(times, Float64Array.from(values));
-        }),
+        series.forEach(([times, values]) =>
+          out.points(
+            times,
+            Float64Array.from(times, (_, i) => valueAt(values, i)),
+          ),
+        ),
       );
       const each = series
-        .map(([times, value]) =>
-          times.map((time, i) => written((out) => out.point(time, i % 3 === 0 ? time : value))).join(","),
+        .map(([times, values]) =>
+          times.map((time, i) => written((out) => out.point(time, valueAt(values, i)))).join(","),
         )
         .join("");
       expect(points).toBe(each);
     }),
+    { numRuns: 2000 },
+  );
+});
+
+test("points are written alike however many there are", () => {
+  const times = Float64Array.from({ length: 3000 }, (_, i) => 1_700_000_000_000 + 15_000 * i);
+  const values = times.map((time, i) => (i % 7 === 0 ? time : i / 3));
+  const each = Array.from(times, (time, i) => written((out) => out.point(time, values[i]!))).join(",");
+  expect(written((out) => out.points(times, values))).toBe(each);
+  expect(written((out) => out.points(times, values).points(times.subarray(9), values.subarray(9)))).toBe(
+    each +
+      Array.from(times, (time, i) => written((out) => out.point(time, values[i]!)))
+        .slice(9)
+        .join(","),
   );
 });

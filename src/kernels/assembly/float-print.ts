@@ -136,3 +136,88 @@ export function printFloat(value: f64, powers: usize, out: usize): i32 {
   }
   return <i32>(out - first);
 }
+
+/** Writes whole numbers below 2^53. @returns where they end */
+// prettier-ignore
+function putWhole(value: u64, out: usize): usize {
+  let count: usize = 1;
+  for (let power: u64 = 10; power <= value; power *= 10) count++;
+  let at = out + count;
+  while (value > 0xffffffff) {
+    const next = value / 10;
+    store<u8>(--at, <u8>(48 + value - next * 10));
+    value = next;
+  }
+  let small = <u32>value;
+  while (at > out) {
+    const next = small / 10;
+    store<u8>(--at, <u8>(48 + small - next * 10));
+    small = next;
+  }
+  return out + count;
+}
+
+/** Writes any number as the API does, up to 32 bytes, and may scribble on 64 more. @returns where it ends */
+// prettier-ignore
+function putValue(value: f64, powers: usize, out: usize): usize {
+  const size = Math.abs(value);
+  if (size < 1e15) {
+    if (Math.floor(size) == size) {
+      if (<i64>reinterpret<u64>(value) < 0) store<u8>(out++, 45);
+      return putWhole(<u64>size, out);
+    }
+    if (size < 1e10 && size >= 1e-4) {
+      // Up to four decimals: only if they are all there is does dividing give the very same number.
+      const scaled = Math.floor(size * 1e4 + 0.5);
+      if (scaled / 1e4 == size) {
+        if (value < 0) store<u8>(out++, 45);
+        const whole = <u64>scaled / 10000;
+        let rest = <u32>(<u64>scaled - whole * 10000);
+        out = putWhole(whole, out);
+        let places: usize = 4;
+        while (rest % 10 == 0) {
+          rest /= 10;
+          places--;
+        }
+        store<u8>(out, 46);
+        for (let i = places; i > 0; i--) {
+          store<u8>(out + i, <u8>(48 + (rest % 10)));
+          rest /= 10;
+        }
+        return out + places + 1;
+      }
+    }
+  }
+  if (value != value) {
+    store<u32>(out, 0x4e614e);
+    return out + 3;
+  }
+  if (size == Infinity) {
+    store<u32>(out, value > 0 ? 0x666e492b : 0x666e492d);
+    return out + 4;
+  }
+  return out + printFloat(value, powers, out);
+}
+
+/**
+ * Writes `count` points. Text k, at most 32 bytes that end before `ends[k]`, stands before the value of point k − from,
+ * `"]` behind it; the comma that texts begin with is left out of the first. @returns how many bytes
+ */
+// prettier-ignore
+export function printPoints(texts: usize, ends: usize, from: i32, count: i32, values: usize, powers: usize, isFirst: i32, out: usize): i32 {
+  const begin = out;
+  let start = from > 0 ? <usize>load<u32>(ends + (<usize>(from - 1) << 2)) : 0;
+  for (let i = 0; i < count; i++) {
+    const end = <usize>load<u32>(ends + (<usize>(from + i) << 2));
+    const skipped: usize = isFirst && i == 0 ? 1 : 0;
+    const text = texts + start + skipped;
+    v128.store(out, v128.load(text));
+    v128.store(out, v128.load(text, 16), 16);
+    out += end - start - skipped;
+    start = end;
+    out = putValue(load<f64>(values + (<usize>i << 3)), powers, out);
+    store<u16>(out, 0x5d22);
+    out += 2;
+  }
+  return <i32>(out - begin);
+}
