@@ -12,7 +12,7 @@ import { parseArgs } from "node:util";
 import { gunzipSync } from "node:zlib";
 import { removeFolder, startNarthex, startPrometheus, temporaryFolder } from "../../test/support/servers.ts";
 import type { SpawnedServer } from "../../test/support/spawned-server.ts";
-import { processUsage } from "../support/process-usage.ts";
+import { processUsage, threadTimeMs } from "../support/process-usage.ts";
 import { geometricMean, median } from "../support/statistics.ts";
 import { writeWalFixture } from "../../test/support/wal-fixture.ts";
 
@@ -197,15 +197,17 @@ async function compare(
   rounds: number,
 ): Promise<void> {
   console.log(
-    `\n${"query".padEnd(28)} Prometheus   Narthex    ratio    (medians of ${rounds} rounds in turn, after one warm-up)`,
+    `\n${"query".padEnd(28)}  Prometheus     Narthex    ratio      processor time of both    ratio    (medians of ${rounds} rounds in turn, after two)`,
   );
-  const ratios: number[] = [];
+  const ratios: Ratios[] = [];
   for (const [name, query, stepSeconds] of queries) {
     if (!name.includes(values.only)) continue;
     ratios.push(await race(name, prometheus, narthex, pathOf(query, stepSeconds, data), rounds));
   }
+  const times = ratios.map(({ time }) => time);
+  const work = ratios.map((ratio) => ratio.work);
   console.log(
-    `geometric mean of ${ratios.length}: ${geometricMean(ratios).toFixed(2)} ×, worst ${Math.min(...ratios).toFixed(2)} ×; resident now: Prometheus ${mebibytes(prometheus)}, Narthex ${mebibytes(narthex)}`,
+    `geometric mean of ${ratios.length}: ${geometricMean(times).toFixed(2)} ×, worst ${Math.min(...times).toFixed(2)} ×; of processor time ${geometricMean(work).toFixed(2)} ×, worst ${Math.min(...work).toFixed(2)} ×; resident now: Prometheus ${mebibytes(prometheus)}, Narthex ${mebibytes(narthex)}`,
   );
   for (const [name, path] of lookUps) {
     if (!name.includes(values.only)) continue;
@@ -219,16 +221,23 @@ function mebibytes(server: SpawnedServer): string {
   return `${(residentBytes / 2 ** 20).toFixed(0)} MiB (peak ${(peakResidentBytes / 2 ** 20).toFixed(0)})`;
 }
 
-/** @returns how many times faster Narthex is */
+/** How many times faster Narthex is, and how many times less it works. */
+interface Ratios {
+  readonly time: number;
+  readonly work: number;
+}
+
 async function race(
   name: string,
   prometheus: SpawnedServer,
   narthex: SpawnedServer,
   path: string,
   rounds: number,
-): Promise<number> {
+): Promise<Ratios> {
   const theirs: number[] = [];
   const ours: number[] = [];
+  const theirWork: number[] = [];
+  const ourWork: number[] = [];
   let note = "";
   // What takes milliseconds is asked more often.
   let turns = rounds;
@@ -244,16 +253,30 @@ async function race(
     }
     theirs.push(a.ms);
     ours.push(b.ms);
+    theirWork.push(a.workMs);
+    ourWork.push(b.workMs);
   }
-  const ratio = median(theirs) / median(ours);
-  console.log(
-    `${name.padEnd(28)} ${median(theirs).toFixed(1).padStart(8)} ms ${median(ours).toFixed(1).padStart(8)} ms ${ratio.toFixed(2).padStart(7)} ×${note}`,
-  );
-  return ratio;
+  const shown = (a: readonly number[], b: readonly number[]) =>
+    `${median(a).toFixed(1).padStart(8)} ms ${median(b).toFixed(1).padStart(8)} ms ${(median(a) / median(b)).toFixed(2).padStart(7)} ×`;
+  console.log(`${name.padEnd(28)} ${shown(theirs, ours)}   ${shown(theirWork, ourWork)}${note}`);
+  return { time: median(theirs) / median(ours), work: median(theirWork) / median(ourWork) };
+}
+
+interface Timed {
+  readonly ms: number;
+  /** Processor time of all its threads meanwhile. */
+  readonly workMs: number;
+  readonly body: Buffer;
 }
 
 /** From the request to the last byte, compressed as a browser would have it; nothing is decoded on the clock. */
-function timed(server: SpawnedServer, path: string): Promise<{ ms: number; body: Buffer }> {
+async function timed(server: SpawnedServer, path: string): Promise<Timed> {
+  const before = threadTimeMs(server.pid);
+  const { ms, body } = await request(server, path);
+  return { ms, body, workMs: threadTimeMs(server.pid) - before };
+}
+
+function request(server: SpawnedServer, path: string): Promise<{ ms: number; body: Buffer }> {
   return new Promise((resolve, reject) => {
     const begun = performance.now();
     get(server.url + path, { agent, headers: { "accept-encoding": "gzip" } }, (response) => {

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
 /** Linux counts processor time in ticks of 10 ms. */
 const TICKS_PER_SECOND = 100;
@@ -22,4 +22,17 @@ export function processUsage(pid: number): ProcessUsage {
     residentBytes: 1024 * kilobytes("VmRSS"),
     peakResidentBytes: 1024 * kilobytes("VmHWM"),
   };
+}
+
+/** The processor time its present threads have had, to the nanosecond; waiting for a processor is not in it. */
+export function threadTimeMs(pid: number): number {
+  let nanoseconds = 0;
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    try {
+      nanoseconds += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]);
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+  return nanoseconds / 1e6;
 }
