@@ -100,6 +100,8 @@ export class StorageKeeper {
     this.counters.compactionsTriggered++;
     const failures: unknown[] = [];
     for (const work of ["storeGenerations", "compactBlocks", "removeRetired"] as const) {
+      // What is left waits for the next start: a stop is not to wait for it.
+      if (this.isStopped) break;
       await this[work](compaction).catch((err: unknown) => failures.push(err));
     }
     return failures;
@@ -107,7 +109,7 @@ export class StorageKeeper {
 
   private async storeGenerations(compaction: Compaction): Promise<void> {
     const { log } = this.options;
-    while (this.sealed.length > 0) {
+    while (this.sealed.length > 0 && !this.isStopped) {
       const announcement = this.sealed[0]!;
       const startedMs = performance.now();
       try {
@@ -132,7 +134,7 @@ export class StorageKeeper {
   }
 
   private async compactBlocks(compaction: Compaction): Promise<void> {
-    for (;;) {
+    while (!this.isStopped) {
       const startedMs = performance.now();
       const done = await this.writing(() => compaction.call("compactNext", []));
       if (done === null) break;
