@@ -9,3 +9,6 @@ setFlagsFromString("--semi-space-growth-factor=1");
 
 // Optimise one kernel after the other. Each takes tens of megabytes while it is compiled, which the allocator keeps.
 setFlagsFromString("--wasm-num-compilation-tasks=1");
+
+// Scavenge alone. Nurseries are a megabyte: waking helpers, each with a stack and an arena, costs more than they help.
+setFlagsFromString("--no-parallel-scavenge");

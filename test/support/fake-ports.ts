@@ -45,12 +45,28 @@ export function fakePorts(over: {
       buildInfo: { version: "1", revision: "", branch: "", buildUser: "", buildDate: "", goVersion: "" },
       config: () => "global: {}\n",
       flags: () => ({ "web.listen-address": "0.0.0.0:9090" }),
-      runtimeInfo: async () => {
-        throw new Error("not asked in these tests");
-      },
-      tsdb: async () => {
-        throw new Error("not asked in these tests");
-      },
+      runtimeInfo: async () => ({
+        startTime: "2026-01-02T15:04:05Z",
+        CWD: "/",
+        hostname: "here",
+        serverTime: "2026-01-02T15:04:06Z",
+        reloadConfigSuccess: true,
+        lastConfigTime: "2026-01-02T15:04:05Z",
+        corruptionCount: 0,
+        goroutineCount: 1,
+        GOMAXPROCS: 1,
+        GOMEMLIMIT: 0,
+        GOGC: "",
+        GODEBUG: "",
+        storageRetention: "15d",
+      }),
+      tsdb: async () => ({
+        headStats: { numSeries: 0, numLabelPairs: 0, chunkCount: 0, minTime: 0, maxTime: 0 },
+        seriesCountByMetricName: [],
+        labelValueCountByLabelName: [],
+        memoryInBytesByLabelName: [],
+        seriesCountByLabelValuePair: [],
+      }),
       blocks: async () => [],
       walReplay: () => ({ min: 0, max: 0, current: 0 }),
       features: () => ({}),
