@@ -238,7 +238,7 @@ export class SeriesSequence {
       if (!memory.wasSeen(i) && refs[i] !== NO_SERIES && this.isTracked(i)) vanished.add(refs[i]!);
     }
     if (vanished.size === 0) return;
-    for (const alive of present) for (const ref of alive) vanished.delete(ref);
+    keepAlive(vanished, present);
     for (const ref of vanished) appender.appendStale(epoch, ref, timeMs);
   }
 
@@ -285,6 +285,17 @@ export class SeriesSequence {
     return judge.hasNewComments || !hasAll ? vanished : null;
   }
 }
+
+/** Takes out of `vanished` what is present after all. Most of what is present never was in it: a bit tells. */
+function keepAlive(vanished: Set<SeriesRef>, present: readonly Iterable<SeriesRef>[]): void {
+  const mayBeVanished = new Uint8Array(FILTER_SIZE);
+  for (const ref of vanished) mayBeVanished[ref % FILTER_SIZE] = 1;
+  for (const alive of present) {
+    for (const ref of alive) if (mayBeVanished[ref % FILTER_SIZE] === 1) vanished.delete(ref);
+  }
+}
+
+const FILTER_SIZE = 2 ** 13;
 
 const NOTHING_SAID: ReadonlyMap<string, Metadata> = new Map();
 
