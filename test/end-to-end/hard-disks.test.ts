@@ -175,6 +175,8 @@ describe("blocks", () => {
     const count = fill(data, endMs - 300 * MINUTE, endMs);
     let api = await withBlocks(["--storage.tsdb.max-block-duration=10m"]);
     expect(await countOf(api, endMs)).toBe(count);
+    // 30 ranges of ten minutes, the newest of which stay in memory. A stop does not wait for those still to come.
+    await eventually("its blocks", () => Promise.resolve(blocksIn(data).length >= 27));
     await running!.stop();
     const total = blocksIn(data).length;
 

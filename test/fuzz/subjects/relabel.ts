@@ -154,7 +154,7 @@ const relabel: Subject = {
         targetLabel,
         replacement,
         separator,
-        modulus: Math.abs(Math.trunc(Number(modulus))) || 1,
+        modulus: Math.min(Math.abs(Math.trunc(Number(modulus))), Number.MAX_SAFE_INTEGER) || 1,
         sourceLabels,
       };
     });
