@@ -97,10 +97,11 @@ export class PlainConnections {
 
   private forget(origin: string, connection: Connection): void {
     const connections = this.idle.get(origin);
-    const index = connections?.indexOf(connection) ?? -1;
-    if (index < 0) return;
-    connections!.splice(index, 1);
-    if (connections!.length === 0) this.idle.delete(origin);
+    if (connections === undefined) return;
+    const index = connections.indexOf(connection);
+    if (index >= 0) connections.splice(index, 1);
+    // Targets come and go: where nothing is kept, nothing is remembered.
+    if (connections.length === 0) this.idle.delete(origin);
   }
 }
 
