@@ -47,6 +47,11 @@ describe("a quantile of a classic histogram", () => {
       fc.property(classic, quantiles, quantiles, (histogram, a, b) => {
         const low = classicQuantile(Math.min(a, b), histogram);
         const high = classicQuantile(Math.max(a, b), histogram);
+        // The share of nothing in an empty first bucket is 0/0, as it is in Prometheus.
+        if (Math.min(a, b) === 0 && histogram.counts[0] === 0) {
+          expect(low).toBeNaN();
+          return;
+        }
         expect(low).toBeLessThanOrEqual(high);
         expect(low).toBeGreaterThanOrEqual(0);
         expect(high).toBeLessThanOrEqual(histogram.bounds[histogram.size - 2]!);
