@@ -6,7 +6,19 @@ import { describeFileError } from "./tls-context.ts";
 export async function basicAuthHeader(options: BasicAuthOptions): Promise<string> {
   const username = await inlineOrFile(options.username, options.usernameFile, "basic auth username");
   const password = await inlineOrFile(options.password, options.passwordFile, "basic auth password");
-  return `Basic ${Buffer.from(`${username.trim()}:${password.trim()}`).toString("base64")}`;
+  return basicCredentials(username.trim(), password.trim());
+}
+
+/** What a URL says before its host, as the value of a header; null where it says nothing. */
+export function credentialsOf({ username, password }: URL): string | null {
+  return username === ""
+    ? null
+    : basicCredentials(decodeURIComponent(username), decodeURIComponent(password));
+}
+
+/** Name and password as the value of an Authorization header; neither may hold what would have to be escaped. */
+export function basicCredentials(username: string, password: string): string {
+  return `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
 }
 
 export async function authorizationHeader(options: AuthorizationOptions): Promise<string> {

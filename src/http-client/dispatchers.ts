@@ -3,7 +3,9 @@ import connectorFor from "undici/lib/core/connect.js";
 import Agent from "undici/lib/dispatcher/agent.js";
 import Dispatcher from "undici/lib/dispatcher/dispatcher.js";
 import ProxyAgent from "undici/lib/dispatcher/proxy-agent.js";
+import { credentialsOf } from "./credentials.ts";
 import type { HttpClientOptions } from "./options.ts";
+import { KEEP_ALIVE_MS } from "./plain-connections.ts";
 import { readTlsContext } from "./tls-context.ts";
 
 // What a client needs of undici, in a file of its own: it is loaded when the first request is sent.
@@ -11,7 +13,6 @@ import { readTlsContext } from "./tls-context.ts";
 // As the package's index does: `request`, `connect` and their like are the same for all dispatchers.
 Object.assign(Dispatcher.prototype, api);
 
-const KEEP_ALIVE_MS = 5 * 60_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /** Connections straight to the hosts, or through one unix socket. */
@@ -29,10 +30,7 @@ export function directDispatcher(options: HttpClientOptions, unixSocketPath: str
 /** Connections through a proxy: by a tunnel, or with requests that name the whole URL. */
 export function proxyDispatcher(options: HttpClientOptions, proxy: URL, isTunnel: boolean): Dispatcher {
   const tls = readTlsContext(options.tls ?? {});
-  const user =
-    proxy.username === ""
-      ? ""
-      : `Basic ${Buffer.from(`${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`).toString("base64")}`;
+  const token = credentialsOf(proxy);
   const connectHeaders: Record<string, string | string[]> = {};
   if (isTunnel) {
     for (const [name, values] of Object.entries(options.proxy?.connectHeaders ?? {})) {
@@ -44,7 +42,7 @@ export function proxyDispatcher(options: HttpClientOptions, proxy: URL, isTunnel
     uri: proxy.href,
     proxyTunnel: isTunnel,
     headers: connectHeaders,
-    ...(user === "" ? {} : { token: user }),
+    ...(token === null ? {} : { token }),
     requestTls: { ...tls, timeout: CONNECT_TIMEOUT_MS, allowH2: options.enableHttp2 !== false },
     proxyTls: { ...tls, timeout: CONNECT_TIMEOUT_MS },
   });

@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
 import type { Dispatcher } from "undici";
-import { authorizationHeader, basicAuthHeader, extraHeaders } from "./credentials.ts";
+import { authorizationHeader, basicAuthHeader, credentialsOf, extraHeaders } from "./credentials.ts";
 import type { Cancellation } from "./cancellation.ts";
 import type * as DispatchersModule from "./dispatchers.ts";
 import { OAuth2TokenSource } from "./oauth2.ts";
@@ -89,7 +89,7 @@ export function createHttpClient(
   options: HttpClientOptions = {},
   surroundings: HttpClientSurroundings = {},
 ): HttpClient {
-  return new UndiciClient(options, surroundings.environment ?? process.env, surroundings.now ?? Date.now);
+  return new ConfiguredClient(options, surroundings.environment ?? process.env, surroundings.now ?? Date.now);
 }
 
 /** What following redirects needs to know of an answer. */
@@ -116,7 +116,7 @@ interface UnderWay {
   reason: string | null;
 }
 
-class UndiciClient implements HttpClient {
+class ConfiguredClient implements HttpClient {
   /** By route: direct, through a unix socket, through a proxy. */
   private readonly dispatchers = new Map<string, Dispatcher>();
   private undici: Dispatchers | null = null;
@@ -226,10 +226,8 @@ class UndiciClient implements HttpClient {
       const headers = plainHeaders(this.options.userAgent, request.headers, mayShowSecrets);
       if (mayShowSecrets && this.hasSecrets) await this.addSecrets(headers, signal);
       if (body === undefined) delete headers["content-type"];
-      if (url.username !== "" && headers["authorization"] === undefined) {
-        const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
-        headers["authorization"] = `Basic ${Buffer.from(user).toString("base64")}`;
-      }
+      const ofUrl = credentialsOf(url);
+      if (ofUrl !== null) headers["authorization"] ??= ofUrl;
       const proxy = request.unixSocketPath ? null : chooseProxy(this.options.proxy, url, this.environment);
       const exchange = { url, method, headers, body, proxy };
       let answer: T;

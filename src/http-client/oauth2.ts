@@ -1,5 +1,5 @@
 import { createSign, randomUUID } from "node:crypto";
-import { inlineOrFile } from "./credentials.ts";
+import { basicCredentials, inlineOrFile } from "./credentials.ts";
 import type { HttpClient } from "./http-client.ts";
 import type { OAuth2Options } from "./options.ts";
 
@@ -80,7 +80,7 @@ export class OAuth2TokenSource {
       if (secret !== "") parameters.set("client_secret", secret);
       return parameters;
     };
-    const basic = `Basic ${Buffer.from(`${encodeURIComponent(clientId)}:${encodeURIComponent(secret)}`).toString("base64")}`;
+    const basic = basicCredentials(encodeURIComponent(clientId), encodeURIComponent(secret));
     if (this.sendsSecretInForm !== undefined) {
       return this.sendsSecretInForm ? this.post(inForm(), null) : this.post(form(), basic);
     }

@@ -5,7 +5,8 @@ import { ResponseReader, type BodyBuffers } from "./response-reader.ts";
 
 /** What the kernel hands over at once; every connection of a thread reads into the same memory. */
 const READ_BYTES = 256 * 1024;
-const KEEP_ALIVE_MS = 5 * 60_000;
+/** A connection may wait so long for its next request. */
+export const KEEP_ALIVE_MS = 5 * 60_000;
 /** Before a server would close an idle connection, we do. */
 const KEEP_ALIVE_MARGIN_MS = 1_000;
 /** Connections that wait for their next request: of one client to one origin. */

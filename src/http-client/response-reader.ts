@@ -42,8 +42,8 @@ export class ResponseReader {
   private bodyBytes = 0;
   /** Bytes still to come: of the body, or of the chunk under way. */
   private left = 0;
-  /** Within a chunked body: the line being gathered, or null inside a chunk. */
-  private chunkLine: string | null = null;
+  /** Within a chunked body: the line being gathered. */
+  private chunkLine = "";
   private isTrailer = false;
   private skipLineEnd = false;
 
@@ -147,7 +147,6 @@ export class ResponseReader {
       if (textOf(coding).toLowerCase() !== "chunked")
         throw new Error(`unsupported transfer encoding: ${JSON.stringify(textOf(coding))}`);
       this.framing = "chunks";
-      this.chunkLine = "";
       return;
     }
     const length = headers["content-length"];
@@ -186,10 +185,10 @@ export class ResponseReader {
       const byte = bytes[at]!;
       if (byte !== LINE_FEED) {
         if (byte !== CARRIAGE_RETURN) this.chunkLine += String.fromCharCode(byte);
-        if (this.chunkLine!.length > 4096) throw new Error("http chunk line too long");
+        if (this.chunkLine.length > 4096) throw new Error("http chunk line too long");
         continue;
       }
-      const line = this.chunkLine!;
+      const line = this.chunkLine;
       this.chunkLine = "";
       if (this.isTrailer) {
         if (line !== "") continue;
