@@ -28,7 +28,7 @@ export {
   LONGEST_LINE_BYTES,
   ReportFlag,
   TYPE_REPORTED,
-  type LineReport,
+  emptyReport,
   type StoredSequence,
 } from "./parse-kernel.ts";
 export { FloatPrinter, POINTS_PER_CALL } from "./float-printer.ts";

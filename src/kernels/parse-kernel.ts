@@ -134,6 +134,20 @@ export interface LineReport {
   type: number;
 }
 
+/** A report to read others into. */
+export function emptyReport(): LineReport {
+  return {
+    line: 0,
+    textLength: 0,
+    lineLength: 0,
+    sampleIndex: 0,
+    lineIndex: 0,
+    code: 0,
+    flags: 0,
+    type: 0,
+  };
+}
+
 /**
  * The memory in which one thread parses pages: scratch for the page under way, and for every target the lines of its
  * last page. Address space is reserved, real memory comes as it is touched, so scratch is laid out for the worst.

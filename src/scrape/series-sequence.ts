@@ -4,7 +4,7 @@ import {
   EntryFlag,
   ReportFlag,
   TYPE_REPORTED,
-  type LineReport,
+  emptyReport,
   type ScrapeMemory,
   type StoredSequence,
 } from "../kernels/index.ts";
@@ -370,16 +370,7 @@ class LineJudge {
   /** Samples whose reference is 0 although relabelling kept them. */
   private keptWithoutRef = 0;
   private type = 0;
-  private readonly report: LineReport = {
-    line: 0,
-    textLength: 0,
-    lineLength: 0,
-    sampleIndex: 0,
-    lineIndex: 0,
-    code: 0,
-    flags: 0,
-    type: 0,
-  };
+  private readonly report = emptyReport();
 
   constructor(
     private readonly memory: ScrapeMemory,

@@ -3,7 +3,7 @@ import {
   ENTRY_TYPE_SHIFT,
   EntryFlag,
   ReportFlag,
-  type LineReport,
+  emptyReport,
   type ScrapeMemory,
   type StoredSequence,
 } from "../../src/kernels/index.ts";
@@ -30,16 +30,7 @@ export function parseWithKernel(
   const body = Buffer.from(page, "latin1");
   const out: KernelPage = { refs: [], bits: [], reports: [], timed: [] };
   memory.beginPage(sequence, isOpenMetrics, timedFlag === null ? null : { flag: timedFlag });
-  const report: LineReport = {
-    line: 0,
-    textLength: 0,
-    lineLength: 0,
-    sampleIndex: 0,
-    lineIndex: 0,
-    code: 0,
-    flags: 0,
-    type: 0,
-  };
+  const report = emptyReport();
   const run = (isFinal: boolean): void => {
     for (let isThrough = false; !isThrough;) {
       isThrough = memory.parse(isFinal);
