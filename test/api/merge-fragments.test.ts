@@ -5,18 +5,13 @@ import { mergeFragments } from "../../src/api/merge-fragments.ts";
 import type { QueryAnswer, RangeQueryTask } from "../../src/api/query-tasks.ts";
 import type { Queryable } from "../../src/model/storage.ts";
 import { divisionOf } from "../../src/promql/plan/division.ts";
-import { parseExpr } from "../../src/promql/parse/index.ts";
+import { everyParserOption, parseExpr } from "../../src/promql/parse/index.ts";
 import { MemoryQueryable } from "../support/memory-queryable.ts";
 import { anyQuery, anyStorage } from "../support/small-queries.ts";
 import { testEngine } from "../support/test-engine.ts";
 
 const { engineOver, memory } = testEngine();
-const parserOptions = {
-  experimentalFunctions: true,
-  durationExpressions: true,
-  extendedRangeSelectors: true,
-  fillModifiers: true,
-};
+const parserOptions = everyParserOption;
 
 function answer(queryable: Queryable, task: RangeQueryTask): QueryAnswer {
   const mark = memory.mark();

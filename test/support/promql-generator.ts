@@ -9,7 +9,8 @@ export interface GeneratorOptions {
   readonly classic: boolean;
 }
 
-const ELEMENTWISE = [
+/** Functions of one vector that work sample by sample, or put it in order. */
+export const ELEMENTWISE = [
   "abs",
   "ceil",
   "floor",
@@ -46,7 +47,8 @@ const ELEMENTWISE = [
   "sort",
   "sort_desc",
 ];
-const OVER_RANGE = [
+/** Functions of one range of samples. */
+export const OVER_RANGE = [
   "rate",
   "increase",
   "delta",
@@ -67,8 +69,8 @@ const OVER_RANGE = [
   "absent_over_time",
 ];
 const AGGREGATIONS = ["sum", "avg", "min", "max", "count", "group", "stddev", "stdvar"];
-const ARITHMETIC = ["+", "-", "*", "/", "%", "^", "atan2"];
-const COMPARISONS = ["==", "!=", "<", "<=", ">", ">="];
+export const ARITHMETIC = ["+", "-", "*", "/", "%", "^", "atan2"];
+export const COMPARISONS = ["==", "!=", "<", "<=", ">", ">="];
 const SET_OPERATORS = ["and", "or", "unless"];
 const DURATIONS = ["30s", "1m", "90s", "5m", "10m", "1h30m"];
 

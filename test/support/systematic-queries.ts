@@ -1,3 +1,5 @@
+import { ARITHMETIC, COMPARISONS, ELEMENTWISE, OVER_RANGE } from "./promql-generator.ts";
+
 /**
  * Queries that put every operator, aggregation and function that Prometheus 2.42 knows together with every shape of
  * labels and range, over the series of `writeVariedWal`.
@@ -117,26 +119,6 @@ function aggregations(): string[] {
   ];
 }
 
-const OVER_RANGE = [
-  "rate",
-  "increase",
-  "delta",
-  "irate",
-  "idelta",
-  "deriv",
-  "resets",
-  "changes",
-  "avg_over_time",
-  "sum_over_time",
-  "min_over_time",
-  "max_over_time",
-  "count_over_time",
-  "stddev_over_time",
-  "stdvar_over_time",
-  "last_over_time",
-  "present_over_time",
-  "absent_over_time",
-];
 const RANGES = ["10s", "40s", "5m", "17m", "1h5m"];
 
 function overRanges(): string[] {
@@ -172,47 +154,7 @@ function overRanges(): string[] {
   ];
 }
 
-const ELEMENTWISE = [
-  "abs",
-  "ceil",
-  "floor",
-  "exp",
-  "sqrt",
-  "sgn",
-  "deg",
-  "rad",
-  "ln",
-  "log2",
-  "log10",
-  "sin",
-  "cos",
-  "tan",
-  "asin",
-  "acos",
-  "atan",
-  "sinh",
-  "cosh",
-  "tanh",
-  "asinh",
-  "acosh",
-  "atanh",
-  "round",
-  "timestamp",
-  "minute",
-  "hour",
-  "day_of_week",
-  "day_of_month",
-  "day_of_year",
-  "days_in_month",
-  "month",
-  "year",
-  "sort",
-  "sort_desc",
-  "absent",
-  "scalar",
-  "-",
-  "+",
-];
+const OF_A_VECTOR = [...ELEMENTWISE, "absent", "scalar", "-", "+"];
 const ARGUMENTS = [
   "queue_length",
   "odd",
@@ -227,7 +169,7 @@ const ARGUMENTS = [
 
 function elementwise(): string[] {
   return [
-    ...cross(ELEMENTWISE, ["("], ARGUMENTS, [")"]),
+    ...cross(OF_A_VECTOR, ["("], ARGUMENTS, [")"]),
     ...cross(
       ["round("],
       ["queue_length", "odd", "irregular"],
@@ -267,8 +209,6 @@ function elementwise(): string[] {
   ];
 }
 
-const ARITHMETIC = ["+", "-", "*", "/", "%", "^", "atan2"];
-const COMPARISONS = ["==", "!=", "<", "<=", ">", ">="];
 const BOOL_COMPARISONS = COMPARISONS.map((operator) => `${operator} bool`);
 
 function spaced(operators: readonly string[]): string[] {

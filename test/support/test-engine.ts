@@ -1,6 +1,7 @@
 import { QueryMemory } from "../../src/kernels/index.ts";
 import type { Queryable } from "../../src/model/storage.ts";
 import { PromqlEngine, type EngineOptions } from "../../src/promql/engine.ts";
+import { everyParserOption } from "../../src/promql/parse/index.ts";
 
 /** Engines as the server runs them by default, but that all of PromQL is on; they share one working memory. */
 export function testEngine() {
@@ -9,12 +10,7 @@ export function testEngine() {
     new PromqlEngine({
       queryable,
       memory,
-      parserOptions: {
-        experimentalFunctions: true,
-        durationExpressions: true,
-        extendedRangeSelectors: true,
-        fillModifiers: true,
-      },
+      parserOptions: everyParserOption,
       lookbackMs: 300_000,
       defaultSubqueryStepMs: 60_000,
       maxSamples: 50_000_000,

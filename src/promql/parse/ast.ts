@@ -227,3 +227,11 @@ export const defaultParserOptions: ParserOptions = {
   extendedRangeSelectors: false,
   fillModifiers: false,
 };
+
+/** All of the language, experimental or not. */
+export const everyParserOption: ParserOptions = {
+  experimentalFunctions: true,
+  durationExpressions: true,
+  extendedRangeSelectors: true,
+  fillModifiers: true,
+};

@@ -1,7 +1,7 @@
 import { RE2JS } from "re2js";
 import { type Labels } from "../../model/labels.ts";
 import type { Queryable } from "../../model/storage.ts";
-import type { ParserOptions } from "../parse/index.ts";
+import { everyParserOption } from "../parse/index.ts";
 import type { QueryResult, QueryValue, VectorSample } from "../value.ts";
 import { customBucketsOf, type ClassicSample } from "./classic-to-custom.ts";
 import { compareResult } from "./compare-result.ts";
@@ -16,14 +16,6 @@ import type {
   TimeGrid,
 } from "./parse-script.ts";
 import { variantsOf } from "./variants.ts";
-
-/** What scripts may write: everything, experimental or not. */
-export const scriptParserOptions: ParserOptions = {
-  experimentalFunctions: true,
-  durationExpressions: true,
-  extendedRangeSelectors: true,
-  fillModifiers: true,
-};
 
 /** What a script asks its queries of. Both throw what the engine throws. */
 export interface ScriptEngine {
@@ -108,7 +100,7 @@ function evaluate(engine: ScriptEngine, command: EvalCommand): string | null {
   if (at.kind === "range") return evaluateRange(engine, command, at);
   const failure = evaluateInstant(engine, command, query, at.timeMs);
   if (failure !== null || expectations.fails) return failure;
-  for (const variant of variantsOf(query, at.timeMs, scriptParserOptions)) {
+  for (const variant of variantsOf(query, at.timeMs, everyParserOption)) {
     const variantFailure = evaluateInstant(engine, command, variant.query, variant.timeMs);
     if (variantFailure !== null) return `as ${variant.query} at ${variant.timeMs / 1000}s: ${variantFailure}`;
   }

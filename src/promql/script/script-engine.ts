@@ -1,7 +1,8 @@
 import { QueryMemory } from "../../kernels/index.ts";
 import type { Queryable } from "../../model/storage.ts";
 import { PromqlEngine } from "../engine.ts";
-import { type ScriptEngine, scriptParserOptions } from "./run-script.ts";
+import { everyParserOption } from "../parse/index.ts";
+import type { ScriptEngine } from "./run-script.ts";
 
 /** The working memory of all script engines of a thread; a query leaves nothing in it. */
 let memory: QueryMemory | null = null;
@@ -12,7 +13,7 @@ export function createScriptEngine(queryable: Queryable): ScriptEngine {
   return new PromqlEngine({
     queryable,
     memory,
-    parserOptions: scriptParserOptions,
+    parserOptions: everyParserOption,
     lookbackMs: 5 * 60_000,
     defaultSubqueryStepMs: 60_000,
     maxSamples: 10_000,

@@ -1,19 +1,13 @@
 import { describe, expect, test } from "vitest";
 import {
+  everyParserOption,
   defaultParserOptions,
   parseExpr,
   parseMetricSelector,
   type ParserOptions,
 } from "../../../src/promql/parse/index.ts";
 
-const everything: ParserOptions = {
-  experimentalFunctions: true,
-  durationExpressions: true,
-  extendedRangeSelectors: true,
-  fillModifiers: true,
-};
-
-function errorOf(query: string, options: ParserOptions = everything): string {
+function errorOf(query: string, options: ParserOptions = everyParserOption): string {
   try {
     parseExpr(query, options);
   } catch (error) {
@@ -24,7 +18,7 @@ function errorOf(query: string, options: ParserOptions = everything): string {
 
 type Table = readonly (readonly [query: string, message: string])[];
 
-function checkAll(table: Table, options: ParserOptions = everything): void {
+function checkAll(table: Table, options: ParserOptions = everyParserOption): void {
   for (const [query, message] of table) expect(errorOf(query, options), query).toBe(message);
 }
 

@@ -1,25 +1,18 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
+  everyParserOption,
   exprToJson,
   parseExpr,
   ParseError,
-  type ParserOptions,
   prettyExpr,
   printExpr,
 } from "../../../src/promql/parse/index.ts";
 
-const everything: ParserOptions = {
-  experimentalFunctions: true,
-  durationExpressions: true,
-  extendedRangeSelectors: true,
-  fillModifiers: true,
-};
-
 /** Parses, and does with the tree all that is done with one. */
 function read(text: string): "a query" | "an error" {
   try {
-    const expr = parseExpr(text, everything);
+    const expr = parseExpr(text, everyParserOption);
     printExpr(expr);
     prettyExpr(expr);
     JSON.stringify(exprToJson(expr));

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import {
+  everyParserOption,
   type DurationTerms,
   durationMilliseconds,
   exprToJson,
@@ -10,13 +11,7 @@ import {
   type VectorSelector,
 } from "../../../src/promql/parse/index.ts";
 
-const everything = {
-  experimentalFunctions: true,
-  durationExpressions: true,
-  extendedRangeSelectors: true,
-  fillModifiers: true,
-};
-const parse = (query: string) => parseExpr(query, everything);
+const parse = (query: string) => parseExpr(query, everyParserOption);
 
 describe("a printed expression", () => {
   const printed: readonly (readonly [query: string, text: string])[] = [

@@ -2,22 +2,15 @@ import { parser as lezerParser } from "@prometheus-io/lezer-promql";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
+  everyParserOption,
   type Expr,
   exprToJson,
   parseExpr,
   ParseError,
-  type ParserOptions,
   prettyExpr,
   printExpr,
 } from "../../../src/promql/parse/index.ts";
 import { awkwardNames, promqlQueries } from "../../support/promql-generator.ts";
-
-const everything: ParserOptions = {
-  experimentalFunctions: true,
-  durationExpressions: true,
-  extendedRangeSelectors: true,
-  fillModifiers: true,
-};
 
 /** Whether the grammar of the editor, made independently, reads the text without an error. */
 function lezerAccepts(query: string): boolean {
@@ -56,10 +49,10 @@ describe("any valid query", () => {
   test("is accepted, and printing it gives the same tree again", () => {
     fc.assert(
       fc.property(queries, (query) => {
-        const expr = parseExpr(query, everything);
+        const expr = parseExpr(query, everyParserOption);
         const printed = printExpr(expr);
-        expect(canonical(parseExpr(printed, everything))).toEqual(canonical(expr));
-        expect(printExpr(parseExpr(printed, everything))).toBe(printed);
+        expect(canonical(parseExpr(printed, everyParserOption))).toEqual(canonical(expr));
+        expect(printExpr(parseExpr(printed, everyParserOption))).toBe(printed);
       }),
       { numRuns: 500 },
     );
@@ -68,8 +61,8 @@ describe("any valid query", () => {
   test("means the same when it is printed over several lines, none of them much too long", () => {
     fc.assert(
       fc.property(queries, (query) => {
-        const expr = parseExpr(query, everything);
-        expect(printExpr(parseExpr(prettyExpr(expr), everything))).toBe(printExpr(expr));
+        const expr = parseExpr(query, everyParserOption);
+        expect(printExpr(parseExpr(prettyExpr(expr), everyParserOption))).toBe(printExpr(expr));
       }),
       { numRuns: 300 },
     );
@@ -78,7 +71,7 @@ describe("any valid query", () => {
   test("is accepted by the editor's grammar too", () => {
     fc.assert(
       fc.property(tameQueries, (query) => {
-        parseExpr(query, everything);
+        parseExpr(query, everyParserOption);
         expect(lezerAccepts(query), query).toBe(true);
       }),
       { numRuns: 300 },
@@ -90,7 +83,7 @@ describe("any text at all", () => {
   /** Why it is no query, null if it is one. */
   const refusal = (text: string): string | null => {
     try {
-      parseExpr(text, everything);
+      parseExpr(text, everyParserOption);
       return null;
     } catch (error) {
       if (!(error instanceof ParseError)) throw error;
