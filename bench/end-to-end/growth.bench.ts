@@ -2,19 +2,14 @@
 // turn on copies of one write-ahead log. Prints the times and draws them as SVG.
 //
 //   npm run bench:growth -- [--instances 20] [--hours 6] [--rounds 5] [--images docs/images]
-import { cpSync, mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import {
-  removeFolder,
-  repositoryRoot,
-  startNarthex,
-  startPrometheus,
-  temporaryFolder,
-} from "../../test/support/servers.ts";
+import { removeFolder, repositoryRoot, temporaryFolder } from "../../test/support/servers.ts";
 import type { SpawnedServer } from "../../test/support/spawned-server.ts";
 import { SERIES_PER_INSTANCE, writeWalFixture } from "../../test/support/wal-fixture.ts";
 import { linePlots, type PlotPanel } from "../support/line-plot.ts";
+import { startBoth } from "../support/start-both.ts";
 
 const { values } = parseArgs({
   options: {
@@ -108,14 +103,7 @@ try {
     endMs,
     stepMs: SAMPLE_STEP_MS,
   });
-  const config = "scrape_configs: []\n";
-  for (const [name, start] of [
-    ["prometheus", startPrometheus],
-    ["narthex", startNarthex],
-  ] as const) {
-    cpSync(join(folder, "fixture"), join(folder, name, "data"), { recursive: true });
-    running.push(await start({ config, folder: join(folder, name), timeoutMs: 120_000 }));
-  }
+  await startBoth(join(folder, "fixture"), folder, running);
   mkdirSync(values.images, { recursive: true });
   for (const { name, xLabel, settings, x } of growths) {
     console.log(`\n${"".padEnd(22)} ${xLabel.padStart(12)}   Prometheus      Narthex     ratio`);

@@ -5,13 +5,11 @@
 //
 // `--churn 0.1`: a tenth of each target's series have other labels at every scrape. `--identity`: pages are not
 // compressed. `--victoria`: VictoriaMetrics, Debian's, scrapes them too; its memory is the other anchor.
-import { spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import {
   removeFolder,
-  repositoryRoot,
   startNarthex,
   startPrometheus,
   temporaryFolder,
@@ -19,6 +17,7 @@ import {
 } from "../../test/support/servers.ts";
 import { freePort, SpawnedServer } from "../../test/support/spawned-server.ts";
 import { processUsage } from "../support/process-usage.ts";
+import { ServedPages } from "../support/served-pages.ts";
 import { quantile } from "../support/statistics.ts";
 
 const { values } = parseArgs({
@@ -50,27 +49,12 @@ const contestants: readonly {
   { name: "narthex", userAgent: "Narthex", start: startNarthex },
 ];
 
-const pagePort = await freePort();
-const pages = spawn(
-  process.execPath,
-  [
-    join(repositoryRoot, "dist/bench/page-server.js"),
-    ...[String(pagePort), String(series), values.churn, values.identity ? "identity" : "gzip"],
-  ],
-  { stdio: ["pipe", "inherit", "inherit"] },
-);
+const pages = await ServedPages.start(series, {
+  churn: Number(values.churn),
+  compresses: !values.identity,
+});
 const folder = temporaryFolder("bench-ingest");
-const config = `
-global: { scrape_interval: ${values.interval}, scrape_timeout: ${values.interval} }
-scrape_configs:
-  - job_name: bench
-    static_configs:
-${Array.from(
-  { length: targets },
-  (_, i) =>
-    `      - { targets: ["127.0.0.1:${pagePort}"], labels: { __metrics_path__: "/${i}/metrics", replica: "${i}" } }`,
-).join("\n")}
-`;
+const config = pages.scrapeConfig("bench", targets, values.interval);
 
 const running: { name: string; userAgent: string; server: SpawnedServer; idleBytes: number }[] = [];
 try {
@@ -84,7 +68,7 @@ try {
     `${targets} targets × ${series} series every ${values.interval}, ${values.churn} churn, ${values.identity ? "plain" : "gzip"} pages; warm-up ${values["warm-up"]} s, measured ${seconds} s`,
   );
   await sleep(1000 * Number(values["warm-up"]));
-  for (const { userAgent } of running) await lateness(userAgent);
+  for (const { userAgent } of running) await pages.latenessMs(intervalSeconds, userAgent);
   const before = running.map(({ server }) => processUsage(server.pid).cpuSeconds);
   const startedMs = performance.now();
   const resident: number[][] = running.map(() => []);
@@ -105,7 +89,7 @@ try {
     const { server, userAgent } = running[i]!;
     const count = await instantValue(server, 'sum(scrape_samples_scraped{job="bench"})');
     const up = await instantValue(server, 'sum(up{job="bench"})');
-    const late = await lateness(userAgent);
+    const late = await pages.latenessMs(intervalSeconds, userAgent);
     console.log(
       `${name.padEnd(10)} ${nsPerSample.toFixed(0).padStart(6)} ns CPU/sample ${mebibytes(bytes).padStart(6)} MiB resident (${mebibytes(idleBytes)} idle) ${(bytes / activeSeries).toFixed(0).padStart(6)} B/series (${(grownBytes / activeSeries).toFixed(0)} above idle); ${up} up, ${count} samples a round; gaps off the interval p50 ${quantile(late, 0.5).toFixed(1)} ms, p99 ${quantile(late, 0.99).toFixed(1)} ms, max ${quantile(late, 1).toFixed(1)} ms`,
     );
@@ -118,8 +102,7 @@ try {
   }
 } finally {
   for (const { server } of running) await server.stop();
-  pages.stdin.end();
-  pages.kill();
+  pages.stop();
   removeFolder(folder);
 }
 
@@ -147,12 +130,6 @@ async function idleBytes(start: (options: ServerOptions) => Promise<SpawnedServe
   const { residentBytes } = processUsage(server.pid);
   await server.stop();
   return residentBytes;
-}
-
-/** How far the gaps between a target's scrapes by one server were off the interval, in ms, since it was last asked. */
-async function lateness(userAgent: string): Promise<number[]> {
-  const address = `http://127.0.0.1:${pagePort}/lateness?interval=${intervalSeconds * 1000}&server=${userAgent}`;
-  return (await (await fetch(address)).json()) as number[];
 }
 
 async function instantValue(server: SpawnedServer, query: string): Promise<string> {

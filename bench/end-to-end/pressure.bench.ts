@@ -3,21 +3,15 @@
 //
 //   npm run bench:pressure -- [--pressure-seconds 300] [--pressure-series 100000] [--pressure-interval 5]
 //                             [--instances 20] [--hours 6]
-import { cpSync } from "node:fs";
-import { spawn } from "node:child_process";
 import { setPriority } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import {
-  removeFolder,
-  repositoryRoot,
-  startNarthex,
-  startPrometheus,
-  temporaryFolder,
-} from "../../test/support/servers.ts";
-import { freePort, type SpawnedServer } from "../../test/support/spawned-server.ts";
+import { removeFolder, temporaryFolder } from "../../test/support/servers.ts";
+import type { SpawnedServer } from "../../test/support/spawned-server.ts";
 import { writeWalFixture } from "../../test/support/wal-fixture.ts";
 import { processUsage } from "../support/process-usage.ts";
+import { ServedPages } from "../support/served-pages.ts";
+import { startBoth } from "../support/start-both.ts";
 import { median, quantile } from "../support/statistics.ts";
 
 const { values } = parseArgs({
@@ -44,17 +38,7 @@ const startMs = endMs - hours * 3_600_000;
 
 const folder = temporaryFolder("bench-pressure");
 const running: SpawnedServer[] = [];
-const pagePort = await freePort();
-const pages = spawn(
-  process.execPath,
-  [
-    join(repositoryRoot, "dist/bench/page-server.js"),
-    String(pagePort),
-    String(Math.ceil(scrapedSeries / TARGETS)),
-    "0",
-  ],
-  { stdio: ["pipe", "inherit", "inherit"] },
-);
+const pages = await ServedPages.start(Math.ceil(scrapedSeries / TARGETS));
 try {
   const fixture = writeWalFixture({
     dataDirectory: join(folder, "fixture"),
@@ -66,35 +50,16 @@ try {
   console.log(
     `${fixture.series} series with ${(fixture.samples / 1e6).toFixed(1)} million samples are stored, ${scrapedSeries} are scraped every ${intervalSeconds} s`,
   );
-  const targets = Array.from(
-    { length: TARGETS },
-    (_, i) =>
-      `      - { targets: ["127.0.0.1:${pagePort}"], labels: { __metrics_path__: "/${i}/metrics", replica: "${i}" } }`,
-  );
-  const config = `
-scrape_configs:
-  - job_name: pressure
-    scrape_interval: ${intervalSeconds}s
-    scrape_timeout: ${intervalSeconds}s
-    static_configs:
-${targets.join("\n")}
-`;
-  for (const [name, start] of [
-    ["prometheus", startPrometheus],
-    ["narthex", startNarthex],
-  ] as const) {
-    cpSync(join(folder, "fixture"), join(folder, name, "data"), { recursive: true });
-    running.push(await start({ config, folder: join(folder, name), timeoutMs: 120_000 }));
-  }
+  const config = pages.scrapeConfig("pressure", TARGETS, `${intervalSeconds}s`);
+  await startBoth(join(folder, "fixture"), folder, running, config);
   // What measures must not wait for a processor itself; the servers were started before, so they do not inherit it.
-  for (const pid of [process.pid, pages.pid!]) goAhead(pid);
+  for (const pid of [process.pid, pages.pid]) goAhead(pid);
   // Every target was scraped, and its series are known.
   await pause(4 * intervalSeconds * 1000);
   for (const [index, name] of ["Prometheus", "Narthex"].entries()) await pressure(name, running[index]!);
 } finally {
   for (const server of running) await server.stop();
-  pages.stdin.end();
-  pages.kill();
+  pages.stop();
   removeFolder(folder);
 }
 
@@ -103,7 +68,7 @@ async function pressure(name: string, server: SpawnedServer): Promise<void> {
     'sum by (code, handler) (rate({__name__=~"http_requests_total|request_duration_seconds_bucket"}[1h]))';
   const heavy = `${server.url}/api/v1/query_range?query=${encodeURIComponent(query)}&start=${startMs / 1000}&end=${endMs / 1000}&step=15`;
   const small = `${server.url}/api/v1/query?query=${encodeURIComponent('up{replica="3"}')}`;
-  await scrapesLateMs(name);
+  await pages.latenessMs(intervalSeconds, name);
   const residentMiB: number[] = [];
   const begun = performance.now();
   const ends = begun + pressureSeconds * 1000;
@@ -126,7 +91,7 @@ async function pressure(name: string, server: SpawnedServer): Promise<void> {
     await pause(SMALL_EVERY_MS);
   }
   await Promise.all(workers);
-  const late = await scrapesLateMs(name);
+  const late = await pages.latenessMs(intervalSeconds, name);
   const half = residentMiB.length >> 1;
   const ms = (value: number) => `${value.toFixed(0)} ms`;
   const mib = (value: number) => `${value.toFixed(0)} MiB`;
@@ -136,14 +101,6 @@ ${name}, ${HEAVY_AT_ONCE} heavy queries at once for ${pressureSeconds} s
   small queries            ${smallMs.length}: p50 ${ms(median(smallMs))}, p99 ${ms(quantile(smallMs, 0.99))}, most ${ms(Math.max(...smallMs))}
   scrapes                  ${late.length}: late p99 ${ms(quantile(late, 0.99))}, most ${ms(Math.max(...late))}, more than 50 ms: ${late.filter((one) => one > 50).length}
   resident memory          most ${mib(Math.max(...residentMiB.slice(0, half)))} in the first half, ${mib(Math.max(...residentMiB.slice(half)))} in the second; ever ${mib(processUsage(server.pid).peakResidentBytes / MEBIBYTE)}`);
-}
-
-/** By how much the gaps between each target's scrapes were off the interval, since this was asked last. */
-async function scrapesLateMs(server: string): Promise<number[]> {
-  const response = await fetch(
-    `http://127.0.0.1:${pagePort}/lateness?interval=${intervalSeconds * 1000}&server=${server}`,
-  );
-  return (await response.json()) as number[];
 }
 
 /** Needs privileges; without them the figures are those of a machine that is a little busier. */

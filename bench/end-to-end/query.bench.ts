@@ -5,14 +5,15 @@
 // Prometheus makes the data directory out of a generated log, so that what is older than its head lies in blocks.
 // With --data it is kept in that folder and used again. The first number of instances is asked --rounds times, the others
 // a third as often; 200 series each.
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { Agent, get } from "node:http";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { gunzipSync } from "node:zlib";
-import { removeFolder, startNarthex, startPrometheus, temporaryFolder } from "../../test/support/servers.ts";
+import { removeFolder, startPrometheus, temporaryFolder } from "../../test/support/servers.ts";
 import type { SpawnedServer } from "../../test/support/spawned-server.ts";
 import { processUsage, threadTimeMs } from "../support/process-usage.ts";
+import { startBoth } from "../support/start-both.ts";
 import { geometricMean, median } from "../support/statistics.ts";
 import { writeWalFixture } from "../../test/support/wal-fixture.ts";
 
@@ -129,26 +130,16 @@ async function benchmark(instances: number, rounds: number): Promise<void> {
   console.log(
     `\n## ${instances * 200} series × ${hours} h, ${((instances * 200 * hours * 3.6e6) / stepMs / 1e6).toFixed(1)} million samples`,
   );
+  const place = join(folder, `series-${instances * 200}`);
   const running: SpawnedServer[] = [];
   try {
-    const config = "scrape_configs: []\n";
-    const seconds: number[] = [];
-    for (const [name, start] of [
-      ["prometheus", startPrometheus],
-      ["narthex", startNarthex],
-    ] as const) {
-      const its = join(folder, `${name}-${instances}`);
-      cpSync(data.directory, join(its, "data"), { recursive: true });
-      const begun = performance.now();
-      running.push(await start({ config, folder: its, timeoutMs: 240_000 }));
-      seconds.push((performance.now() - begun) / 1000);
-    }
+    const seconds = await startBoth(data.directory, place, running);
     const [prometheus, narthex] = running as [SpawnedServer, SpawnedServer];
-    console.log(`start: Prometheus ${seconds[0]!.toFixed(1)} s, Narthex ${seconds[1]!.toFixed(1)} s`);
+    console.log(`start: Prometheus ${seconds[0].toFixed(1)} s, Narthex ${seconds[1].toFixed(1)} s`);
     await compare(prometheus, narthex, data, rounds);
   } finally {
     for (const server of running) await server.stop();
-    for (const name of ["prometheus", "narthex"]) removeFolder(join(folder, `${name}-${instances}`));
+    removeFolder(place);
   }
 }
 
