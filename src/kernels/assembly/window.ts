@@ -669,11 +669,20 @@ export function quantileOverTime(values: usize, lo: usize, hi: usize, count: i32
         for (let i = upper - nans + 1; i < numbers; i++) if (at(room, i) < b) b = at(room, i);
       } else b = select(room, numbers, upper - nans);
     }
+    if (a == 0) a = zeroAt(values, l, h, lower - nans);
+    if (b == 0) b = zeroAt(values, l, h, upper - nans);
     put(out, k, a * (1 - weight) + b * weight);
     putKind(kinds, k, 1);
     hits++;
   }
   return hits;
+}
+
+/** The k-th least of samples l to h, which is a zero: of zeros with and without a sign the older is taken for the lesser. */
+function zeroAt(values: usize, l: i32, h: i32, k: i32): f64 {
+  for (let i = l; i < h; i++) if (at(values, i) < 0) k--;
+  for (let i = l; i < h; i++) if (at(values, i) == 0 && k-- == 0) return at(values, i);
+  return 0;
 }
 
 /** Hoare's selection: afterwards element k is the k-th least, none before it greater, none after it less. */
