@@ -4,6 +4,7 @@ import { httpClientOptions, type HttpClientConfig } from "../config/schema/http-
 import type { Secret } from "../config/secret.ts";
 import { signAwsRequest, type AwsCredentials } from "../http-client/aws-signature.ts";
 import type { HttpClient } from "../http-client/index.ts";
+import { AwsRole, awsUrl } from "./aws-role.ts";
 import { MAX_ANSWER_BYTES } from "./http.ts";
 import type { DiscoverySurroundings } from "./mechanism.ts";
 
@@ -14,6 +15,7 @@ type AwsConfig = HttpClientConfig & {
   readonly secretKey: Secret;
   readonly profile: string;
   readonly roleArn: string;
+  readonly externalId: string;
   readonly refreshInterval: number;
 };
 
@@ -22,6 +24,7 @@ export class AwsService {
   readonly client: HttpClient;
   readonly region: string;
   private readonly url: string;
+  private readonly role: AwsRole | null;
 
   /** @throws Error where the region isn't known */
   constructor(
@@ -37,17 +40,23 @@ export class AwsService {
       sharedSettings(environment, "AWS_CONFIG_FILE", "config", config.profile)["region"] ||
       "";
     if (this.region === "") throw new Error(`${service} discovery needs a region`);
-    if (config.roleArn !== "")
-      throw new Error(`${service} discovery cannot take a role: role_arn is not served yet`);
-    this.url = config.endpoint || `https://${service}.${this.region}.amazonaws.com`;
+    this.url = config.endpoint || awsUrl(service, this.region);
     this.client = surroundings.createHttpClient(httpClientOptions(config, surroundings.userAgent));
+    const { externalId, roleArn } = config;
+    const endpoint = environment["AWS_ENDPOINT_URL_STS"] ?? "";
+    this.role =
+      roleArn === ""
+        ? null
+        : new AwsRole({ roleArn, externalId, region: this.region, endpoint }, this.client, surroundings.now);
   }
 
   /** Posts a signed request and gives the text of the answer. @throws Error for another status than 200 */
   async post(body: string, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<string> {
     const url = new URL(this.url).href;
     const request = { method: "POST", url, headers, body, region: this.region, service: this.service };
-    const signed = signAwsRequest(request, this.credentials(), this.surroundings.now());
+    const own = this.ownCredentials();
+    const credentials = this.role === null ? own : await this.role.credentials(own, signal);
+    const signed = signAwsRequest(request, credentials, this.surroundings.now());
     const response = await this.client.request(url, {
       method: "POST",
       body,
@@ -63,7 +72,7 @@ export class AwsService {
   }
 
   /** Looked up anew for every request: keys in files and the environment of a container change. */
-  private credentials(): AwsCredentials {
+  private ownCredentials(): AwsCredentials {
     const { accessKey, profile, secretKey } = this.config;
     const { environment } = this.surroundings;
     if (accessKey !== "") return { accessKey, secretKey: secretKey.reveal(), sessionToken: "" };

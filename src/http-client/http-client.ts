@@ -237,11 +237,13 @@ class ConfiguredClient implements HttpClient {
         if (way.isOver() || !wasStaleConnection(error)) throw error;
         answer = await way.send(exchange);
       }
-      const location = answer.headers["location"];
       const mayFollow = REDIRECTS.has(answer.statusCode) && this.options.followRedirects !== false;
-      if (!mayFollow || typeof location !== "string") return { answer, url };
+      const location = mayFollow ? [answer.headers["location"] ?? ""].flat()[0] : "";
+      if (!location) return { answer, url };
       await way.discard(answer);
       if (hops + 1 >= MAX_REDIRECTS) throw new Error(`stopped after ${MAX_REDIRECTS} redirects`);
+      if (!URL.canParse(location, url.href))
+        throw new Error(`failed to parse Location header ${JSON.stringify(location)}`);
       url = new URL(location, url);
       if (url.protocol !== "http:" && url.protocol !== "https:") {
         throw new Error(`unsupported protocol scheme ${JSON.stringify(url.protocol.slice(0, -1))}`);

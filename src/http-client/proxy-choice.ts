@@ -16,9 +16,9 @@ export function chooseProxy(
   if (options.fromEnvironment) {
     const isTls = target.protocol === "https:";
     const address = isTls
-      ? (environment["HTTPS_PROXY"] ?? environment["https_proxy"])
-      : (environment["HTTP_PROXY"] ?? environment["http_proxy"]);
-    const noProxy = environment["NO_PROXY"] ?? environment["no_proxy"] ?? "";
+      ? environment["HTTPS_PROXY"] || environment["https_proxy"]
+      : environment["HTTP_PROXY"] || environment["http_proxy"];
+    const noProxy = environment["NO_PROXY"] || environment["no_proxy"] || "";
     return address && !isDirect(target, noProxy) ? parseProxyUrl(address) : null;
   }
   if (!options.url) return null;

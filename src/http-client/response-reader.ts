@@ -1,3 +1,4 @@
+import { parseResponseHead, parseStatusLine, type ResponseHead } from "./response-head.ts";
 import { AnswerTooLargeError, PASSED_OVER_BYTES, type WholeAnswer } from "./whole-answer.ts";
 
 /** A head may be this long, all its lines together. */
@@ -6,12 +7,13 @@ const MAX_HEAD_BYTES = 1 << 20;
 const HEAD_PIECE_BYTES = 2048;
 /** A body whose length is not told begins with room for this much. */
 const FIRST_ROOM_BYTES = 1 << 16;
+/** One whose length is told has this much room at most before it comes. */
+const MOST_BELIEVED_BYTES = 16 << 20;
+/** So many times a server may say that its answer is still to come. */
+const MAX_ANNOUNCEMENTS = 5;
 
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
-
-/** How the end of a body is told. */
-type Framing = "length" | "chunks" | "close" | "none";
 
 /** Takes buffers for bodies, and gets them back. */
 export interface BodyBuffers {
@@ -29,14 +31,11 @@ export class ResponseReader {
   answer: WholeAnswer | null = null;
   /** Whether the connection may carry another answer after this one. */
   mayBeReused = false;
-  /** How long the server keeps an idle connection, by its own account; null if it doesn't say. */
-  keepAliveMs: number | null = null;
   hasBegun = false;
-  private head = "";
-  private statusCode = 0;
-  private statusText = "";
-  private headers: Record<string, string | string[] | undefined> = {};
-  private framing: Framing = "none";
+  /** The head as far as it came, and what it says once it is whole. */
+  private headText = "";
+  private head: ResponseHead | null = null;
+  private announcements = 0;
   private isKept = true;
   private body: Buffer | null = null;
   private bodyBytes = 0;
@@ -60,7 +59,7 @@ export class ResponseReader {
     this.hasBegun = true;
     let at = 0;
     while (at < bytes.length && this.answer === null) {
-      at = this.statusCode === 0 ? this.readHead(bytes, at) : this.readBody(bytes, at);
+      at = this.head === null ? this.readHead(bytes, at) : this.readBody(bytes, at, this.head);
     }
     // What comes after the end of the answer was not asked for.
     if (at < bytes.length) this.mayBeReused = false;
@@ -69,14 +68,20 @@ export class ResponseReader {
   /** The connection ended. @throws Error if the answer was to be longer */
   end(): void {
     if (this.answer !== null) return;
-    if (this.statusCode === 0) throw new Error(this.hasBegun ? "unexpected EOF" : "EOF");
-    if (this.framing !== "close") throw new Error("unexpected EOF");
-    this.finish();
+    if (!this.hasBegun) throw new Error("EOF");
+    if (!this.headText.startsWith("HTTP/") && this.headText !== "") parseStatusLine(this.headText);
+    if (this.head?.framing !== "close") throw new Error("unexpected EOF");
+    this.finish(this.head);
   }
 
   /** Whether the status has come. */
   get hasStatus(): boolean {
-    return this.statusCode !== 0;
+    return this.head !== null;
+  }
+
+  /** How long the server keeps an idle connection, by its own account; null if it doesn't say. */
+  get keepAliveMs(): number | null {
+    return this.head?.keepAliveMs ?? null;
   }
 
   /** Gives the buffer back, when the answer is not wanted any more or never came. */
@@ -86,101 +91,56 @@ export class ResponseReader {
   }
 
   private readHead(bytes: Uint8Array, at: number): number {
-    const from = Math.max(0, this.head.length - 3);
-    const before = this.head.length;
+    const from = Math.max(0, this.headText.length - 3);
+    const before = this.headText.length;
     const size = Math.min(bytes.length - at, HEAD_PIECE_BYTES);
-    this.head += Buffer.from(bytes.buffer, bytes.byteOffset + at, size).toString("latin1");
-    const end = headEnd(this.head, from);
+    const text = this.headText + Buffer.from(bytes.buffer, bytes.byteOffset + at, size).toString("latin1");
+    const end = headEnd(text, from);
     if (end < 0) {
-      if (this.head.length >= MAX_HEAD_BYTES)
+      // Who speaks another language may never come to an end.
+      const firstEnd = text.indexOf("\n");
+      if (firstEnd >= 0) parseStatusLine(text.slice(0, firstEnd));
+      if (text.length >= MAX_HEAD_BYTES)
         throw new Error("net/http: server response headers exceeded their limit");
+      this.headText = text;
       return at + size;
     }
-    this.parseHead(this.head.slice(0, end));
-    this.head = "";
+    this.headText = "";
+    const head = parseResponseHead(text.slice(0, end));
+    if (head !== null) this.takeHead(head);
+    else if (++this.announcements > MAX_ANNOUNCEMENTS)
+      throw new Error("net/http: too many 1xx informational responses");
     return at + end - before;
   }
 
-  private parseHead(head: string): void {
-    const lines = head.split(/\r?\n/);
-    const status = /^HTTP\/1\.([01]) +(\d{3})(?: (.*))?$/.exec(lines[0]!);
-    if (status === null) {
-      throw new Error(
-        `net/http: HTTP/1.x transport connection broken: malformed HTTP response ${JSON.stringify(lines[0]!.slice(0, 100))}`,
-      );
-    }
-    const headers: Record<string, string | string[] | undefined> = Object.create(null) as typeof this.headers;
-    for (let i = 1; i < lines.length; i++) {
-      const line = lines[i]!;
-      if (line === "") continue;
-      const colon = line.indexOf(":");
-      if (colon <= 0 || line[0] === " " || line[0] === "\t")
-        throw new Error(`malformed MIME header line: ${line.slice(0, 100)}`);
-      const name = line.slice(0, colon).toLowerCase();
-      const value = line.slice(colon + 1).trim();
-      const known = headers[name];
-      headers[name] = known === undefined ? value : Array.isArray(known) ? [...known, value] : [known, value];
-    }
-    const statusCode = Number(status[2]);
-    // 1xx says that the answer is still to come.
-    if (statusCode < 200) return;
-    this.statusCode = statusCode;
-    this.statusText = status[3] ?? "";
-    this.headers = headers;
-    this.isKept = statusCode === 200;
-    this.readConnection(status[1] === "1");
-    this.frameBody();
+  private takeHead(head: ResponseHead): void {
+    this.head = head;
+    this.isKept = head.statusCode === 200;
+    this.mayBeReused = head.mayBeReused;
+    if (head.framing === "none") return this.finish(head);
+    if (head.framing !== "length") return;
+    this.left = head.lengthBytes;
+    if (!this.isKept) return;
+    if (this.left >= this.limitBytes) throw new AnswerTooLargeError();
+    this.body = this.buffers.take(Math.min(this.left, MOST_BELIEVED_BYTES));
   }
 
-  private readConnection(isHttp11: boolean): void {
-    const options = textOf(this.headers["connection"]).toLowerCase();
-    this.mayBeReused = isHttp11 ? !/\bclose\b/.test(options) : /\bkeep-alive\b/.test(options);
-    const seconds = /\btimeout\s*=\s*(\d{1,9})/i.exec(textOf(this.headers["keep-alive"]))?.[1];
-    this.keepAliveMs = seconds === undefined ? null : 1000 * Number(seconds);
-  }
-
-  private frameBody(): void {
-    const { headers, statusCode } = this;
-    if (statusCode === 204 || statusCode === 304) return this.finish();
-    const coding = headers["transfer-encoding"];
-    if (coding !== undefined) {
-      if (textOf(coding).toLowerCase() !== "chunked")
-        throw new Error(`unsupported transfer encoding: ${JSON.stringify(textOf(coding))}`);
-      this.framing = "chunks";
-      return;
-    }
-    const length = headers["content-length"];
-    if (length === undefined) {
-      this.framing = "close";
-      this.mayBeReused = false;
-      return;
-    }
-    const told = new Set(Array.isArray(length) ? length : [length]);
-    const [text] = [...told];
-    if (told.size > 1 || !/^\d{1,15}$/.test(text!))
-      throw new Error(`bad Content-Length ${JSON.stringify(textOf(length))}`);
-    this.framing = "length";
-    this.left = Number(text);
-    if (this.isKept && this.left >= this.limitBytes) throw new AnswerTooLargeError();
-    if (this.left === 0) this.finish();
-    else if (this.isKept) this.body = this.buffers.take(this.left);
-  }
-
-  private readBody(bytes: Uint8Array, at: number): number {
-    if (this.framing === "chunks" && this.left === 0) return this.readChunkLine(bytes, at);
-    const size = this.framing === "close" ? bytes.length - at : Math.min(this.left, bytes.length - at);
-    this.keep(bytes, at, size);
-    if (this.framing === "close") return at + size;
+  private readBody(bytes: Uint8Array, at: number, head: ResponseHead): number {
+    const { framing } = head;
+    if (framing === "chunks" && this.left === 0) return this.readChunkLine(bytes, at, head);
+    const size = framing === "close" ? bytes.length - at : Math.min(this.left, bytes.length - at);
+    this.keep(bytes, at, size, head);
+    if (framing === "close") return at + size;
     this.left -= size;
     if (this.left === 0) {
-      if (this.framing === "length") this.finish();
+      if (framing === "length") this.finish(head);
       else this.skipLineEnd = true;
     }
     return at + size;
   }
 
   /** A chunk's size, the line end after its bytes, or a trailer. */
-  private readChunkLine(bytes: Uint8Array, at: number): number {
+  private readChunkLine(bytes: Uint8Array, at: number, head: ResponseHead): number {
     for (; at < bytes.length; at++) {
       const byte = bytes[at]!;
       if (byte !== LINE_FEED) {
@@ -192,7 +152,7 @@ export class ResponseReader {
       this.chunkLine = "";
       if (this.isTrailer) {
         if (line !== "") continue;
-        this.finish();
+        this.finish(head);
         return at + 1;
       }
       if (this.skipLineEnd) {
@@ -209,13 +169,13 @@ export class ResponseReader {
     return at;
   }
 
-  private keep(bytes: Uint8Array, at: number, size: number): void {
+  private keep(bytes: Uint8Array, at: number, size: number, head: ResponseHead): void {
     const total = this.bodyBytes + size;
     if (!this.isKept) {
       this.bodyBytes = total;
       if (total <= PASSED_OVER_BYTES) return;
       this.mayBeReused = false;
-      this.finish();
+      this.finish(head);
       return;
     }
     if (total >= this.limitBytes) throw new AnswerTooLargeError();
@@ -233,8 +193,7 @@ export class ResponseReader {
     this.body = grown;
   }
 
-  private finish(): void {
-    const { statusCode, statusText, headers } = this;
+  private finish({ statusCode, statusText, headers }: ResponseHead): void {
     const sizeBytes = this.isKept ? this.bodyBytes : 0;
     const chunks = this.body === null || sizeBytes === 0 ? [] : [this.body.subarray(0, sizeBytes)];
     this.answer = { statusCode, statusText, headers, chunks, sizeBytes };
@@ -248,8 +207,4 @@ function headEnd(head: string, from: number): number {
     if (head[at + 1] === "\r" && head[at + 2] === "\n") return at + 3;
   }
   return -1;
-}
-
-function textOf(value: string | string[] | undefined): string {
-  return Array.isArray(value) ? value.join(", ") : (value ?? "");
 }

@@ -9,6 +9,8 @@ const decompress = promisify(gunzip);
 export const DEFAULT_BODY_LIMIT_BYTES = 256 * 2 ** 20;
 /** Pages that are decompressed apart are large: small pieces of them would cost more than they save. */
 const SMALLEST_ESTIMATE_BYTES = 2 ** 20;
+/** zlib takes no smaller pieces. */
+const LEAST_CHUNK_BYTES = 64;
 
 /** The body is larger than the target may send. */
 export class BodySizeLimitError extends Error {
@@ -86,11 +88,10 @@ export async function fetchPage(client: HttpClient, url: URL, options: FetchOpti
   const response = await requestPage(client, url, limit, options);
   if (response.status !== 200) throw new Error(`server returned HTTP status ${response.statusLine}`);
   const { chunks, sizeBytes, headers, release } = response;
-  const contentType = typeof headers["content-type"] === "string" ? headers["content-type"] : undefined;
+  const contentType = firstOf(headers["content-type"]);
   const asItCame = { chunks, sizeBytes, contentType, release };
-  if (headers["content-encoding"] !== "gzip") return { ...asItCame, isCompressed: false };
+  if (firstOf(headers["content-encoding"]) !== "gzip") return { ...asItCame, isCompressed: false };
   const announced = announcedBytes(chunks.at(-1) ?? new Uint8Array());
-  if (announced >= limit) throw new BodySizeLimitError();
   const fitsScratch = sizeBytes <= SCRATCH_BYTES && announced < SCRATCH_BYTES;
   if (fitsScratch && !options.inflateApart) return { ...asItCame, isCompressed: true };
   const body = await inflate(Buffer.concat(chunks, sizeBytes), limit, options.expectedBytes);
@@ -102,6 +103,11 @@ export async function fetchPage(client: HttpClient, url: URL, options: FetchOpti
     isCompressed: false,
     release: () => undefined,
   };
+}
+
+/** What a header says; the first where it came more than once. */
+function firstOf(header: string | string[] | undefined): string | undefined {
+  return typeof header === "string" ? header : header?.[0];
 }
 
 async function requestPage(client: HttpClient, url: URL, limitBytes: number, options: FetchOptions) {
@@ -122,7 +128,10 @@ async function requestPage(client: HttpClient, url: URL, limitBytes: number, opt
 async function inflate(compressed: Buffer, limit: number, expectedBytes: number): Promise<Buffer> {
   const estimate = Math.max(expectedBytes + (expectedBytes >> 4) + 1024, SMALLEST_ESTIMATE_BYTES);
   try {
-    return await decompress(compressed, { chunkSize: Math.min(estimate, limit), maxOutputLength: limit - 1 });
+    return await decompress(compressed, {
+      chunkSize: Math.max(Math.min(estimate, limit), LEAST_CHUNK_BYTES),
+      maxOutputLength: Math.max(limit - 1, 1),
+    });
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") throw new BodySizeLimitError();
     throw new Error(`cannot decompress page: ${(cause as Error).message}`, { cause });

@@ -31,7 +31,14 @@ async function start(
       else sendJson(response, found);
     });
   });
-  const surroundings = realSurroundings({ maxSleepMs: 20, environment });
+  const told = Object.entries(environment).map(([name, value]) => [
+    name,
+    value.replace("SERVER", server.url),
+  ]);
+  const surroundings = realSurroundings({
+    maxSleepMs: 20,
+    environment: Object.fromEntries(told) as Record<string, string>,
+  });
   const lists = discoveryLists(`${name}_sd_configs: [{endpoint: '${server.url}', ${fields}}]`);
   running = runMechanism(createMechanism(name, lists[`${name}Configs`][0]!, "j", surroundings));
   return surroundings;
@@ -165,13 +172,51 @@ describe("ec2 discovery", () => {
     rmSync(home, { recursive: true });
   });
 
-  test("can't do without a region, nor take a role", async () => {
-    const answer = () => zones;
-    await expect(start("ec2", "access_key: a, secret_key: b", answer)).rejects.toThrow(
+  test("takes a role with its keys, and asks with what that gives until it ends", async () => {
+    let taken = 0;
+    let forbids = true;
+    const surroundings = await start(
+      "ec2",
+      `${keys}, role_arn: 'arn:aws:iam::1:role/read', external_id: agreed`,
+      (body) => {
+        if (!body.includes("AssumeRole"))
+          return page("<instanceId>i-2</instanceId><privateIpAddress>10.0.0.2</privateIpAddress>");
+        if (forbids) return {};
+        taken++;
+        // The first is about to end, the second lasts.
+        const ends = new Date(Date.now() + (taken === 1 ? 1_000 : 900_000)).toISOString();
+        return `<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>RK${taken}</AccessKeyId>
+          <SecretAccessKey>RS</SecretAccessKey><SessionToken>RT</SessionToken><Expiration>${ends}</Expiration>
+          </Credentials></AssumeRoleResult></AssumeRoleResponse>`;
+      },
+      { AWS_ENDPOINT_URL_STS: "SERVER" },
+    );
+    while (surroundings.logged.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(surroundings.logged.join("\n")).toContain(
+      "cannot take role arn:aws:iam::1:role/read: server returned HTTP status 403",
+    );
+    forbids = false;
+    const asked = () => seen.filter(({ body }) => body.includes("DescribeInstances"));
+    await running!.until(() => asked().length >= 3);
+    const { body, headers } = seen[0]!;
+    expect(Object.fromEntries(new URLSearchParams(body))).toMatchObject({
+      Action: "AssumeRole",
+      RoleArn: "arn:aws:iam::1:role/read",
+      ExternalId: "agreed",
+    });
+    expect(headers.authorization).toContain("Credential=AK/");
+    expect(headers.authorization).toContain("/eu-1/sts/aws4_request");
+    expect(headers["x-amz-security-token"]).toBeUndefined();
+    expect(taken).toBe(2);
+    const last = asked().at(-1)!.headers;
+    expect(last.authorization).toContain("Credential=RK2/");
+    expect(last["x-amz-security-token"]).toBe("RT");
+  });
+
+  test("can't do without a region", async () => {
+    await expect(start("ec2", "access_key: a, secret_key: b", () => zones)).rejects.toThrow(
       "ec2 discovery needs a region",
     );
-    await server.stop();
-    await expect(start("ec2", `${keys}, role_arn: x`, answer)).rejects.toThrow("role_arn is not served yet");
   });
 });
 

@@ -236,6 +236,22 @@ describe("redirects", () => {
     expect((await get({ followRedirects: false }, url)).status).toBe(302);
   });
 
+  test("go where the first of several says, and nowhere without a place", async () => {
+    const { url } = await recordingServer((request, response) => {
+      const location = { "/twice": ["/end", "/other"], "/empty": "", "/bad": "http://[::bad/" }[request.url!];
+      if (location === undefined) response.end(request.url);
+      else {
+        response.setHeader("location", location);
+        response.writeHead(302).end();
+      }
+    });
+    expect((await get({}, new URL("/twice", url).href)).body).toBe("/end");
+    expect((await get({}, new URL("/empty", url).href)).status).toBe(302);
+    await expect(get({}, new URL("/bad", url).href)).rejects.toThrow(
+      'failed to parse Location header "http://[::bad/"',
+    );
+  });
+
   test("end after ten", async () => {
     const { url, seen } = await recordingServer((_request, response) =>
       response.writeHead(302, { location: "/" }).end(),
@@ -361,7 +377,8 @@ describe("proxies", () => {
 
   test("come from the environment when asked to", async () => {
     const proxy = await recordingProxy();
-    const environment = { HTTP_PROXY: proxy.url, NO_PROXY: ".inside.invalid" };
+    // What is set to nothing is not set.
+    const environment = { HTTP_PROXY: "", http_proxy: proxy.url, NO_PROXY: ".inside.invalid" };
     expect((await get({ proxy: { fromEnvironment: true } }, "http://out.invalid/", environment)).body).toBe(
       "by proxy",
     );

@@ -69,6 +69,60 @@ describe("an answer", () => {
       "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
     );
     expect(bodyOf(reader)).toBe("hi");
+    const patient = (count: number) =>
+      read(`${"HTTP/1.1 100 Continue\r\n\r\n".repeat(count)}HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n`);
+    expect(patient(5).answer!.statusCode).toBe(200);
+    expect(() => patient(6)).toThrow("too many 1xx");
+    expect(() => read("HTTP/1.1 100 Continue\r\n\r\n", { ends: true })).toThrow("unexpected EOF");
+  });
+
+  test("that gives the connection over to another protocol is the last", () => {
+    const reader = read("HTTP/1.1 101 Switching Protocols\r\nUpgrade: other\r\n\r\n");
+    expect([reader.answer!.statusCode, reader.answer!.sizeBytes, reader.mayBeReused]).toEqual([
+      101,
+      0,
+      false,
+    ]);
+  });
+
+  test("may have headers in more than one line, without a name, or without a value", () => {
+    const head = [
+      "HTTP/1.1 200 OK",
+      "Content-Type: text/plain;",
+      " version=0.0.4  ",
+      "\tcharset=utf-8",
+      ": nothing",
+      "X-Blank:",
+      "Content-Length: 2",
+    ];
+    const { answer } = read(`${head.join("\r\n")}\r\n\r\nhi`);
+    expect({ ...answer!.headers }).toEqual({
+      "content-type": "text/plain; version=0.0.4 charset=utf-8",
+      "x-blank": "",
+      "content-length": "2",
+    });
+    expect(bodyOf(read("HTTP/1.1 200 OK\nContent-Length: 2\n\nhi"))).toBe("hi");
+    expect(bodyOf(read("HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\nhi", { ends: true }))).toBe("hi");
+  });
+
+  test("of an older or newer server is read by what its version knows", () => {
+    const chunked = (version: string) =>
+      read(`HTTP/${version} 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n`, { ends: true });
+    expect(bodyOf(chunked("1.0"))).toBe("1\r\na\r\n0\r\n\r\n");
+    expect(bodyOf(chunked("1.2"))).toBe("a");
+  });
+
+  test("that only says how long it will be gets no more room than it may need", () => {
+    const taken: number[] = [];
+    const reader = new ResponseReader(2 ** 30, {
+      take: (size) => {
+        taken.push(size);
+        return Buffer.alloc(size);
+      },
+      give: () => undefined,
+    });
+    reader.feed(Buffer.from(`HTTP/1.1 200 OK\r\nContent-Length: ${2 ** 29}\r\n\r\n`));
+    expect(Math.max(...taken)).toBeLessThanOrEqual(2 ** 24);
   });
 
   test("leaves the connection as its version and its options say", () => {
@@ -105,8 +159,11 @@ describe("an answer", () => {
 
   test("that is no HTTP is refused, and says what it was", () => {
     const fault = (bytes: string) => () => read(bytes);
-    expect(fault("SSH-2.0-OpenSSH\r\n\r\n")).toThrow('malformed HTTP response "SSH-2.0-OpenSSH"');
-    expect(fault("HTTP/1.1 200 OK\r\nno colon\r\n\r\n")).toThrow("malformed MIME header line: no colon");
+    // At once: it may have nothing more to say.
+    expect(fault("SSH-2.0-OpenSSH\r\n")).toThrow('malformed HTTP response "SSH-2.0-OpenSSH"');
+    expect(() => read("hello", { ends: true })).toThrow('malformed HTTP response "hello"');
+    expect(fault("HTTP/1.1 200 OK\r\nno colon\r\n\r\n")).toThrow('missing colon: "no colon"');
+    expect(fault("HTTP/1.1 200 OK\r\n X: y\r\n\r\n")).toThrow("malformed MIME header initial line:  X: y");
     expect(fault("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n")).toThrow(
       "bad Content-Length",
     );

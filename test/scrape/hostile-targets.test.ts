@@ -130,6 +130,45 @@ describe("a target", () => {
     await expectRecovery(server, target);
   });
 
+  test("whose gzip stream is cut short or goes on with rubbish is not taken for a large one", async () => {
+    const server = await newServer();
+    const target = loopFor(server.address, { extraScrapeMetrics: true });
+    server.headers = { "content-type": "text/plain", "content-encoding": "gzip" };
+    const stream = gzipSync("a 1\n");
+    for (const page of [stream.subarray(0, -4), Buffer.concat([stream, Buffer.from("rubbish!")])]) {
+      server.page = page;
+      expect((await target.scrape()).lastError).toMatch(/^cannot decompress page: /);
+    }
+    expect(target.appender.series('scrape_body_size_bytes{instance="i",job="j"}')).toEqual([
+      "1000 0",
+      "2000 0",
+    ]);
+    server.page = Buffer.concat([stream, gzipSync("b 2\n")]);
+    expect((await target.scrape()).lastError).toBe("");
+    expect(target.appender.series('b{instance="i",job="j"}')).toEqual(["3000 2"]);
+    delete server.headers["content-encoding"];
+    await expectRecovery(server, target);
+  });
+
+  test("that says the same header twice is taken at its first word", async () => {
+    const server = await newServer();
+    const target = loopFor(server.address);
+    server.answer = (_request, response) => {
+      response.setHeader("content-type", ["text/plain", "application/json"]);
+      response.setHeader("content-encoding", ["gzip", "identity"]);
+      response.end(gzipSync("a 1\n"));
+    };
+    expect((await target.scrape()).lastError).toBe("");
+    server.answer = (_request, response) => {
+      response.setHeader("content-type", ["application/json", "text/plain"]);
+      response.end("a 1\n");
+    };
+    expect((await target.scrape()).lastError).toContain(
+      'received unsupported Content-Type "application/json"',
+    );
+    await expectRecovery(server, target);
+  });
+
   test("that goes silent, before or within its answer, costs its timeout", async () => {
     const server = await newServer();
     const target = loopFor(server.address, { scrapeTimeoutMs: 60 });

@@ -1,0 +1,109 @@
+import type { IncomingHttpHeaders } from "node:http";
+
+/** How the end of a body is told: by its length, in chunks, by the end of the connection, or there is none. */
+export type Framing = "length" | "chunks" | "close" | "none";
+
+/** What an HTTP/1 answer says before its body. */
+export interface ResponseHead {
+  readonly statusCode: number;
+  readonly statusText: string;
+  /** Names in lower case; a header that came more than once has a list. */
+  readonly headers: IncomingHttpHeaders;
+  readonly framing: Framing;
+  /** Of a body that is framed so. */
+  readonly lengthBytes: number;
+  /** Whether the connection may carry another answer after this one. */
+  readonly mayBeReused: boolean;
+  /** How long the server keeps an idle connection, by its own account; null if it doesn't say. */
+  readonly keepAliveMs: number | null;
+}
+
+/** The connection is taken over by another protocol: no further answer comes. */
+const SWITCHING_PROTOCOLS = 101;
+
+/**
+ * Reads the lines of a head, the empty one at the end included (RFC 9112); one character a byte.
+ *
+ * @returns null for a 1xx that only says that the answer is still to come
+ * @throws Error for what is no HTTP/1
+ */
+export function parseResponseHead(head: string): ResponseHead | null {
+  const firstEnd = head.indexOf("\n") + 1;
+  const { statusCode, statusText, isHttp11 } = parseStatusLine(head.slice(0, firstEnd));
+  if (statusCode < 200 && statusCode !== SWITCHING_PROTOCOLS) return null;
+  const headers = parseHeaders(head.slice(firstEnd));
+  const { framing, lengthBytes } = framingOf(statusCode, headers, isHttp11);
+  const options = textOf(headers["connection"]).toLowerCase();
+  const isKept = isHttp11 ? !/\bclose\b/.test(options) : /\bkeep-alive\b/.test(options);
+  const seconds = /\btimeout\s*=\s*(\d{1,9})/i.exec(textOf(headers["keep-alive"]))?.[1];
+  return {
+    statusCode,
+    statusText,
+    headers,
+    framing,
+    lengthBytes,
+    mayBeReused: isKept && framing !== "close" && statusCode !== SWITCHING_PROTOCOLS,
+    keepAliveMs: seconds === undefined ? null : 1000 * Number(seconds),
+  };
+}
+
+/** @throws Error for a line that is none; with or without its line end */
+export function parseStatusLine(line: string): { statusCode: number; statusText: string; isHttp11: boolean } {
+  const text = line.replace(/\r?\n?$/, "");
+  const found = /^HTTP\/(\d)\.(\d) +(\d{3})(?: (.*))?$/.exec(text);
+  if (found === null) throw broken(`malformed HTTP response ${JSON.stringify(text.slice(0, 100))}`);
+  const [, major, minor, status, reason = ""] = found;
+  return { statusCode: Number(status), statusText: reason, isHttp11: Number(major! + minor!) >= 11 };
+}
+
+function parseHeaders(text: string): Record<string, string | string[] | undefined> {
+  // A line that begins with a blank goes on with the one before: an old custom, to be read as one blank.
+  if (/^[ \t]/.test(text)) throw broken(`malformed MIME header initial line: ${lineAt(text)}`);
+  const unfolded = /\n[ \t]/.test(text) ? text.replace(/\s*\n[ \t]+/g, " ") : text;
+  const headers: Record<string, string | string[] | undefined> = Object.create(null) as typeof headers;
+  for (const line of unfolded.split(/\r?\n/)) {
+    const colon = line.indexOf(":");
+    // A header without a name says nothing.
+    if (line === "" || colon === 0) continue;
+    if (colon < 0) throw broken(`malformed MIME header: missing colon: ${JSON.stringify(lineAt(line))}`);
+    const name = line.slice(0, colon).toLowerCase();
+    const value = line.slice(colon + 1).trim();
+    const known = headers[name];
+    headers[name] = known === undefined ? value : Array.isArray(known) ? [...known, value] : [known, value];
+  }
+  return headers;
+}
+
+function framingOf(
+  statusCode: number,
+  headers: Readonly<Record<string, string | string[] | undefined>>,
+  isHttp11: boolean,
+): { framing: Framing; lengthBytes: number } {
+  if (statusCode < 200 || statusCode === 204 || statusCode === 304)
+    return { framing: "none", lengthBytes: 0 };
+  const coding = headers["transfer-encoding"];
+  // Before 1.1 there were no chunks: who names them and speaks 1.0 does not mean it.
+  if (coding !== undefined && isHttp11) {
+    if (textOf(coding).toLowerCase() === "chunked") return { framing: "chunks", lengthBytes: 0 };
+    throw broken(`unsupported transfer encoding: ${JSON.stringify(textOf(coding))}`);
+  }
+  const length = headers["content-length"];
+  const told = new Set(Array.isArray(length) ? length : [length ?? ""]);
+  const [text = ""] = told;
+  if (told.size > 1 || !/^\d{0,15}$/.test(text))
+    throw broken(`bad Content-Length ${JSON.stringify(textOf(length))}`);
+  if (text === "") return { framing: "close", lengthBytes: 0 };
+  return { framing: text === "0" ? "none" : "length", lengthBytes: Number(text) };
+}
+
+function broken(what: string): Error {
+  return new Error(`net/http: HTTP/1.x transport connection broken: ${what}`);
+}
+
+function lineAt(text: string): string {
+  return text.split(/\r?\n/, 1)[0]!.slice(0, 100);
+}
+
+function textOf(value: string | string[] | undefined): string {
+  return Array.isArray(value) ? value.join(", ") : (value ?? "");
+}
