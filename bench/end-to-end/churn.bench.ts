@@ -58,7 +58,7 @@ class Slot {
     const epoch = appender.epochAt(timeMs)!;
     appender.begin();
     if (target !== this.target) {
-      if (this.epoch === epoch) for (const ref of this.refs) appender.appendStale(epoch, ref, timeMs);
+      if (this.epoch === epoch) appender.appendStale(epoch, this.refs, timeMs);
       this.target = target;
       for (let i = 0; i < SERIES_PER_TARGET; i++) {
         this.refs[i] = appender.resolve(epoch, labelsOf(target, i)).ref;

@@ -398,6 +398,22 @@ export class ScrapeMemory {
     return this.bytes[this.get("seen") + entry] !== 0;
   }
 
+  /** The references of the last page's lines that this page does not have, but for entries with one of `flags`. */
+  unseenRefs(flags: number): Uint32Array {
+    const { pointer, count } = this.sequence;
+    const { bytes, words, orderedRefs } = this;
+    const seen = this.get("seen");
+    const entries = pointer / 4;
+    const refs = entries + 2 * count;
+    let unseen = 0;
+    for (let i = 0; i < count; i++) {
+      if (bytes[seen + i] !== 0 || words[refs + i] === 0 || (words[entries + 2 * i + 1]! & flags) !== 0)
+        continue;
+      orderedRefs[unseen++] = words[refs + i]!;
+    }
+    return orderedRefs.slice(0, unseen);
+  }
+
   get sampleCount(): number {
     return this.get("sampleCount");
   }

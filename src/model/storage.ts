@@ -119,6 +119,19 @@ export const SampleOutcome = {
 export type SampleOutcome = (typeof SampleOutcome)[keyof typeof SampleOutcome];
 
 /**
+ * Makes series of one epoch out of bytes, in three steps: the symbols of a label's name and of its value, the pair of the
+ * two, the series with these pairs. Each is a number, new if need be, and never 0.
+ */
+export interface SeriesInterner {
+  symbol(text: string): number;
+  /** The symbol of the UTF-8 in `bytes` from `start` to `end`, which is excluded. */
+  symbolOfBytes(bytes: Uint8Array, start: number, end: number): number;
+  pair(nameSymbol: number, valueSymbol: number): number;
+  /** The series with the first `count` of `pairs`, which are in the order of their names; no name is there twice. */
+  series(pairs: Uint32Array, count: number): SeriesRef;
+}
+
+/**
  * Writes samples, from the one thread that owns the head. Work between `begin` and `commit` becomes visible to
  * queries, and goes to the write-ahead log, all at once; `rollback` undoes what can be undone: samples not yet
  * committed vanish, series created stay (they have no samples and disappear with their epoch).
@@ -144,6 +157,9 @@ export interface Appender {
   /** The labels of a reference; for stale markers, messages and tests, not for hot paths. */
   labelsOf(epoch: number, ref: SeriesRef): Labels;
 
+  /** A way to references without strings, for an epoch: for one page at a time, not to be kept. */
+  interner(epoch: number): SeriesInterner;
+
   begin(): void;
 
   /**
@@ -166,8 +182,8 @@ export interface Appender {
   /** One native histogram; integer histograms arrive as such and are kept as such. */
   appendHistogram(labels: Labels, timeMs: number, histogram: FloatHistogram): SampleOutcome;
 
-  /** Ends a series at `timeMs` with a staleness marker of the kind of its newest sample. */
-  appendStale(epoch: number, ref: SeriesRef, timeMs: number): SampleOutcome;
+  /** Ends series at `timeMs`, each with a staleness marker of the kind of its newest sample. */
+  appendStale(epoch: number, refs: Uint32Array, timeMs: number): void;
 
   /** @returns false where the series has a newer exemplar already, and this one will not be kept */
   appendExemplar(labels: Labels, exemplar: Exemplar): boolean;

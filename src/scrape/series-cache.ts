@@ -83,9 +83,8 @@ export class SeriesCache {
     const epoch = appender.epochAt(timeMs);
     if (epoch === null) return;
     this.carryTo(appender, epoch);
-    for (const { ref, isTracked } of this.series.values()) {
-      if (isTracked && ref !== NO_SERIES) appender.appendStale(epoch, ref, timeMs);
-    }
+    const refs = [...this.series.values()].map(({ ref, isTracked }) => (isTracked ? ref : NO_SERIES));
+    appender.appendStale(epoch, Uint32Array.from(refs), timeMs);
   }
 
   metadata(): ReadonlyMap<string, Metadata> {
@@ -246,7 +245,7 @@ export class SeriesCache {
     }
     if (vanished.size === 0) return;
     for (const { ref, isTracked } of this.series.values()) if (isTracked) vanished.delete(ref);
-    for (const ref of vanished) appender.appendStale(epoch, ref, timeMs);
+    appender.appendStale(epoch, Uint32Array.from(vanished), timeMs);
   }
 }
 

@@ -2,7 +2,9 @@ import { isValidLabelName, isValidMetricName, type NameValidationScheme } from "
 import { compareUtf8, Labels, LabelsBuilder, METRIC_NAME } from "../model/labels.ts";
 import { quote } from "../model/quote.ts";
 import { relabelInPlace, type CompiledRelabelRules } from "../model/relabel.ts";
+import type { SeriesInterner } from "../model/storage.ts";
 import { normalizeBound } from "./exposition/go-float.ts";
+import { PlainLines } from "./plain-lines.ts";
 
 /** A sample that cannot be stored as it is: the whole scrape fails. */
 export class SampleError extends Error {
@@ -35,6 +37,11 @@ export class SeriesLabels {
 
   constructor(private readonly options: SeriesLabelsOptions) {
     this.target = options.targetLabels.pairs;
+  }
+
+  /** The short way for plain lines, where there is one. */
+  plainLines(interner: SeriesInterner): PlainLines | null {
+    return PlainLines.of(this.options, interner);
   }
 
   /**

@@ -20,6 +20,7 @@ import {
   type SampleRest,
 } from "./exposition/line-syntax.ts";
 import { openMetricsSyntax } from "./exposition/openmetrics.ts";
+import type { PlainLines } from "./plain-lines.ts";
 import { isOfFamily } from "./exposition/scraped-series.ts";
 import { textSyntax } from "./exposition/text.ts";
 import { SampleError, type BoundLabel, type SeriesLabels } from "./series-labels.ts";
@@ -162,10 +163,8 @@ export class SeriesSequence {
     const epoch = appender.epochAt(timeMs);
     if (epoch === null) return;
     this.carryTo(appender, epoch);
-    const refs = this.memory.refsOf(this.stored);
-    for (let i = 0; i < refs.length; i++) {
-      if (refs[i] !== NO_SERIES && this.isTracked(i)) appender.appendStale(epoch, refs[i]!, timeMs);
-    }
+    const refs = this.memory.refsOf(this.stored).map((ref, i) => (this.isTracked(i) ? ref : NO_SERIES));
+    appender.appendStale(epoch, refs, timeMs);
   }
 
   /** What HELP, TYPE and UNIT lines of the last good page say, by metric. Read from the page's text at every call. */
@@ -220,8 +219,7 @@ export class SeriesSequence {
   }
 
   private isTracked(entry: number): boolean {
-    const untracked = EntryFlag.comment | EntryFlag.dropped | EntryFlag.untracked;
-    return (this.memory.flagsOf(this.stored, entry) & untracked) === 0;
+    return (this.memory.flagsOf(this.stored, entry) & UNTRACKED) === 0;
   }
 
   /** A series lives on when another line of the page leads to it: the same labels may be written in many ways. */
@@ -229,17 +227,10 @@ export class SeriesSequence {
     appender: Appender,
     epoch: number,
     timeMs: number,
-    present: readonly Iterable<SeriesRef>[],
+    present: readonly ArrayLike<SeriesRef>[],
   ): void {
-    const { memory, stored } = this;
-    const refs = memory.refsOf(stored);
-    const vanished = new Set<SeriesRef>();
-    for (let i = 0; i < stored.count; i++) {
-      if (!memory.wasSeen(i) && refs[i] !== NO_SERIES && this.isTracked(i)) vanished.add(refs[i]!);
-    }
-    if (vanished.size === 0) return;
-    keepAlive(vanished, present);
-    for (const ref of vanished) appender.appendStale(epoch, ref, timeMs);
+    const vanished = this.memory.unseenRefs(UNTRACKED);
+    if (vanished.length > 0) appender.appendStale(epoch, withoutPresent(vanished, present), timeMs);
   }
 
   /** Series belong to the comments before them, as far as their names allow. */
@@ -282,20 +273,29 @@ export class SeriesSequence {
     }
     if (isSameSet && ++this.reorderings > MAX_REORDERINGS) return null;
     this.stored = memory.storePage();
-    return judge.hasNewComments || !hasAll ? vanished : null;
+    return judge.hasNewComments || vanished.size > 0 ? vanished : null;
   }
 }
 
-/** Takes out of `vanished` what is present after all. Most of what is present never was in it: a bit tells. */
-function keepAlive(vanished: Set<SeriesRef>, present: readonly Iterable<SeriesRef>[]): void {
-  const mayBeVanished = new Uint8Array(FILTER_SIZE);
-  for (const ref of vanished) mayBeVanished[ref % FILTER_SIZE] = 1;
-  for (const alive of present) {
-    for (const ref of alive) if (mayBeVanished[ref % FILTER_SIZE] === 1) vanished.delete(ref);
+/** Entries with one of these get no staleness markers. */
+const UNTRACKED = EntryFlag.comment | EntryFlag.dropped | EntryFlag.untracked;
+
+/**
+ * Those of `vanished` that are not present after all, each once. Most of what is present never was among them: a byte
+ * tells.
+ */
+function withoutPresent(vanished: Uint32Array, present: readonly ArrayLike<SeriesRef>[]): Uint32Array {
+  const mask = 2 ** Math.ceil(Math.log2(FILTER_BYTES_PER_REF * vanished.length)) - 1;
+  const mayBeVanished = new Uint8Array(mask + 1);
+  for (let i = 0; i < vanished.length; i++) mayBeVanished[vanished[i]! & mask] = 1;
+  const alive = new Set<SeriesRef>();
+  for (const refs of present) {
+    for (let i = 0; i < refs.length; i++) if (mayBeVanished[refs[i]! & mask] === 1) alive.add(refs[i]!);
   }
+  return vanished.sort().filter((ref, i) => (i === 0 || vanished[i - 1] !== ref) && !alive.has(ref));
 }
 
-const FILTER_SIZE = 2 ** 13;
+const FILTER_BYTES_PER_REF = 16;
 
 const NOTHING_SAID: ReadonlyMap<string, Metadata> = new Map();
 
@@ -371,6 +371,8 @@ class LineJudge {
   private keptWithoutRef = 0;
   private type = 0;
   private readonly report = emptyReport();
+  /** Undefined until the first new line. */
+  private plainLines: PlainLines | null | undefined;
 
   constructor(
     private readonly memory: ScrapeMemory,
@@ -431,20 +433,8 @@ class LineJudge {
   private judgeSample(): void {
     const { report, memory, options } = this;
     const { sampleIndex, code, flags } = report;
+    const ref = flags & ReportFlag.new ? this.resolveNew() : memory.entryRef(code);
     let labels: Labels | null = null;
-    let ref: SeriesRef = NO_SERIES;
-    if (flags & ReportFlag.new) {
-      labels = options.labels.of(
-        this.syntax.parseSeries(this.bytesOf(report.line, report.textLength)),
-        boundOf(this.type),
-      );
-      if (labels === null) memory.setEntryFlags(code, EntryFlag.dropped);
-      else if (!this.isOverLimit(sampleIndex)) {
-        ref = options.appender.resolve(this.epoch, labels).ref;
-        memory.setEntryRef(code, ref);
-        if (options.appendsMetadata) this.newRefs.add(ref);
-      }
-    } else ref = memory.entryRef(code);
 
     const isDropped = (memory.entryFlags(code) & EntryFlag.dropped) !== 0;
     const isKnownToKernel = (flags & (ReportFlag.new | ReportFlag.repeated)) === 0;
@@ -482,6 +472,29 @@ class LineJudge {
       const timeMs = timestampMs ?? options.timeMs;
       if (!appendExemplar(options.appender, labels, rest.exemplar, timeMs)) this.counts.exemplarsOutOfOrder++;
     }
+  }
+
+  /** The series of a line that was never seen before; NO_SERIES where it is not to come into being. */
+  private resolveNew(): SeriesRef {
+    const { report, memory, options } = this;
+    const { line, textLength, code } = report;
+    const bound = boundOf(this.type);
+    const isOverLimit = this.isOverLimit(report.sampleIndex);
+    if (this.plainLines === undefined) {
+      this.plainLines = options.labels.plainLines(options.appender.interner(this.epoch));
+    }
+    let ref = isOverLimit
+      ? NO_SERIES
+      : (this.plainLines?.resolve(memory.bytes, line, line + textLength, bound) ?? NO_SERIES);
+    if (ref === NO_SERIES) {
+      const labels = options.labels.of(this.syntax.parseSeries(this.bytesOf(line, textLength)), bound);
+      if (labels === null) memory.setEntryFlags(code, EntryFlag.dropped);
+      if (labels === null || isOverLimit) return NO_SERIES;
+      ref = options.appender.resolve(this.epoch, labels).ref;
+    }
+    memory.setEntryRef(code, ref);
+    if (options.appendsMetadata) this.newRefs.add(ref);
+    return ref;
   }
 
   /**

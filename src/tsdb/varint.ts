@@ -310,6 +310,16 @@ export class ByteWriter {
     this.length += size;
   }
 
+  /** As `string`, for the UTF-8 in `bytes` from `start` to `end`, which is excluded. */
+  stringOfBytes(bytes: Uint8Array, start: number, end: number): void {
+    this.uvarint(end - start);
+    this.reserve(end - start);
+    const to = this.bytes;
+    let at = this.length;
+    for (let i = start; i < end; i++) to[at++] = bytes[i]!;
+    this.length = at;
+  }
+
   private writeText(text: string, at: number): number {
     for (let i = 0; i < text.length; i++) {
       const unit = text.charCodeAt(i);

@@ -1,9 +1,15 @@
 import type { Exemplar } from "../../src/model/exemplar.ts";
 import type { FloatHistogram } from "../../src/model/histogram.ts";
-import type { Labels } from "../../src/model/labels.ts";
+import { Labels } from "../../src/model/labels.ts";
 import type { Metadata } from "../../src/model/metadata.ts";
 import { STALE_HIGH_WORD, STALE_LOW_WORD } from "../../src/model/sample.ts";
-import { NO_SERIES, SampleOutcome, type Appender, type SeriesRef } from "../../src/model/storage.ts";
+import {
+  NO_SERIES,
+  SampleOutcome,
+  type Appender,
+  type SeriesInterner,
+  type SeriesRef,
+} from "../../src/model/storage.ts";
 
 /** A stored sample as a test wants to see it. */
 export interface FakeSample {
@@ -111,13 +117,24 @@ export class FakeAppender implements Appender {
     return this.append(labels, { timeMs, value: histogram.isStale ? "stale" : histogram });
   }
 
-  appendStale(epoch: number, ref: SeriesRef, timeMs: number): SampleOutcome {
-    return this.append(this.labelsOf(epoch, ref), {
-      timeMs,
-      value: "stale",
-      high: STALE_HIGH_WORD,
-      low: STALE_LOW_WORD,
-    });
+  appendStale(epoch: number, refs: Uint32Array, timeMs: number): void {
+    const marker = { timeMs, value: "stale", high: STALE_HIGH_WORD, low: STALE_LOW_WORD } as const;
+    for (const ref of refs) if (ref !== NO_SERIES) this.append(this.labelsOf(epoch, ref), marker);
+  }
+
+  interner(epoch: number): SeriesInterner {
+    const symbols: string[] = [];
+    const pairs: [string, string][] = [];
+    const numberOf = (text: string) => symbols.push(text);
+    return {
+      symbol: numberOf,
+      symbolOfBytes: (bytes, start, end) => numberOf(Buffer.from(bytes.slice(start, end)).toString("utf8")),
+      pair: (name, value) => pairs.push([symbols[name - 1]!, symbols[value - 1]!]),
+      series: (numbers, count) => {
+        const labels = Labels.fromSortedPairs([...numbers.subarray(0, count)].flatMap((i) => pairs[i - 1]!));
+        return this.resolve(epoch, labels).ref;
+      },
+    };
   }
 
   private append(labels: Labels, sample: FakeSample): SampleOutcome {

@@ -5,6 +5,7 @@ import { Header } from "./arena.ts";
 import { Generation, type GenerationOptions } from "./generation.ts";
 import { insertFloat, insertHistogram } from "./out-of-order.ts";
 import { HistogramChunks } from "./histogram-chunks.ts";
+import { RefList } from "./ref-list.ts";
 
 export interface PendingHistogram {
   readonly ref: SeriesRef;
@@ -37,6 +38,8 @@ export class GenerationWriter {
   /** Out-of-order samples of the batch. */
   readonly lateFloats: LateFloat[] = [];
   readonly lateHistograms: PendingHistogram[] = [];
+  /** Series to be logged with the next commit. */
+  readonly unlogged = new RefList();
   /** References in the log by series; 0 for those that were never handed out. Only the writer needs them. */
   private logRefs = new Float64Array(1024);
   /** For generations that were filled by `carryOver`: the other generation's lists in this one's numbers. */

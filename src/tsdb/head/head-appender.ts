@@ -2,23 +2,26 @@ import type { Exemplar } from "../../model/exemplar.ts";
 import type { FloatHistogram } from "../../model/histogram.ts";
 import type { Labels } from "../../model/labels.ts";
 import type { Metadata } from "../../model/metadata.ts";
-import { STALE_HIGH_WORD, STALE_LOW_WORD } from "../../model/sample.ts";
+import { setStaleMarker, STALE_HIGH_WORD, STALE_LOW_WORD } from "../../model/sample.ts";
 import {
   NO_SERIES,
   SampleOutcome,
   StorageError,
   type Appender,
+  type SeriesInterner,
   type SeriesRef,
 } from "../../model/storage.ts";
 import type { ExemplarEntry, MetadataEntry } from "../wal/record.ts";
 import { observe } from "../../telemetry/distribution.ts";
 import type { ExemplarStorage } from "./exemplars.ts";
 import type { GenerationWriter, LateFloat, PendingHistogram } from "./generation-writer.ts";
-import type { Head, UnloggedSeries } from "./head.ts";
+import { GenerationInterner } from "./generation-interner.ts";
+import type { Head } from "./head.ts";
 
 /** Where commits are written before they are applied. References are those of the log. */
 export interface HeadLog {
-  series(entries: readonly UnloggedSeries[]): void;
+  /** The series of a generation that are not logged yet. */
+  series(writer: GenerationWriter): void;
   /** Samples of one time. */
   samples(refs: Float64Array, timeMs: number, valueWords: Uint32Array, count: number): void;
   /** Samples that each have a time of their own, in milliseconds since `startTime`. */
@@ -61,7 +64,7 @@ export class HeadAppender implements Appender {
   private exemplars: { readonly labels: Labels; readonly exemplar: Exemplar }[] = [];
   private metadata: { readonly labels: Labels; readonly metadata: Metadata }[] = [];
   /** Series that a staleness marker of the batch ends. */
-  private ended: { readonly writer: GenerationWriter; readonly ref: SeriesRef }[] = [];
+  private ended: { readonly writer: GenerationWriter; readonly refs: Uint32Array }[] = [];
 
   constructor(
     private readonly head: Head,
@@ -91,6 +94,10 @@ export class HeadAppender implements Appender {
     return this.writerOf(epoch).generation.series.labels(ref);
   }
 
+  interner(epoch: number): SeriesInterner {
+    return new GenerationInterner(this.head, this.writerOf(epoch));
+  }
+
   private writerOf(epoch: number): GenerationWriter {
     const writer = this.head.byEpoch(epoch);
     if (!writer) throw new StorageError(`cannot use epoch ${epoch}: its generation is gone`);
@@ -114,7 +121,7 @@ export class HeadAppender implements Appender {
   ): number {
     const { head } = this;
     const writer = head.byEpoch(epoch);
-    if (!writer || writer.isSealed || !writer.takes(timeMs) || timeMs < head.minAcceptedTime) {
+    if (!writer || !this.takes(writer, timeMs)) {
       outcomes.fill(head.refusalOfOld, 0, count);
       return this.countRefusals(refs, outcomes, count, timeMs);
     }
@@ -222,7 +229,7 @@ export class HeadAppender implements Appender {
       const last = this.parts.at(-1);
       if (last?.writer === writer && last.timeMs === null) last.to = writer.pending;
       else this.parts.push({ writer, from, to: writer.pending, timeMs: null });
-      if (isStale) this.ended.push({ writer, ref });
+      if (isStale) this.ended.push({ writer, refs: Uint32Array.of(ref) });
     } else this.countRefusal(outcome, timeMs);
     return outcome;
   }
@@ -280,17 +287,33 @@ export class HeadAppender implements Appender {
         outcome = SampleOutcome.appended;
       } else outcome = SampleOutcome.tooOld;
     }
-    if (histogram.isStale && outcome === SampleOutcome.appended) this.ended.push({ writer, ref });
+    if (histogram.isStale && outcome === SampleOutcome.appended) {
+      this.ended.push({ writer, refs: Uint32Array.of(ref) });
+    }
     this.countRefusal(outcome, timeMs, true);
     return outcome;
   }
 
-  appendStale(epoch: number, ref: SeriesRef, timeMs: number): SampleOutcome {
+  appendStale(epoch: number, refs: Uint32Array, timeMs: number): void {
     const writer = this.head.byEpoch(epoch);
-    if (!writer || writer.isSealed || !writer.takes(timeMs) || timeMs < this.head.minAcceptedTime) {
-      return this.refuseOld(timeMs);
+    for (let from = 0; from < refs.length; from += STALE_BATCH) {
+      // Those of histograms, one by one, leave a gap among the others.
+      const floats = refs.slice(from, from + STALE_BATCH);
+      for (let i = 0; writer && this.takes(writer, timeMs) && i < floats.length; i++) {
+        const ref = floats[i]!;
+        if (ref === NO_SERIES || !writer.histograms.isHistogramSeries(ref)) continue;
+        floats[i] = NO_SERIES;
+        this.appendOne(writer, ref, timeMs, STALE_HIGH_WORD, STALE_LOW_WORD);
+      }
+      this.appendFloats(epoch, floats, staleValues, floats.length, timeMs, staleOutcomes);
+      const isAppended = (ref: SeriesRef, i: number) =>
+        ref !== NO_SERIES && staleOutcomes[i] === SampleOutcome.appended;
+      if (writer) this.ended.push({ writer, refs: floats.filter(isAppended) });
     }
-    return this.appendOne(writer, ref, timeMs, STALE_HIGH_WORD, STALE_LOW_WORD);
+  }
+
+  private takes(writer: GenerationWriter, timeMs: number): boolean {
+    return !writer.isSealed && writer.takes(timeMs) && timeMs >= this.head.minAcceptedTime;
   }
 
   appendExemplar(labels: Labels, exemplar: Exemplar): boolean {
@@ -311,7 +334,7 @@ export class HeadAppender implements Appender {
     for (const { labels, exemplar } of this.exemplars) this.extras.exemplars.append(labels, exemplar);
     this.exemplars = [];
     this.metadata = [];
-    for (const { writer, ref } of this.ended) this.head.stale.note(writer, ref);
+    for (const { writer, refs } of this.ended) for (const ref of refs) this.head.stale.note(writer, ref);
     this.ended = [];
     this.head.isAppending = false;
   }
@@ -334,7 +357,7 @@ export class HeadAppender implements Appender {
         const ref = this.logRefOf(labels);
         return ref === null ? [] : [{ ref, exemplar }];
       });
-      if (this.head.unlogged.length > 0) log.series(this.head.unlogged);
+      for (const writer of this.head.generations) if (writer.unlogged.length > 0) log.series(writer);
       if (metadata.length > 0) log.metadata(metadata);
       for (const { writer, from, to, timeMs } of this.parts) {
         const { startTime } = writer.generation;
@@ -354,7 +377,7 @@ export class HeadAppender implements Appender {
       }
       if (exemplars.length > 0) log.exemplars(exemplars);
       log.flush();
-      this.head.unlogged = [];
+      for (const writer of this.head.generations) writer.unlogged.clear();
       for (const entry of metadata) this.head.metadata.set(entry.ref, entry.metadata);
     } catch (error) {
       log.discard();
@@ -372,3 +395,10 @@ export class HeadAppender implements Appender {
     this.head.discard();
   }
 }
+
+/** Series that are ended at once. */
+const STALE_BATCH = 4096;
+const staleValues = new Float64Array(STALE_BATCH);
+const staleWords = new Uint32Array(staleValues.buffer);
+for (let i = 0; i < STALE_BATCH; i++) setStaleMarker(staleWords, i);
+const staleOutcomes = new Uint8Array(STALE_BATCH);

@@ -55,8 +55,8 @@ export interface HeadStatistics {
 
 const DELAY_BOUNDS_SECONDS = [600, 1800, 3600, 7200, 10800, 21600, 43200];
 
-/** A series as the log is to know it. */
-export interface UnloggedSeries {
+/** A series as the log knows it. */
+export interface LoggedSeries {
   readonly logRef: number;
   readonly labels: Labels;
 }
@@ -111,8 +111,6 @@ export class Head {
   maxTime = -Infinity;
   /** The greatest sample time of generations that were full before their time, which is the exception. */
   private closedMaxTime = -Infinity;
-  /** Series to be logged with the next commit. */
-  unlogged: UnloggedSeries[] = [];
   /** What the next series that the log doesn't know is called there. Never 0. */
   private nextLogRef = 1;
   private nextEpoch = 1;
@@ -260,15 +258,22 @@ export class Head {
 
   resolve(writer: GenerationWriter, labels: Labels): { readonly ref: SeriesRef; readonly created: boolean } {
     const resolved = writer.generation.series.resolve(labels);
-    this.willLog(writer, resolved.ref, labels, 0);
+    this.willLog(writer, resolved.ref, 0);
     return resolved;
+  }
+
+  /** As `resolve`, for labels that are known as lists of the writer's generation. */
+  resolveLists(writer: GenerationWriter, lists: Uint32Array, size: number): SeriesRef {
+    const { ref } = writer.generation.series.resolveLists(lists, size);
+    this.willLog(writer, ref, 0);
+    return ref;
   }
 
   /** As `resolve`, with the labels that `ref` has in another generation. */
   carryOver(writer: GenerationWriter, from: Generation, ref: SeriesRef): SeriesRef {
     const carried = writer.carryOver(from, ref);
     if (carried.created) this.statistics.seriesCarried++;
-    this.willLog(writer, carried.ref, null, this.writerOf(from)?.logRef(ref) ?? 0);
+    this.willLog(writer, carried.ref, this.writerOf(from)?.logRef(ref) ?? 0);
     return carried.ref;
   }
 
@@ -282,16 +287,12 @@ export class Head {
    *
    * @param known its reference, where the caller has it from another generation; else 0
    */
-  private willLog(writer: GenerationWriter, ref: SeriesRef, labels: Labels | null, known: number): void {
+  private willLog(writer: GenerationWriter, ref: SeriesRef, known: number): void {
     if (writer.logRef(ref) !== 0) return;
-    let logRef = known;
-    if (logRef === 0) {
-      labels ??= writer.generation.series.labels(ref);
-      logRef = this.logRefElsewhere(writer, labels);
-    }
+    let logRef = known === 0 ? this.logRefElsewhere(writer, ref) : known;
     if (logRef === 0) {
       logRef = this.nextLogRef++;
-      this.unlogged.push({ logRef, labels: labels! });
+      writer.unlogged.push(ref);
       this.seriesCount++;
       this.statistics.seriesCreated++;
     }
@@ -307,10 +308,10 @@ export class Head {
     return 0;
   }
 
-  private logRefElsewhere(writer: GenerationWriter, labels: Labels): number {
+  private logRefElsewhere(writer: GenerationWriter, ref: SeriesRef): number {
     for (const other of this.writers) {
       if (other === writer) continue;
-      const series = other.generation.series.find(labels);
+      const series = other.generation.series.findSame(writer.generation, ref);
       if (series !== 0 && other.logRef(series) !== 0) return other.logRef(series);
     }
     return 0;
@@ -357,7 +358,7 @@ export class Head {
   }
 
   /** Every series that the log must know, each once. */
-  *loggedSeries(): Generator<UnloggedSeries> {
+  *loggedSeries(): Generator<LoggedSeries> {
     const given = new RefSet();
     for (const writer of [...this.writers]) {
       const { series } = writer.generation;

@@ -2,6 +2,7 @@ import { SeriesField } from "../../kernels/append-kernel.ts";
 import { Labels } from "../../model/labels.ts";
 import { StorageError } from "../../model/storage.ts";
 import { Header, type Arena } from "./arena.ts";
+import type { Generation } from "./generation.ts";
 import { HashTable } from "./hash-table.ts";
 import type { Postings } from "./postings.ts";
 import { mixHash, type SymbolTable } from "./symbol-table.ts";
@@ -95,6 +96,27 @@ export class SeriesTable {
     this.table.add(hash, series, this.hashOf);
     if (this.isIndexed) for (let i = 0; i < size; i++) this.postings.append(lists[i]!, series);
     return { ref: series, created: true };
+  }
+
+  /** The series that has the labels which series `theirs` has in another generation, or 0. */
+  findSame(other: Generation, theirs: number): number {
+    const run = other.series.field(theirs, SeriesField.labels);
+    const size = other.arena.words[run]!;
+    const lists = this.roomFor(size);
+    for (let i = 0; i < size; i++) {
+      const list = other.arena.words[run + 1 + i]!;
+      const name = this.findSymbol(other, other.postings.nameOf(list));
+      const value = name === 0 ? 0 : this.findSymbol(other, other.postings.valueOf(list));
+      const ours = value === 0 ? 0 : this.postings.find(name, value);
+      if (ours === 0) return 0;
+      lists[i] = ours;
+    }
+    return this.findLists(lists, size);
+  }
+
+  private findSymbol({ symbols, arena }: Generation, theirs: number): number {
+    const { pointer, length } = symbols.place(theirs);
+    return this.symbols.findBytes(arena.bytes, pointer, pointer + length);
   }
 
   private findLists(lists: Uint32Array, size: number): number {

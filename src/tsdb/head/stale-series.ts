@@ -2,6 +2,7 @@ import { SeriesField } from "../../kernels/append-kernel.ts";
 import { STALE_HIGH_WORD, STALE_LOW_WORD } from "../../model/sample.ts";
 import type { SeriesRef } from "../../model/storage.ts";
 import type { GenerationWriter } from "./generation-writer.ts";
+import { RefList } from "./ref-list.ts";
 import { RefSet } from "./ref-set.ts";
 
 /**
@@ -10,14 +11,14 @@ import { RefSet } from "./ref-set.ts";
  */
 export class StaleSeries {
   /** Weak: the memory of a generation that is gone is given back when nothing refers to it any more. */
-  private readonly noted = new WeakMap<GenerationWriter, RefList>();
+  private readonly noted = new WeakMap<GenerationWriter, Noted>();
 
   note(writer: GenerationWriter, ref: SeriesRef): void {
-    let list = this.noted.get(writer);
-    if (!list) this.noted.set(writer, (list = new RefList()));
-    list.push(ref);
+    let noted = this.noted.get(writer);
+    if (!noted) this.noted.set(writer, (noted = { list: new RefList(), keptLength: 0 }));
+    noted.list.push(ref);
     // What resumed, and what went stale again, is let go before the list is longer than the truth by much.
-    if (list.length > 2 * list.keptLength + 1024) list.keep((stale) => isStale(writer, stale));
+    if (noted.list.length > 2 * noted.keptLength + 1024) keepStale(writer, noted);
   }
 
   /** Notes every stale series there is: after a replay. */
@@ -34,10 +35,10 @@ export class StaleSeries {
     const stale = new RefSet();
     for (const writer of writers) {
       if (stale.size > 0) this.forgetResumed(stale, writer);
-      const list = this.noted.get(writer);
-      if (!list) continue;
-      list.keep((ref) => isStale(writer, ref));
-      list.forEach((ref) => stale.add(writer.logRef(ref)));
+      const noted = this.noted.get(writer);
+      if (!noted) continue;
+      keepStale(writer, noted);
+      noted.list.forEach((ref) => stale.add(writer.logRef(ref)));
     }
     return stale.size;
   }
@@ -50,42 +51,21 @@ export class StaleSeries {
   }
 }
 
+interface Noted {
+  readonly list: RefList;
+  /** How long the list was when it was last looked through. */
+  keptLength: number;
+}
+
+function keepStale(writer: GenerationWriter, noted: Noted): void {
+  noted.list.keep((ref) => isStale(writer, ref));
+  noted.keptLength = noted.list.length;
+}
+
 function isStale({ generation: { series } }: GenerationWriter, ref: SeriesRef): boolean {
   return (
     series.field(ref, SeriesField.lastValueHigh) === STALE_HIGH_WORD &&
     series.field(ref, SeriesField.lastValueLow) === STALE_LOW_WORD &&
     series.field(ref, SeriesField.samples) > 0
   );
-}
-
-/** Series' numbers, four bytes each. */
-class RefList {
-  length = 0;
-  /** How long it was when it was last looked through. */
-  keptLength = 0;
-  private refs = new Uint32Array(64);
-
-  push(ref: SeriesRef): void {
-    if (this.length === this.refs.length) {
-      const grown = new Uint32Array(2 * this.length);
-      grown.set(this.refs);
-      this.refs = grown;
-    }
-    this.refs[this.length++] = ref;
-  }
-
-  /** Leaves out what is not wanted, and what is there twice. */
-  keep(isWanted: (ref: SeriesRef) => boolean): void {
-    const sorted = this.refs.subarray(0, this.length).sort();
-    let kept = 0;
-    for (let i = 0; i < sorted.length; i++) {
-      if (kept > 0 && sorted[kept - 1] === sorted[i]) continue;
-      if (isWanted(sorted[i]!)) sorted[kept++] = sorted[i]!;
-    }
-    this.length = this.keptLength = kept;
-  }
-
-  forEach(visit: (ref: SeriesRef) => void): void {
-    for (let i = 0; i < this.length; i++) visit(this.refs[i]!);
-  }
 }

@@ -17,7 +17,7 @@ export class SymbolTable {
   private encodedLength = 0;
   private readonly hashOf = (id: number) => {
     const { pointer, length } = this.place(id);
-    return hashBytes(this.arena.bytes, pointer, length);
+    return hashBytes(this.arena.bytes, pointer, pointer + length);
   };
 
   constructor(private readonly arena: Arena) {
@@ -31,22 +31,33 @@ export class SymbolTable {
   /** @returns the symbol's number, or 0 */
   find(text: string): number {
     this.encode(text);
-    return this.findEncoded(hashBytes(this.encoded, 0, this.encodedLength));
+    return this.findBytes(this.encoded, 0, this.encodedLength);
+  }
+
+  /** The number of the symbol with the UTF-8 in `bytes` from `start` to `end`, which is excluded; or 0. */
+  findBytes(bytes: Uint8Array, start: number, end: number): number {
+    return this.findHashed(hashBytes(bytes, start, end), bytes, start, end);
   }
 
   /** The symbol's number, new if need be. Writer only. */
   intern(text: string): number {
     this.encode(text);
-    const hash = hashBytes(this.encoded, 0, this.encodedLength);
-    const found = this.findEncoded(hash);
+    return this.internBytes(this.encoded, 0, this.encodedLength);
+  }
+
+  /** As `intern`, for UTF-8 from `start` to `end`, which is excluded. Writer only. */
+  internBytes(bytes: Uint8Array, start: number, end: number): number {
+    const hash = hashBytes(bytes, start, end);
+    const found = this.findHashed(hash, bytes, start, end);
     if (found !== 0) return found;
     const id = this.count + 1;
     if (id > this.arena.maxSymbols) {
       throw new StorageError(`cannot take another label name or value: the generation has ${id - 1} of them`);
     }
-    const pointer = this.arena.allocateRun(4 + this.encodedLength);
-    this.arena.words[pointer / 4] = this.encodedLength;
-    this.arena.bytes.set(this.encoded.subarray(0, this.encodedLength), pointer + 4);
+    const length = end - start;
+    const pointer = this.arena.allocateRun(4 + length);
+    this.arena.words[pointer / 4] = length;
+    for (let i = 0; i < length; i++) this.arena.bytes[pointer + 4 + i] = bytes[start + i]!;
     this.arena.words[this.arena.symbols / 4 + id] = pointer;
     this.arena.setHeader(Header.symbolCount, id);
     this.table.add(hash, id, this.hashOf);
@@ -72,15 +83,16 @@ export class SymbolTable {
     return { pointer: pointer + 4, length: this.arena.words[pointer / 4]! };
   }
 
-  private findEncoded(hash: number): number {
-    const { table, encoded, encodedLength: length } = this;
+  private findHashed(hash: number, text: Uint8Array, start: number, end: number): number {
+    const { table } = this;
     const { words, bytes, symbols } = this.arena;
+    const length = end - start;
     let id: number;
     for (let slot = table.slotOf(hash); (id = table.at(slot)) !== 0; slot = table.next(slot)) {
       const pointer = words[symbols / 4 + id]!;
       if (words[pointer / 4] !== length) continue;
       let i = 0;
-      while (i < length && bytes[pointer + 4 + i] === encoded[i]) i++;
+      while (i < length && bytes[pointer + 4 + i] === text[start + i]) i++;
       if (i === length) return id;
     }
     return 0;
@@ -101,10 +113,10 @@ export class SymbolTable {
 
 const encoder = new TextEncoder();
 
-function hashBytes(bytes: Uint8Array, from: number, length: number): number {
+function hashBytes(bytes: Uint8Array, start: number, end: number): number {
   let hash = 0x811c9dc5;
-  for (let i = from; i < from + length; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
-  return mixHash(hash, length);
+  for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
+  return mixHash(hash, end - start);
 }
 
 /** Stirs a number into a hash; all 32 bits of the result are good. */

@@ -1,3 +1,4 @@
+import { SeriesField } from "../../kernels/append-kernel.ts";
 import { ByteWriter } from "../varint.ts";
 import {
   beginSeriesRecord,
@@ -8,13 +9,13 @@ import {
   type MetadataEntry,
   encodeTombstonesRecord,
   encodeSamplesRecord,
-  encodeSeriesEntry,
   encodeTimedSamplesRecord,
 } from "../wal/record.ts";
 import type { WalWriter } from "../wal/segment.ts";
 import type { HeadLog } from "./head-appender.ts";
-import type { LateFloat, PendingHistogram } from "./generation-writer.ts";
-import type { DeletedRange, UnloggedSeries } from "./head.ts";
+import type { Generation } from "./generation.ts";
+import type { GenerationWriter, LateFloat, PendingHistogram } from "./generation-writer.ts";
+import type { DeletedRange } from "./head.ts";
 
 /** A record of series ends when it is longer than this. */
 const MAX_SERIES_RECORD_BYTES = 1 << 20;
@@ -31,10 +32,10 @@ export class WalLog implements HeadLog {
     private readonly lateWal: () => WalWriter,
   ) {}
 
-  series(entries: readonly UnloggedSeries[]): void {
+  series(writer: GenerationWriter): void {
     beginSeriesRecord(this.record);
-    for (const { logRef, labels } of entries) {
-      encodeSeriesEntry(this.record, logRef, labels);
+    for (const series of writer.unlogged.all) {
+      encodeSeries(this.record, writer.logRef(series), writer.generation, series);
       if (this.record.length < MAX_SERIES_RECORD_BYTES) continue;
       this.wal.append(this.record.written());
       beginSeriesRecord(this.record);
@@ -108,4 +109,24 @@ export class WalLog implements HeadLog {
     this.usedLateWal?.discard();
     this.usedLateWal = null;
   }
+}
+
+/** An entry of a series record (see `encodeSeriesEntry`), from the symbols of a generation to the record without strings. */
+function encodeSeries(
+  record: ByteWriter,
+  logRef: number,
+  { arena: { words, bytes }, series, postings, symbols }: Generation,
+  ref: number,
+): void {
+  record.u64(logRef);
+  const run = series.field(ref, SeriesField.labels);
+  record.uvarint(words[run]!);
+  const putSymbol = (symbol: number): void => {
+    const { pointer, length } = symbols.place(symbol);
+    record.stringOfBytes(bytes, pointer, pointer + length);
+  };
+  series.forEachList(ref, (list) => {
+    putSymbol(postings.nameOf(list));
+    putSymbol(postings.valueOf(list));
+  });
 }

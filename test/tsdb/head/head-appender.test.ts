@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { Labels } from "../../../src/model/labels.ts";
 import { SampleOutcome, StorageError } from "../../../src/model/storage.ts";
 import { ExemplarStorage } from "../../../src/tsdb/head/exemplars.ts";
+import type { GenerationWriter } from "../../../src/tsdb/head/generation-writer.ts";
 import { Head } from "../../../src/tsdb/head/head.ts";
 import { HeadAppender, type HeadLog } from "../../../src/tsdb/head/head-appender.ts";
 
@@ -14,8 +15,11 @@ class FakeLog implements HeadLog {
   private open: string[] = [];
   isFull = false;
 
-  series(entries: readonly { logRef: number; labels: Labels }[]): void {
-    for (const { logRef, labels } of entries) this.open.push(`series ${logRef} ${labels.pairs.join(" ")}`);
+  series(writer: GenerationWriter): void {
+    writer.unlogged.forEach((ref) => {
+      const { pairs } = writer.generation.series.labels(ref);
+      this.open.push(`series ${writer.logRef(ref)} ${pairs.join(" ")}`);
+    });
   }
   samples(refs: Float64Array, timeMs: number, _words: Uint32Array, count: number): void {
     for (let i = 0; i < count; i++) this.open.push(`sample ${refs[i]!} ${timeMs - START}`);

@@ -111,7 +111,7 @@ describe("a series of native histograms", () => {
               appender.appendFloat(labels, timeMs, words[1]!, words[0]!);
             } else {
               const epoch = appender.epochAt(timeMs)!;
-              appender.appendStale(epoch, appender.resolve(epoch, labels).ref, timeMs);
+              appender.appendStale(epoch, Uint32Array.of(appender.resolve(epoch, labels).ref), timeMs);
             }
             appender.commit();
           });
