@@ -22,7 +22,7 @@ const DEADLINE_GRACE_MS = 500;
 const MAX_WAITING = 2_000;
 /** How long a thread may go on with a query that nobody waits for any more. */
 const CANCEL_GRACE_MS = 1_000;
-/** Heavy threads come with the first heavy query and go when there was none for so long. */
+/** Threads come with the first query of their lane and go when there was none for so long: each holds some 15 MiB. */
 const IDLE_MS = 5 * 60_000;
 /** A query is divided into parts of so many samples at least, and so many parts at most. */
 const LEAST_PART_SAMPLES = 150_000;
@@ -92,15 +92,15 @@ export class QueryPool {
     const buffer = new SharedArrayBuffer(4 * options.maxConcurrency);
     this.cancelFlags = new Int32Array(buffer);
     this.freeSlots = Array.from({ length: options.maxConcurrency }, (_, slot) => slot);
-    const lane = (name: Lane, least: number, most: number) =>
-      new LaneThreads(name, least, most, options, buffer, () => [...this.sticky.values()], {
+    const lane = (name: Lane, most: number) =>
+      new LaneThreads(name, most, options, buffer, () => [...this.sticky.values()], {
         onHeavy: (request, work) => this.runHeavy(request, work),
         onSettled: (request, answer) => this.settle(request, answer),
       });
-    this.lanes = { light: lane("light", 1, 1), heavy: lane("heavy", 0, options.heavyThreads) };
+    this.lanes = { light: lane("light", 1), heavy: lane("heavy", options.heavyThreads) };
   }
 
-  /** Resolves when every thread can take queries. */
+  /** Resolves when every thread there is can take queries. */
   async ready(): Promise<void> {
     await Promise.all(Object.values(this.lanes).map((lane) => lane.ready()));
   }
@@ -347,13 +347,12 @@ class LaneThreads {
   private readonly threads: Thread[] = [];
   private readonly queue: Request[] = [];
   private readonly readyWaiters: (() => void)[] = [];
-  private readonly idleTimer: NodeJS.Timeout | null = null;
+  private readonly idleTimer: NodeJS.Timeout;
   private isClosed = false;
 
   constructor(
     private readonly lane: Lane,
-    /** So many threads are always there, so many at most. */
-    least: number,
+    /** So many threads at most. */
     private readonly most: number,
     private readonly options: QueryPoolOptions,
     private readonly cancelFlags: SharedArrayBuffer,
@@ -363,11 +362,8 @@ class LaneThreads {
       onSettled(request: Request, answer: QueryAnswer): void;
     },
   ) {
-    for (let i = 0; i < least; i++) this.threads.push(this.start());
-    if (least < most) {
-      this.idleTimer = setInterval(() => this.endIdle(), IDLE_MS / 5);
-      this.idleTimer.unref();
-    }
+    this.idleTimer = setInterval(() => this.endIdle(), IDLE_MS / 5);
+    this.idleTimer.unref();
   }
 
   get size(): number {
@@ -541,7 +537,7 @@ class LaneThreads {
 
   async close(): Promise<void> {
     this.isClosed = true;
-    if (this.idleTimer) clearInterval(this.idleTimer);
+    clearInterval(this.idleTimer);
     for (const request of this.queue.splice(0)) {
       this.on.onSettled(request, failure("unavailable", "the server is stopping", null));
     }

@@ -8,7 +8,6 @@ import type { QueryAnswer, QueryTask } from "../api/query-tasks.ts";
 import { QueryMemory } from "../kernels/index.ts";
 import type { Queryable } from "../model/storage.ts";
 import { PromqlEngine } from "../promql/engine.ts";
-import { warmUpParser } from "../promql/parse/index.ts";
 import { ReadBudgetError } from "../promql/statistics.ts";
 import { createLogger } from "../telemetry/logger.ts";
 import { setThreadPriority } from "./thread-priority.ts";
@@ -26,6 +25,8 @@ import type {
   ToQueryThread,
 } from "./query-messages.ts";
 
+/** Without a query for so long, the thread goes on warming up. */
+const QUIET_MS = 20;
 /** Without a query for so long, what the last ones decoded is given back. */
 const KEEP_DECODED_MS = 60_000;
 /** After a query that used more than this, the memory is given back. */
@@ -49,11 +50,23 @@ let engine = createEngine(options.engine.defaultSubqueryStepMs);
 const forgetting = setTimeout(giveBack, KEEP_DECODED_MS).unref();
 
 setThreadPriority(options.lane === "heavy" ? "behind" : "ahead", log);
-warmUpParser();
-warmUp((queryable) => servicesFor(queryable, createEngine(60_000, queryable), noLimits), memory);
-collectGarbage();
 port.on("message", receive);
 send({ type: "ready" });
+// Somebody waits for the first query already. What makes the next ones fast is done once there is time between them.
+const warmingUp = warmUp(
+  (queryable) => servicesFor(queryable, createEngine(60_000, queryable), noLimits),
+  memory,
+);
+let isWarm = false;
+let quiet = setTimeout(goOnWarmingUp, QUIET_MS);
+
+/** A step, and then the next one unless a query comes. */
+function goOnWarmingUp(): void {
+  if (warmingUp.next().done) {
+    isWarm = true;
+    collectGarbage();
+  } else quiet = setTimeout(goOnWarmingUp);
+}
 
 function receive(message: ToQueryThread): void {
   switch (message.type) {
@@ -133,6 +146,10 @@ function run({ id, task, deadlineMs, slot, queuedMs }: Extract<ToQueryThread, { 
     }
   }
   forgetting.refresh();
+  if (!isWarm) {
+    clearTimeout(quiet);
+    quiet = setTimeout(goOnWarmingUp, QUIET_MS);
+  }
   const mark = memory.mark();
   try {
     const answer = answerQueryTask(task, servicesFor(reader, engine, limits, queuedMs / 1000));

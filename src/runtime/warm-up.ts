@@ -26,11 +26,15 @@ const queries = [
 
 /**
  * Runs the common kinds of query a few times over a small head of its own, so that the first ones of a user don't pay
- * for compiling the code they run on.
+ * for compiling the code they run on. A step takes some milliseconds; between two
+ * of them others' queries may be answered.
  */
-export function warmUp(servicesFor: (queryable: Queryable) => QueryServices, memory: QueryMemory): void {
+export function* warmUp(
+  servicesFor: (queryable: Queryable) => QueryServices,
+  memory: QueryMemory,
+): Generator<void, void, void> {
   const head = new Head({ blockRangeMs: BLOCK_RANGE_MS });
-  fill(head);
+  yield* fill(head);
   const reader = new TsdbReader(head.control.buffer, memory);
   for (const { generation } of head.generations) reader.attach(generation.memory);
   const services = servicesFor(reader);
@@ -43,12 +47,13 @@ export function warmUp(servicesFor: (queryable: Queryable) => QueryServices, mem
         const mark = memory.mark();
         answerQueryTask(task, services);
         memory.release(mark);
+        yield;
       }
     }
   }
 }
 
-function fill(head: Head): void {
+function* fill(head: Head): Generator<void, void, void> {
   const appender = new HeadAppender(head, null, { exemplars: new ExemplarStorage(0), logsMetadata: false });
   const refs = new Uint32Array(SERIES);
   const values = new Float64Array(SERIES);
@@ -68,5 +73,6 @@ function fill(head: Head): void {
     appender.begin();
     appender.appendFloats(epoch, refs, values, SERIES, scrape * STEP_MS, outcomes);
     appender.commit();
+    if (scrape % 20 === 0) yield;
   }
 }

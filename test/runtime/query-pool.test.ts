@@ -27,6 +27,11 @@ function start(over: Partial<QueryPoolOptions> = {}): QueryPool {
   return pool;
 }
 
+/** One that has answered a query: with its first thread, which comes with it. */
+async function started(over: Partial<QueryPoolOptions> = {}): Promise<void> {
+  await start(over).run(task("small"), new AbortController().signal);
+}
+
 afterEach(() => pool.close());
 
 function task(query: string, timeoutMs: number | null = null): QueryTask {
@@ -43,9 +48,20 @@ function bodyOf(answer: QueryAnswer) {
 
 describe("the query pool", () => {
   test("answers small queries on the light lane and moves large ones to the heavy lane", async () => {
-    await start().ready();
+    await started();
     expect(bodyOf(await run("small"))).toMatchObject({ lane: "light" });
     expect(bodyOf(await run("heavy"))).toMatchObject({ lane: "heavy" });
+  });
+
+  test("has no threads until a query comes, and tells them then what was said before", async () => {
+    await start().ready();
+    pool.tellAll("generation 1", { type: "generationBorn", announcement: { epoch: 1 } as never });
+    await pool.synced();
+    expect(pool.threadCount).toBe(0);
+    const answers = await Promise.all([run("told"), run("small")]);
+    expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+    expect(JSON.stringify(bodyOf(answers[0]))).toContain("generationBorn");
+    expect(pool.threadCount).toBe(1);
   });
 
   describe("with two heavy threads at rest", () => {
@@ -57,7 +73,7 @@ describe("the query pool", () => {
       bodyOf(await pool.run(range(query), new AbortController().signal));
 
     async function startTwo(): Promise<void> {
-      await start({ heavyThreads: 2 }).ready();
+      await started({ heavyThreads: 2 });
       // Each finds too few, and has one more come.
       while (pool.threadCount < 3) await answerTo("heavy, divided, to begin with");
       await pool.ready();
@@ -88,14 +104,14 @@ describe("the query pool", () => {
   });
 
   test("answers small queries while heavy ones run", async () => {
-    await start().ready();
+    await started();
     const heavy = run("heavy, never ends", 1_500);
     for (let i = 0; i < 20; i++) expect((await run("small")).status).toBe(200);
     expect((await heavy).status).toBe(503);
   });
 
   test("ends a query that overstays its deadline, and its thread with it; others go on", async () => {
-    await start().ready();
+    await started();
     const answer = await run("never ends", 300);
     expect(answer.status).toBe(503);
     expect(bodyOf(answer)).toMatchObject({
@@ -107,7 +123,7 @@ describe("the query pool", () => {
   });
 
   test("answers for a thread that died, and replaces it", async () => {
-    await start().ready();
+    await started();
     const answer = await run("dies");
     expect(bodyOf(answer)).toMatchObject({
       errorType: "execution",
@@ -117,7 +133,7 @@ describe("the query pool", () => {
   });
 
   test("tells a new thread what the others were told, the newest word under each key, unless taken back", async () => {
-    await start().ready();
+    await started();
     pool.tellAll("generation 1", { type: "generationBorn", announcement: null as never });
     pool.tellAll("settings", { type: "settings", defaultSubqueryStepMs: 1 });
     pool.tellAll("settings", { type: "settings", defaultSubqueryStepMs: 2 });
@@ -129,7 +145,7 @@ describe("the query pool", () => {
   });
 
   test("lets a query know that its client went away", async () => {
-    await start().ready();
+    await started();
     const gone = new AbortController();
     const answer = run("until cancelled", null, gone.signal);
     setTimeout(() => gone.abort(), 100);
@@ -138,7 +154,7 @@ describe("the query pool", () => {
   });
 
   test("replaces a thread that does not listen when the client went away", async () => {
-    await start().ready();
+    await started();
     const gone = new AbortController();
     const answer = run("never ends", null, gone.signal);
     setTimeout(() => gone.abort(), 100);
@@ -147,7 +163,7 @@ describe("the query pool", () => {
   });
 
   test("keeps those beyond the concurrency limit waiting, and tells those whose time runs out there", async () => {
-    await start({ maxConcurrency: 1 }).ready();
+    await started({ maxConcurrency: 1 });
     const first = run("never ends", 1_000);
     const second = await run("small", 200);
     expect(bodyOf(second)).toMatchObject({ errorType: "execution", error: "context deadline exceeded" });
@@ -157,7 +173,7 @@ describe("the query pool", () => {
   });
 
   test("answers one that waits for a thread when its time runs out or its client goes, whatever the thread does", async () => {
-    await start().ready();
+    await started();
     const order: string[] = [];
     const noted = async (name: string, answer: Promise<QueryAnswer>) => {
       order.push(`${name} ${(await answer).status}`);
@@ -175,14 +191,14 @@ describe("the query pool", () => {
   });
 
   test("knows when all threads have taken in what they were told", async () => {
-    await start().ready();
+    await started();
     pool.tellAll("settings", { type: "settings", defaultSubqueryStepMs: 1 });
     await pool.synced();
     expect(bodyOf(await run("small"))["told"]).toEqual(["settings"]);
   });
 
   test("tells of a query that ended in the queue how long it waited", async () => {
-    await start({ maxConcurrency: 1 }).ready();
+    await started({ maxConcurrency: 1 });
     const running = run("never ends", 400);
     const { report } = await run("small", 100);
     expect(report?.error).toBe("context deadline exceeded");
@@ -198,7 +214,7 @@ describe("the query pool", () => {
       begin: (slot: number, query: string) => void written.push(`begin ${slot} ${query}`),
       end: (slot: number) => void written.push(`end ${slot}`),
     } as unknown as ActiveQueries;
-    await start({ maxConcurrency: 1, activeQueries }).ready();
+    start({ maxConcurrency: 1, activeQueries });
     await Promise.all([
       run("one"),
       run("two"),
