@@ -3,6 +3,7 @@ import { formatDecimal, formatGeneral } from "../../model/format-float.ts";
 import { isValidLabelName } from "../../model/label-name.ts";
 import { compareUtf8, METRIC_NAME } from "../../model/labels.ts";
 import { quote } from "../../model/quote.ts";
+import { childrenOf } from "./children.ts";
 import type {
   Aggregation,
   AtModifier,
@@ -84,11 +85,13 @@ function pretty(expr: Expr, level: number, printed: Map<Expr, boolean>): string 
   }
 }
 
-/** A part of what fits a line fits too, so a tree is measured only as far down as it is split. */
+/** A part of what fits a line fits too: only what has no part that is too long is printed to be measured, and once. */
 function isTooLong(expr: Expr, measured: Map<Expr, boolean>): boolean {
   let tooLong = measured.get(expr);
   if (tooLong === undefined) {
-    tooLong = Buffer.byteLength(printExpr(expr)) > MAX_LINE_BYTES;
+    tooLong =
+      childrenOf(expr).some((child) => isTooLong(child, measured)) ||
+      Buffer.byteLength(printExpr(expr)) > MAX_LINE_BYTES;
     measured.set(expr, tooLong);
   }
   return tooLong;
