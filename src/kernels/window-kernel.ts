@@ -69,6 +69,7 @@ type Exports = Readonly<
     | "extremeOverTime"
     | "pickOverTime"
     | "varianceOverTime"
+    | "lineSums"
     | "lineOverTime"
     | "quantileOverTime"
     | "accumulateSum"
@@ -193,6 +194,9 @@ function keyOf(timesPointer: number, count: number): number {
   return (timesPointer / 8) * 2 ** 24 + count;
 }
 
+/** What the table of a time column holds: extrapolation factors, or sums of times (`line`) for one function or the other. */
+type TableUse = "none" | "plain" | "per-second" | "deriv" | "predict_linear";
+
 /** The windows over one time column. */
 class BoundWindows {
   readonly loPointer: number;
@@ -202,7 +206,7 @@ class BoundWindows {
   /** Samples in all windows together. */
   windowSamples = 0;
   tablePointer = 0;
-  tableFor: "none" | "plain" | "per-second" = "none";
+  tableFor: TableUse = "none";
   private distinct = -1;
   private largest = -1;
 
@@ -261,6 +265,9 @@ class BoundWindows {
   }
 }
 
+/** A step of the table of a time column. */
+const TABLE_BYTES = 40;
+
 /** The windows of one range selector over one series after another. */
 export class SlidingWindows {
   private readonly known: KnownColumns<BoundWindows>;
@@ -278,7 +285,7 @@ export class SlidingWindows {
     readonly grid: WindowGrid,
   ) {
     this.changing = this.bound = new BoundWindows(memory, exports, grid);
-    this.known = new KnownColumns(48 * grid.count);
+    this.known = new KnownColumns((8 + TABLE_BYTES) * grid.count);
     this.scratch = new Scratch(memory, 8);
     this.seen = new TimesSeen(memory, exports, () => memory.bytes);
   }
@@ -407,7 +414,19 @@ export class SlidingWindows {
           kinds,
         );
       case "deriv":
-        return exports.lineOverTime(times, values, lo, hi, steps, 0, 0, 0, valuesPointer, kinds);
+        return exports.lineOverTime(
+          times,
+          values,
+          lo,
+          hi,
+          steps,
+          0,
+          0,
+          0,
+          this.lineSums(times, name, 0, 0),
+          valuesPointer,
+          kinds,
+        );
       case "predict_linear": {
         const { startMs, stepMs } = argument!.steps;
         const durations = this.argumentPointer(argument!.values);
@@ -420,6 +439,7 @@ export class SlidingWindows {
           startMs,
           stepMs,
           durations,
+          this.lineSums(times, name, startMs, stepMs),
           valuesPointer,
           kinds,
         );
@@ -442,11 +462,36 @@ export class SlidingWindows {
     return this.argumentAt;
   }
 
+  private lineSums(
+    timesPointer: number,
+    name: "deriv" | "predict_linear",
+    firstMs: number,
+    stepMs: number,
+  ): number {
+    const { bound } = this;
+    const { count } = this.grid;
+    if (bound.tablePointer === 0) bound.tablePointer = this.memory.allocate(TABLE_BYTES * count);
+    if (bound.tableFor !== name) {
+      this.exports.lineSums(
+        timesPointer,
+        bound.loPointer,
+        bound.hiPointer,
+        count,
+        Number(name === "predict_linear"),
+        firstMs,
+        stepMs,
+        bound.tablePointer,
+      );
+      bound.tableFor = name;
+    }
+    return bound.tablePointer;
+  }
+
   private extrapolation(timesPointer: number, rangeSeconds: number): number {
     const wanted = rangeSeconds > 0 ? "per-second" : "plain";
     const { firstMs, stepMs, count, rangeMs } = this.grid;
     const { bound } = this;
-    if (bound.tablePointer === 0) bound.tablePointer = this.memory.allocate(40 * count);
+    if (bound.tablePointer === 0) bound.tablePointer = this.memory.allocate(TABLE_BYTES * count);
     if (bound.tableFor !== wanted) {
       this.exports.extrapolation(
         timesPointer,

@@ -33,7 +33,7 @@ const samplesOf = (values: fc.Arbitrary<number>) =>
     .array(fc.record({ gap: fc.integer({ min: 1, max: 40 }), value: values }), { maxLength: 60 })
     .map((steps) => {
       let time = 0;
-      return steps.map(({ gap, value }): Sample => ({ time: (time += gap * 1000), value }));
+      return steps.map(({ gap, value }): Sample => ({ time: (time += gap * 997), value }));
     });
 
 const grid: fc.Arbitrary<WindowGrid> = fc.record({

@@ -365,6 +365,15 @@ export function sumOverTime(values: usize, lo: usize, hi: usize, count: i32, mea
 }
 
 /**
+ * The same in fewer steps, where t = s + x stays in the range of floats (Knuth's two-sum): what is lost is a float, and
+ * both find it exactly. At the very end of the range it may give NaN or infinity instead, which whoever uses it looks for.
+ */
+@inline function rest(s: v128, x: v128, t: v128): v128 {
+  const y = f64x2.sub(t, s);
+  return f64x2.add(f64x2.sub(s, f64x2.sub(t, y)), f64x2.sub(x, y));
+}
+
+/**
  * Sums or averages windows k … k + 3, each in its own order, the four chains side by side. Gives 0, and nothing
  * written, where one is short or its sum leaves the range of floats: those go one by one.
  */
@@ -380,8 +389,8 @@ function sumFour(values: usize, lo: usize, hi: usize, k: i32, mean: i32, out: us
   while (p0 < end) {
     const xA = pair(p0, p1), xB = pair(p2, p3);
     const tA = f64x2.add(sA, xA), tB = f64x2.add(sB, xB);
-    cA = f64x2.add(cA, lost(sA, xA, tA));
-    cB = f64x2.add(cB, lost(sB, xB, tB));
+    cA = f64x2.add(cA, rest(sA, xA, tA));
+    cB = f64x2.add(cB, rest(sB, xB, tB));
     sA = tA;
     sB = tB;
     p0 += 8; p1 += 8; p2 += 8; p3 += 8;
@@ -563,16 +572,16 @@ function varianceFour(values: usize, lo: usize, hi: usize, k: i32, root: i32, ou
     const dA = f64x2.sub(fA, f64x2.add(mA, cmA)), dB = f64x2.sub(fB, f64x2.add(mB, cmB));
     let xA = f64x2.div(dA, size), xB = f64x2.div(dB, size);
     let tA = f64x2.add(mA, xA), tB = f64x2.add(mB, xB);
-    cmA = f64x2.add(cmA, lost(mA, xA, tA));
-    cmB = f64x2.add(cmB, lost(mB, xB, tB));
+    cmA = f64x2.add(cmA, rest(mA, xA, tA));
+    cmB = f64x2.add(cmB, rest(mB, xB, tB));
     mA = tA;
     mB = tB;
     xA = f64x2.mul(dA, f64x2.sub(fA, f64x2.add(mA, cmA)));
     xB = f64x2.mul(dB, f64x2.sub(fB, f64x2.add(mB, cmB)));
     tA = f64x2.add(sA, xA);
     tB = f64x2.add(sB, xB);
-    csA = f64x2.add(csA, lost(sA, xA, tA));
-    csB = f64x2.add(csB, lost(sB, xB, tB));
+    csA = f64x2.add(csA, rest(sA, xA, tA));
+    csB = f64x2.add(csB, rest(sB, xB, tB));
     sA = tA;
     sB = tB;
     p0 += 8; p1 += 8; p2 += 8; p3 += 8;
@@ -588,10 +597,32 @@ function varianceFour(values: usize, lo: usize, hi: usize, k: i32, root: i32, ou
 }
 
 /**
- * The slope of the least-squares line through each window (`durations` 0), or the line's value that many seconds after
- * interceptFirst + k · interceptStep (`durations` a column of count float64). Without durations x counts from the first sample.
+ * What least-squares lines take from the times alone: for each window the sums of x and of x², as two float64. x is in
+ * seconds from the first sample of the window (`fixed` 0), or from first + k · step (1).
  */
-export function lineOverTime(times: usize, values: usize, lo: usize, hi: usize, count: i32, interceptFirst: f64, interceptStep: f64, durations: usize, out: usize, kinds: usize): i32 {
+export function lineSums(times: usize, lo: usize, hi: usize, count: i32, fixed: i32, first: f64, step: f64, table: usize): void {
+  for (let k = 0; k < count; k++) {
+    const l = int(lo, k), h = int(hi, k);
+    if (h - l < 2) continue;
+    const origin = fixed ? first + <f64>k * step : at(times, l);
+    let s = f64x2.splat(0), c = f64x2.splat(0);
+    for (let i = l; i < h; i++) {
+      const x = (at(times, i) - origin) / 1000;
+      const both = f64x2.mul(f64x2.splat(x), f64x2.replace_lane(f64x2.splat(1), 1, x));
+      const t = f64x2.add(s, both);
+      c = v128.andnot(f64x2.add(c, lost(s, both, t)), infinite(t));
+      s = t;
+    }
+    v128.store(table + (<usize>k << 4), f64x2.add(s, c));
+  }
+}
+
+/**
+ * The slope of the least-squares line through each window (`durations` 0), or the line's value that many seconds after
+ * first + k · step (`durations` a column of count float64). Without durations x counts from the first sample. `sums` are
+ * those of `lineSums`.
+ */
+export function lineOverTime(times: usize, values: usize, lo: usize, hi: usize, count: i32, first: f64, step: f64, durations: usize, sums: usize, out: usize, kinds: usize): i32 {
   let hits = 0;
   for (let k = 0; k < count; k++) {
     const l = int(lo, k), h = int(hi, k);
@@ -599,43 +630,98 @@ export function lineOverTime(times: usize, values: usize, lo: usize, hi: usize, 
       putKind(kinds, k, 0);
       continue;
     }
-    const origin = durations ? interceptFirst + <f64>k * interceptStep : at(times, l);
-    const initial = at(values, l);
-    let constant = true;
-    // The sums of x and y, and of x·y and x², each pair side by side.
-    let sA = f64x2.splat(0), cA = f64x2.splat(0), sB = f64x2.splat(0), cB = f64x2.splat(0);
-    for (let i = l; i < h; i++) {
-      const y = at(values, i);
-      if (y != initial) constant = false;
-      const x = (at(times, i) - origin) / 1000;
-      const xA = f64x2.replace_lane(f64x2.splat(x), 1, y);
-      const xB = f64x2.mul(f64x2.splat(x), f64x2.replace_lane(f64x2.splat(y), 1, x));
-      const tA = f64x2.add(sA, xA), tB = f64x2.add(sB, xB);
-      cA = v128.andnot(f64x2.add(cA, lost(sA, xA, tA)), infinite(tA));
-      cB = v128.andnot(f64x2.add(cB, lost(sB, xB, tB)), infinite(tB));
-      sA = tA;
-      sB = tB;
+    if (k + 4 <= count && h - l >= 8 && lineFour(times, values, lo, hi, k, first, step, durations, sums, out)) {
+      store<u32>(kinds + <usize>k, 0x01010101);
+      hits += 4;
+      k += 3;
+      continue;
     }
-    let slope: f64, intercept: f64;
-    if (constant) {
-      const isFinite = Math.abs(initial) <= MAX_FLOAT;
-      slope = isFinite ? 0 : NaN;
-      intercept = isFinite ? initial : NaN;
-    } else {
-      const a = f64x2.add(sA, cA), b = f64x2.add(sB, cB);
-      const n = <f64>(h - l);
-      const x = f64x2.extract_lane(a, 0), y = f64x2.extract_lane(a, 1);
-      const covariance = f64x2.extract_lane(b, 0) - (x * y) / n;
-      const variance = f64x2.extract_lane(b, 1) - (x * x) / n;
-      slope = covariance / variance;
-      intercept = y / n - (slope * x) / n;
-    }
-    put(out, k, durations ? slope * at(durations, k) + intercept : slope);
+    const origin = durations ? first + <f64>k * step : at(times, l);
+    put(out, k, lineFrom(times, values, l, l, h, origin, 1, f64x2.splat(0), f64x2.splat(0), sums + (<usize>k << 4), durations ? durations + (<usize>k << 3) : 0));
     putKind(kinds, k, 1);
     hits++;
   }
   return hits;
 }
+
+/** Goes on from sample `i` of the window [l, h) with the sums of y and x·y so far; `constant` says whether all y were the same. */
+function lineFrom(times: usize, values: usize, l: i32, i: i32, h: i32, origin: f64, constant: i32, s: v128, c: v128, sums: usize, duration: usize): f64 {
+  const initial = at(values, l);
+  for (; i < h; i++) {
+    const y = at(values, i);
+    if (y != initial) constant = 0;
+    const x = (at(times, i) - origin) / 1000;
+    const both = f64x2.mul(f64x2.splat(y), f64x2.replace_lane(f64x2.splat(1), 1, x));
+    const t = f64x2.add(s, both);
+    c = v128.andnot(f64x2.add(c, lost(s, both, t)), infinite(t));
+    s = t;
+  }
+  let slope: f64, intercept: f64;
+  if (constant) {
+    const isFinite = Math.abs(initial) <= MAX_FLOAT;
+    slope = isFinite ? 0 : NaN;
+    intercept = isFinite ? initial : NaN;
+  } else {
+    const a = f64x2.add(s, c);
+    const n = <f64>(h - l);
+    const x = load<f64>(sums), xx = load<f64>(sums, 8);
+    const y = f64x2.extract_lane(a, 0), xy = f64x2.extract_lane(a, 1);
+    const covariance = xy - (x * y) / n;
+    const variance = xx - (x * x) / n;
+    slope = covariance / variance;
+    intercept = y / n - (slope * x) / n;
+  }
+  return duration ? slope * load<f64>(duration) + intercept : slope;
+}
+
+/** Windows k … k + 3 side by side, as `sumFour`. */
+function lineFour(times: usize, values: usize, lo: usize, hi: usize, k: i32, first: f64, step: f64, durations: usize, sums: usize, out: usize): i32 {
+  const l0 = int(lo, k), l1 = int(lo, k + 1), l2 = int(lo, k + 2), l3 = int(lo, k + 3);
+  const n = min(min(int(hi, k) - l0, int(hi, k + 1) - l1), min(int(hi, k + 2) - l2, int(hi, k + 3) - l3));
+  if (n < 8) return 0;
+  const o0 = durations ? first + <f64>k * step : at(times, l0);
+  const o1 = durations ? first + <f64>(k + 1) * step : at(times, l1);
+  const o2 = durations ? first + <f64>(k + 2) * step : at(times, l2);
+  const o3 = durations ? first + <f64>(k + 3) * step : at(times, l3);
+  const originA = f64x2.replace_lane(f64x2.splat(o0), 1, o1), originB = f64x2.replace_lane(f64x2.splat(o2), 1, o3);
+  const thousand = f64x2.splat(1000), zero = f64x2.splat(0);
+  const p0 = <usize>l0 << 3, p1 = <usize>l1 << 3, p2 = <usize>l2 << 3, p3 = <usize>l3 << 3;
+  const initialA = pair(values + p0, values + p1), initialB = pair(values + p2, values + p3);
+  let yA = zero, yB = zero, cyA = zero, cyB = zero, xyA = zero, xyB = zero, cxyA = zero, cxyB = zero, otherA = zero, otherB = zero;
+  for (let i: usize = 0, end = <usize>n << 3; i < end; i += 8) {
+    const t = times + i, v = values + i;
+    const fA = pair(v + p0, v + p1), fB = pair(v + p2, v + p3);
+    otherA = v128.or(otherA, f64x2.ne(fA, initialA));
+    otherB = v128.or(otherB, f64x2.ne(fB, initialB));
+    let nextA = f64x2.add(yA, fA), nextB = f64x2.add(yB, fB);
+    cyA = f64x2.add(cyA, rest(yA, fA, nextA));
+    cyB = f64x2.add(cyB, rest(yB, fB, nextB));
+    yA = nextA;
+    yB = nextB;
+    const gA = f64x2.mul(f64x2.div(f64x2.sub(pair(t + p0, t + p1), originA), thousand), fA);
+    const gB = f64x2.mul(f64x2.div(f64x2.sub(pair(t + p2, t + p3), originB), thousand), fB);
+    nextA = f64x2.add(xyA, gA);
+    nextB = f64x2.add(xyB, gB);
+    cxyA = f64x2.add(cxyA, rest(xyA, gA, nextA));
+    cxyB = f64x2.add(cxyB, rest(xyB, gB, nextB));
+    xyA = nextA;
+    xyB = nextB;
+  }
+  // What is not finite once is not finite in the end.
+  const total = f64x2.add(f64x2.add(f64x2.add(yA, cyA), f64x2.add(yB, cyB)), f64x2.add(f64x2.add(xyA, cxyA), f64x2.add(xyB, cxyB)));
+  if (!i64x2.all_true(f64x2.le(f64x2.abs(total), f64x2.splat(MAX_FLOAT)))) return 0;
+  const d0 = durations ? durations + (<usize>k << 3) : 0;
+  const d1 = durations ? d0 + 8 : 0, d2 = durations ? d0 + 16 : 0, d3 = durations ? d0 + 24 : 0;
+  const row = sums + (<usize>k << 4);
+  put(out, k, lineFrom(times, values, l0, l0 + n, int(hi, k), o0, <i32>(i64x2.extract_lane(otherA, 0) == 0), firsts(yA, xyA), firsts(cyA, cxyA), row, d0));
+  put(out, k + 1, lineFrom(times, values, l1, l1 + n, int(hi, k + 1), o1, <i32>(i64x2.extract_lane(otherA, 1) == 0), seconds(yA, xyA), seconds(cyA, cxyA), row + 16, d1));
+  put(out, k + 2, lineFrom(times, values, l2, l2 + n, int(hi, k + 2), o2, <i32>(i64x2.extract_lane(otherB, 0) == 0), firsts(yB, xyB), firsts(cyB, cxyB), row + 32, d2));
+  put(out, k + 3, lineFrom(times, values, l3, l3 + n, int(hi, k + 3), o3, <i32>(i64x2.extract_lane(otherB, 1) == 0), seconds(yB, xyB), seconds(cyB, cxyB), row + 48, d3));
+  return 1;
+}
+
+@inline function firsts(a: v128, b: v128): v128 { return i64x2.shuffle(a, b, 0, 2); }
+@inline function seconds(a: v128, b: v128): v128 { return i64x2.shuffle(a, b, 1, 3); }
 
 @inline function infinite(t: v128): v128 { return f64x2.gt(f64x2.abs(t), f64x2.splat(MAX_FLOAT)); }
 
