@@ -374,7 +374,7 @@ function answerLabels(
   }
 }
 
-function labelsAnswer(values: string[], limit: number): QueryAnswer {
+function labelsAnswer(values: readonly string[], limit: number): QueryAnswer {
   const isTruncated = limit > 0 && values.length > limit;
   return success(
     (out) => out.json(isTruncated ? values.slice(0, limit) : values),

@@ -70,14 +70,19 @@ export interface Querier {
   /** Series that satisfy every matcher and may have samples from `minTime` to `maxTime`. */
   select(matchers: readonly Matcher[], minTime: number, maxTime: number): SeriesSet;
   /** Sorted by UTF-8 bytes; `limit` 0 means all. Truncation is the caller's to notice: ask for one more. */
-  labelNames(matchers: readonly Matcher[], minTime: number, maxTime: number, limit: number): string[];
+  labelNames(
+    matchers: readonly Matcher[],
+    minTime: number,
+    maxTime: number,
+    limit: number,
+  ): readonly string[];
   labelValues(
     name: string,
     matchers: readonly Matcher[],
     minTime: number,
     maxTime: number,
     limit: number,
-  ): string[];
+  ): readonly string[];
   exemplars(
     matcherSets: readonly (readonly Matcher[])[],
     minTime: number,

@@ -40,7 +40,12 @@ export class SourceQuerier implements Querier {
     return new SelectedSeries(selections, this.merges, this.decoded);
   }
 
-  labelNames(matchers: readonly Matcher[], minTime: number, maxTime: number, limit: number): string[] {
+  labelNames(
+    matchers: readonly Matcher[],
+    minTime: number,
+    maxTime: number,
+    limit: number,
+  ): readonly string[] {
     return mergeSorted(
       this.overlapping(minTime, maxTime).map((source) => source.labelNames(matchers)),
       limit,
@@ -53,7 +58,7 @@ export class SourceQuerier implements Querier {
     minTime: number,
     maxTime: number,
     limit: number,
-  ): string[] {
+  ): readonly string[] {
     return mergeSorted(
       this.overlapping(minTime, maxTime).map((source) => source.labelValues(name, matchers)),
       limit,
@@ -265,12 +270,24 @@ function clear(columns: SampleColumns): void {
 }
 
 /** @param lists each sorted and unique @param limit 0 for all */
-function mergeSorted(lists: readonly string[][], limit: number): string[] {
+function mergeSorted(lists: readonly (readonly string[])[], limit: number): readonly string[] {
   let merged = lists[0] ?? [];
-  for (const list of lists.slice(1)) {
-    const known = new Set(merged);
-    const fresh = list.filter((text) => !known.has(text));
-    if (fresh.length > 0) merged = [...merged, ...fresh].sort(compareUtf8);
-  }
+  for (const list of lists.slice(1)) merged = mergeTwo(merged, list);
   return limit > 0 ? merged.slice(0, limit) : merged;
+}
+
+function mergeTwo(a: readonly string[], b: readonly string[]): readonly string[] {
+  const merged: string[] = [];
+  let i = 0;
+  let j = 0;
+  while (i < a.length && j < b.length) {
+    // Fast path: from one block to the next most names and values stay the same.
+    const order = a[i] === b[j] ? 0 : compareUtf8(a[i]!, b[j]!);
+    merged.push(order <= 0 ? a[i]! : b[j]!);
+    if (order <= 0) i++;
+    if (order >= 0) j++;
+  }
+  while (i < a.length) merged.push(a[i++]!);
+  while (j < b.length) merged.push(b[j++]!);
+  return merged;
 }

@@ -29,7 +29,8 @@ export interface SeriesSource {
   read(id: number, minTime: number, maxTime: number, columns: SampleColumns): void;
   /** About how many samples `read` would append. */
   estimateSamples(id: number, minTime: number, maxTime: number): number;
-  labelNames(matchers: readonly Matcher[]): string[];
-  labelValues(name: string, matchers: readonly Matcher[]): string[];
+  /** Sorted, each once; not to be written to. So are the values. */
+  labelNames(matchers: readonly Matcher[]): readonly string[];
+  labelValues(name: string, matchers: readonly Matcher[]): readonly string[];
   close(): void;
 }

@@ -68,6 +68,14 @@ function cacheKey(text: string, options: ParserOptions): string {
   return `${flags.toString(16)}${text}`;
 }
 
+/** Selectors by their texts: whoever types a query asks for the values of a label with the same one at each key. */
+const selectors = new LRUCache<string, readonly Matcher[]>({
+  max: MAX_CACHED_QUERIES,
+  maxSize: MAX_CACHED_CHARACTERS,
+  maxEntrySize: MAX_CACHED_LENGTH,
+  sizeCalculation: (_, text) => text.length + 1,
+});
+
 /**
  * The matchers of a selector such as `up{job="x"}`, as `match[]` takes it: no offset, no range. Whether they exclude
  * anything is the caller's to check.
@@ -75,6 +83,11 @@ function cacheKey(text: string, options: ParserOptions): string {
  * @throws ParseError
  */
 export function parseMetricSelector(text: string): readonly Matcher[] {
-  warmUpParser();
-  return parser!.parseSelector(text, defaultParserOptions).matchers;
+  let matchers = selectors.get(text);
+  if (matchers === undefined) {
+    warmUpParser();
+    matchers = parser!.parseSelector(text, defaultParserOptions).matchers;
+    selectors.set(text, matchers);
+  }
+  return matchers;
 }

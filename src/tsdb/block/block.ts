@@ -20,6 +20,7 @@ import type { ChunkSeries, EncodedChunk } from "./chunk-series.ts";
 import { type ChunkMeta, IndexReader } from "./index-file.ts";
 import { type BlockMeta, readMeta } from "./meta.ts";
 import { PageCache } from "./page-cache.ts";
+import { KnownLists } from "./known-lists.ts";
 import { KnownSelections } from "./known-selections.ts";
 import { labelNames, labelValues, selectSeries } from "./select-series.ts";
 import { type Interval, isDeleted, readTombstones, type Tombstones } from "./tombstones.ts";
@@ -33,6 +34,8 @@ export class Block {
   readonly sizeBytes: number;
   /** @internal */
   readonly selections = new KnownSelections();
+  /** @internal */
+  readonly lists = new KnownLists();
   private users = 1;
 
   private constructor(
@@ -183,12 +186,14 @@ class BlockSource implements SeriesSource {
     return this.block.index.labels(id);
   }
 
-  labelNames(matchers: readonly Matcher[]): string[] {
-    return labelNames(this.block.index, matchers);
+  labelNames(matchers: readonly Matcher[]): readonly string[] {
+    const { index, lists } = this.block;
+    return lists.find("", matchers, () => labelNames(index, matchers));
   }
 
-  labelValues(name: string, matchers: readonly Matcher[]): string[] {
-    return labelValues(this.block.index, name, matchers);
+  labelValues(name: string, matchers: readonly Matcher[]): readonly string[] {
+    const { index, lists } = this.block;
+    return name === "" ? [] : lists.find(name, matchers, () => labelValues(index, name, matchers));
   }
 
   /** From the block's totals: looking the series up would cost as much as reading it. */
