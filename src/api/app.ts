@@ -5,6 +5,7 @@ import staticFiles from "@fastify/static";
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { ApiError } from "./api-error.ts";
 import { errorEnvelope } from "./envelope.ts";
+import { LEAST_GZIPPED_BYTES } from "./gzip-answer.ts";
 import { GZIP_LEVEL } from "./gzip-pieces.ts";
 import { countRequests } from "./http-metrics.ts";
 import type { ApiOptions, Ports } from "./ports.ts";
@@ -75,7 +76,7 @@ export async function createApp(ports: Ports, options: ApiOptions): Promise<Fast
   await app.register(compress, {
     global: true,
     encodings: ["gzip", "deflate"],
-    threshold: 1024,
+    threshold: LEAST_GZIPPED_BYTES,
     zlibOptions,
   });
 

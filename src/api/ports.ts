@@ -30,8 +30,11 @@ export interface Ports {
 }
 
 export interface QueryPort {
-  /** Never rejects: what goes wrong is an answer too. */
-  run(task: QueryTask, origin: QueryOrigin, signal: AbortSignal): Promise<QueryAnswer>;
+  /**
+   * Never rejects: what goes wrong is an answer too.
+   * @param mayGzip whether an answer may come compressed
+   */
+  run(task: QueryTask, origin: QueryOrigin, signal: AbortSignal, mayGzip: boolean): Promise<QueryAnswer>;
 }
 
 /** Who asks, for the query log. */

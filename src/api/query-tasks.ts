@@ -141,6 +141,8 @@ export type PlainValue =
 export interface QueryAnswer {
   readonly status: number;
   readonly parts: readonly Uint8Array[];
+  /** Whether `parts` are one gzip file. */
+  readonly isGzipped?: boolean;
   /** What the server counts and logs about it; null where no query ran. */
   readonly report: QueryReport | null;
   /** Set instead of `parts` for the tasks that ask for a value. */

@@ -1,17 +1,25 @@
 import { Readable } from "node:stream";
 import type { FastifyReply } from "fastify";
 import { successEnvelope } from "./envelope.ts";
+import { LEAST_GZIPPED_BYTES, sizeOf } from "./gzip-answer.ts";
 import { gzipPieces } from "./gzip-pieces.ts";
 
-/** Sends finished bytes; several parts go out one after the other, so that a large answer is never copied. */
-export function sendParts(reply: FastifyReply, status: number, parts: readonly Uint8Array[]): FastifyReply {
+/**
+ * Sends finished bytes; several parts go out one after the other, so that a large answer is never copied.
+ * @param isGzipped whether they have been compressed already, for a client that takes it
+ */
+export function sendParts(
+  reply: FastifyReply,
+  status: number,
+  parts: readonly Uint8Array[],
+  isGzipped = false,
+): FastifyReply {
   reply.code(status);
   if (parts.length === 0) return reply.send();
   reply.type("application/json");
-  if (isLarge(parts) && acceptsGzip(reply.request.headers["accept-encoding"])) {
-    reply.header("Content-Encoding", "gzip");
-    const vary = reply.getHeader("Vary");
-    reply.header("Vary", vary === undefined ? "accept-encoding" : `${String(vary)}, accept-encoding`);
+  if (isGzipped) sayGzipped(reply);
+  else if (sizeOf(parts) >= LEAST_GZIPPED_BYTES && acceptsGzip(reply.request.headers["accept-encoding"])) {
+    sayGzipped(reply);
     return reply.send(Readable.from(gzipPieces(parts)));
   }
   const only = parts.length === 1 ? parts[0] : undefined;
@@ -21,15 +29,14 @@ export function sendParts(reply: FastifyReply, status: number, parts: readonly U
   );
 }
 
-/** From here on it pays to compress on several threads. */
-const LARGE_BYTES = 1024 * 1024;
-
-function isLarge(parts: readonly Uint8Array[]): boolean {
-  return parts.reduce((total, { length }) => total + length, 0) > LARGE_BYTES;
+function sayGzipped(reply: FastifyReply): void {
+  reply.header("Content-Encoding", "gzip");
+  const vary = reply.getHeader("Vary");
+  reply.header("Vary", vary === undefined ? "accept-encoding" : `${String(vary)}, accept-encoding`);
 }
 
 /** Whether a client takes gzip, and does not say that it would rather not. */
-function acceptsGzip(header: string | string[] | undefined): boolean {
+export function acceptsGzip(header: string | string[] | undefined): boolean {
   return String(header ?? "")
     .split(",")
     .some((coding) => {

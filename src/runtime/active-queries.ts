@@ -8,7 +8,8 @@ import type { Logger } from "../telemetry/logger.ts";
  *   [ {"query":"…","timestamp_sec":N} NUL… ,  {"query":…} NUL… ,  NUL NUL NUL …
  *   0 1                                1000  1001                  free slots are all NUL
  *
- * Without the NULs, and with the last comma made a bracket, it is a JSON array.
+ * Without the NULs, and with the last comma made a bracket, it is a JSON array. With a delay only those queries are
+ * written that take longer: of what is over within milliseconds there are thousands, and none is what a server died of.
  */
 const SLOT_BYTES = 1000;
 /** Of a file left behind no more is read. */
@@ -17,10 +18,15 @@ const MOST_LEFT_BYTES = 1 << 20;
 export class ActiveQueries {
   private readonly slot = Buffer.alloc(SLOT_BYTES);
   private readonly noQuery = Buffer.alloc(SLOT_BYTES);
+  /** Queries that run and are not written down yet, by slot. */
+  private readonly young = new Map<number, { readonly query: string; readonly seconds: number }>();
+  private timer: NodeJS.Timeout | null = null;
 
   private constructor(
     private readonly descriptor: number,
     private readonly nowMs: () => number,
+    private readonly delayMs: number,
+    private readonly log: Logger,
   ) {}
 
   /** Logs what the last run left unfinished, then starts anew. Null, and logged, where the file cannot be had. */
@@ -29,8 +35,10 @@ export class ActiveQueries {
     readonly slots: number;
     readonly nowMs: () => number;
     readonly log: Logger;
+    /** How long a query may have run, at most, when it is written down. Default: 0, every query at once. */
+    readonly delayMs?: number;
   }): ActiveQueries | null {
-    const { dataDirectory, slots, nowMs, log } = options;
+    const { dataDirectory, slots, nowMs, log, delayMs = 0 } = options;
     const path = join(dataDirectory, "queries.active");
     const queries = unfinishedQueries(path);
     if (queries !== null) log.info({ queries }, "these queries didn't finish in the last run");
@@ -38,7 +46,7 @@ export class ActiveQueries {
       const descriptor = openSync(path, "w", 0o666);
       ftruncateSync(descriptor, 1 + slots * SLOT_BYTES);
       writeSync(descriptor, "[", 0);
-      return new ActiveQueries(descriptor, nowMs);
+      return new ActiveQueries(descriptor, nowMs, delayMs, log);
     } catch (err) {
       log.error({ err, file: path }, "cannot keep a file of the queries that run");
       return null;
@@ -47,18 +55,41 @@ export class ActiveQueries {
 
   /** @throws Error when the file cannot be written */
   begin(slot: number, query: string): void {
-    this.slot.fill(0);
-    this.slot.write(entryText(query, Math.floor(this.nowMs() / 1000)));
-    this.slot[SLOT_BYTES - 1] = 0x2c;
-    writeSync(this.descriptor, this.slot, 0, SLOT_BYTES, 1 + slot * SLOT_BYTES);
+    const seconds = Math.floor(this.nowMs() / 1000);
+    if (this.delayMs === 0) {
+      this.write(slot, query, seconds);
+      return;
+    }
+    this.young.set(slot, { query, seconds });
+    this.timer ??= setTimeout(() => this.writeYoung(), this.delayMs).unref();
   }
 
   /** @throws Error when the file cannot be written */
   end(slot: number): void {
+    if (this.young.delete(slot)) return;
     writeSync(this.descriptor, this.noQuery, 0, SLOT_BYTES, 1 + slot * SLOT_BYTES);
   }
 
+  /** All of them, also those that have just begun: one timer for all is what makes it cheap. */
+  private writeYoung(): void {
+    this.timer = null;
+    try {
+      for (const [slot, { query, seconds }] of this.young) this.write(slot, query, seconds);
+    } catch (err) {
+      this.log.error({ err }, "cannot write down which queries run");
+    }
+    this.young.clear();
+  }
+
+  private write(slot: number, query: string, seconds: number): void {
+    this.slot.fill(0);
+    this.slot.write(entryText(query, seconds));
+    this.slot[SLOT_BYTES - 1] = 0x2c;
+    writeSync(this.descriptor, this.slot, 0, SLOT_BYTES, 1 + slot * SLOT_BYTES);
+  }
+
   close(): void {
+    if (this.timer) clearTimeout(this.timer);
     closeSync(this.descriptor);
   }
 }

@@ -23,7 +23,9 @@ export function createPorts(server: Server): Ports {
   const { commandLine, registry } = server;
   const flags = commandLine.values;
   return {
-    queries: { run: (task, origin, signal) => server.runQuery(task, origin, signal) },
+    queries: {
+      run: (task, origin, signal, mayGzip) => server.runQuery(task, origin, signal, mayGzip),
+    },
 
     targets: {
       async active() {

@@ -45,6 +45,8 @@ export interface RunTask {
   readonly type: "run";
   readonly id: number;
   readonly task: QueryTask;
+  /** Whether the answer may come compressed. */
+  readonly mayGzip: boolean;
   /** Milliseconds since the epoch. */
   readonly deadlineMs: number;
   /** Index into the cancel flags. */

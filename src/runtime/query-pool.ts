@@ -57,6 +57,7 @@ interface Request {
   /** The parts it was divided into, if it was. */
   parts: readonly Request[];
   readonly task: QueryTask;
+  readonly mayGzip: boolean;
   readonly deadlineMs: number;
   readonly arrivedMs: number;
   readonly resolve: (answer: QueryAnswer) => void;
@@ -132,8 +133,8 @@ export class QueryPool {
     await Promise.all(Object.values(this.lanes).map((lane) => lane.synced(this.nextId++)));
   }
 
-  /** Never rejects. */
-  run(task: QueryTask, signal: AbortSignal): Promise<QueryAnswer> {
+  /** Never rejects. @param mayGzip whether the answer may come compressed */
+  run(task: QueryTask, signal: AbortSignal, mayGzip = false): Promise<QueryAnswer> {
     const now = Date.now();
     const asked = "timeoutMs" in task ? task.timeoutMs : null;
     const timeoutMs =
@@ -145,6 +146,7 @@ export class QueryPool {
         whole: null,
         parts: [],
         task,
+        mayGzip,
         deadlineMs: now + timeoutMs,
         arrivedMs: now,
         resolve,
@@ -494,6 +496,7 @@ class LaneThreads {
         type: "run",
         id: request.id,
         task: request.task,
+        mayGzip: request.mayGzip,
         deadlineMs: request.deadlineMs,
         slot: request.slot,
         queuedMs: request.begunMs - request.arrivedMs,

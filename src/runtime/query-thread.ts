@@ -3,6 +3,7 @@
  * and blocks on disk by itself; nothing it does can hold up the ingest thread.
  */
 import { parentPort, workerData, type TransferListItem } from "node:worker_threads";
+import { gzipAnswer } from "../api/gzip-answer.ts";
 import { answerQueryTask, type QueryLimits, type QueryServices } from "../api/answer-query-task.ts";
 import type { QueryAnswer, QueryTask } from "../api/query-tasks.ts";
 import { QueryMemory } from "../kernels/index.ts";
@@ -134,7 +135,14 @@ function servicesFor(
   };
 }
 
-function run({ id, task, deadlineMs, slot, queuedMs }: Extract<ToQueryThread, { type: "run" }>): void {
+function run({
+  id,
+  task,
+  mayGzip,
+  deadlineMs,
+  slot,
+  queuedMs,
+}: Extract<ToQueryThread, { type: "run" }>): void {
   const isLight = options.lane === "light";
   const isCancelled = () => Atomics.load(cancelFlags, slot) !== 0;
   const limits = { deadlineMs, isCancelled, ...(isLight ? { readBudget: options.heavySamples } : {}) };
@@ -152,7 +160,8 @@ function run({ id, task, deadlineMs, slot, queuedMs }: Extract<ToQueryThread, { 
   }
   const mark = memory.mark();
   try {
-    const answer = answerQueryTask(task, servicesFor(reader, engine, limits, queuedMs / 1000));
+    const whole = answerQueryTask(task, servicesFor(reader, engine, limits, queuedMs / 1000));
+    const answer = mayGzip ? gzipAnswer(whole) : whole;
     send({ type: "answer", id, answer }, buffersOf(answer));
   } catch (error) {
     if (!(error instanceof ReadBudgetError)) throw error;

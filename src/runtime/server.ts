@@ -50,6 +50,8 @@ const HEAVY_SAMPLES = 200_000;
 const DECODED_BYTES = 160 * 1024 * 1024;
 /** Of V8's heap in a query thread: results pass through it, samples do not. */
 const QUERY_HEAP_MIB = 512;
+/** A query that takes longer is written down in `queries.active`. */
+const WRITTEN_AFTER_MS = 10;
 const KEEP_ALIVE_MS = 60_000;
 const USER_AGENT = `Narthex/${version.narthex}`;
 
@@ -230,6 +232,7 @@ export class Server {
       slots: values["query.max-concurrency"],
       nowMs: Date.now,
       log,
+      delayMs: WRITTEN_AFTER_MS,
     });
     this.pool = new QueryPool({
       threadFile: new URL("./query-thread.js", import.meta.url),
@@ -337,8 +340,13 @@ export class Server {
 
   // ─────────────────────────────────────────── queries ───────────────────────────────────────────
 
-  async runQuery(task: QueryTask, origin: QueryOrigin, signal: AbortSignal): Promise<QueryAnswer> {
-    const answer = await this.pool.run(task, signal);
+  async runQuery(
+    task: QueryTask,
+    origin: QueryOrigin,
+    signal: AbortSignal,
+    mayGzip: boolean,
+  ): Promise<QueryAnswer> {
+    const answer = await this.pool.run(task, signal, mayGzip);
     this.observeQuery(task, answer, origin);
     return answer;
   }

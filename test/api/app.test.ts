@@ -1,4 +1,4 @@
-import { gunzipSync } from "node:zlib";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { createApp } from "../../src/api/app.ts";
 import type { RuleGroupBody } from "../../src/api/types.ts";
@@ -202,6 +202,27 @@ describe("rule groups", () => {
   test("are filtered by rule name, empty groups left out", async () => {
     const body = (await get("/api/v1/rules?rule_name[]=record_b", { ruleGroups })).response.json();
     expect(body.data.groups.map((one: RuleGroupBody) => one.name)).toEqual(["b"]);
+  });
+});
+
+describe("an answer that a query thread compressed", () => {
+  test("is sent as it is, and says so", async () => {
+    const { ports } = fakePorts({});
+    const asked: boolean[] = [];
+    const run = async (_task: unknown, _origin: unknown, _signal: unknown, mayGzip: boolean) => {
+      asked.push(mayGzip);
+      return { status: 200, parts: [gzipSync("[]")], isGzipped: true, report: null };
+    };
+    const app = await createApp({ ...ports, queries: { ...ports.queries, run } }, apiOptions);
+    const ask = (acceptEncoding: string) =>
+      app.inject({ url: "/api/v1/query?query=up", headers: { "accept-encoding": acceptEncoding } });
+    const response = await ask("gzip");
+    expect(response.headers["content-encoding"]).toBe("gzip");
+    expect(response.headers["vary"]).toContain("accept-encoding");
+    expect(gunzipSync(response.rawPayload).toString()).toBe("[]");
+    await ask("identity");
+    await ask("deflate");
+    expect(asked).toEqual([true, false, false]);
   });
 });
 

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ActiveQueries } from "../../src/runtime/active-queries.ts";
 
 let dataDirectory: string;
@@ -89,6 +89,33 @@ describe("a start", () => {
     writeFileSync(join(dataDirectory, "queries.active"), "");
     reopen();
     expect(logged).toEqual([]);
+  });
+
+  test("has, where writing waits, only those queries that take longer", async () => {
+    vi.useFakeTimers();
+    try {
+      active = ActiveQueries.open({
+        dataDirectory,
+        slots: 3,
+        nowMs: () => 1_700_000_000_900,
+        log,
+        delayMs: 10,
+      });
+      active!.begin(0, "short");
+      active!.begin(1, "long");
+      active!.end(0);
+      expect(file().toString().replaceAll("\0", "")).toBe("[");
+      await vi.advanceTimersByTimeAsync(10);
+      expect(file().toString().replaceAll("\0", "")).toBe('[{"query":"long","timestamp_sec":1700000000},');
+      active!.begin(0, "next");
+      await vi.advanceTimersByTimeAsync(10);
+      expect(file().subarray(1, 1001).toString()).toContain('"next"');
+      active!.end(0);
+      active!.end(1);
+      expect(file().toString().replaceAll("\0", "")).toBe("[");
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   test("goes without where the file cannot be made", () => {

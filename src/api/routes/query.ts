@@ -12,7 +12,7 @@ import {
 } from "../params.ts";
 import type { ApiOptions, Ports, QueryPort } from "../ports.ts";
 import type { InstantQueryTask, QueryTask, RangeQueryTask } from "../query-tasks.ts";
-import { sendParts } from "../responses.ts";
+import { acceptsGzip, sendParts } from "../responses.ts";
 
 const MAX_POINTS_PER_SERIES = 11_000;
 
@@ -59,9 +59,11 @@ export async function answerTask(
   };
   reply.raw.once("close", onClose);
   const path = request.url.split("?", 1)[0]!;
-  const answer = await queries.run(task, { clientIP: request.ip, method: request.method, path }, gone.signal);
+  const origin = { clientIP: request.ip, method: request.method, path };
+  const mayGzip = acceptsGzip(request.headers["accept-encoding"]);
+  const answer = await queries.run(task, origin, gone.signal, mayGzip);
   reply.raw.off("close", onClose);
-  return sendParts(reply, answer.status, answer.parts);
+  return sendParts(reply, answer.status, answer.parts, answer.isGzipped);
 }
 
 // The order of the checks is Prometheus's: limit, times, timeout, lookback; the query's own errors come last.
