@@ -19,7 +19,9 @@ import { sealedSeries } from "../tsdb/head/sealed-series.ts";
 import { emptyChunkDistributions } from "./block-metrics.ts";
 import type { CompactionCalls, CompactionThreadOptions } from "./compaction-messages.ts";
 import { answerCalls } from "./thread-calls.ts";
+import { setThreadPriority } from "./thread-priority.ts";
 
+setThreadPriority("normal");
 const { dataDirectory, ranges, withOverlaps, uploadedFile, ...blockOptions } =
   workerData as CompactionThreadOptions;
 const chunks = emptyChunkDistributions();

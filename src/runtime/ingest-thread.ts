@@ -36,7 +36,7 @@ const options = workerData as IngestThreadOptions;
 const port = parentPort!;
 const log = createLogger({ level: options.logLevel, format: options.logFormat });
 
-setThreadPriority("ahead", log);
+setThreadPriority("first", log);
 try {
   run();
 } catch (error) {

@@ -50,7 +50,7 @@ let engine = createEngine(options.engine.defaultSubqueryStepMs);
 
 const forgetting = setTimeout(giveBack, KEEP_DECODED_MS).unref();
 
-setThreadPriority(options.lane === "heavy" ? "behind" : "ahead", log);
+setThreadPriority(options.lane === "heavy" ? "behind" : "first", log);
 port.on("message", receive);
 send({ type: "ready" });
 // Somebody waits for the first query already. What makes the next ones fast is done once there is time between them.

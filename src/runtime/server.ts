@@ -41,6 +41,7 @@ import type { ReplayProgress } from "../tsdb/tsdb.ts";
 import { blockRanges } from "../tsdb/compaction/plan.ts";
 import { ServerMetrics } from "./server-metrics.ts";
 import { configFingerprint, TargetDiscovery } from "./target-discovery.ts";
+import { setThreadPriority } from "./thread-priority.ts";
 import { version } from "./version.ts";
 import { flagsWithoutEffect, refuseDangerousFlags, sectionsWithoutEffect } from "./without-effect.ts";
 
@@ -125,6 +126,8 @@ export class Server {
     this.metrics.ready.set(1);
     this.rules.start();
     if (this.commandLine.values["config.auto-reload"]) this.watchConfig();
+    // Only now, or the threads would have begun with it.
+    setThreadPriority("ahead", log);
     // What starting took is not needed again, and with little to do V8 would keep it for long.
     collectGarbage();
     log.info("server is ready to receive web requests");
