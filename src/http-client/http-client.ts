@@ -281,23 +281,28 @@ class ConfiguredClient implements HttpClient {
     { proxy, url }: Exchange,
     unixSocketPath: string | undefined,
   ): Promise<Dispatcher> {
-    const { directDispatcher, proxyDispatcher } = (this.undici ??= await import("./dispatchers.ts"));
+    const { directDispatcher, proxyDispatcher, tunnelDispatcher } = (this.undici ??=
+      await import("./dispatchers.ts"));
     const version = tlsFilesVersion(this.options.tls);
     if (version !== this.tlsVersion) {
       this.tlsVersion = version;
       for (const outdated of this.dispatchers.values()) void outdated.close().catch(() => {});
       this.dispatchers.clear();
     }
-    const isTunnel = url.protocol === "https:";
+    const isTunnel = proxy !== null && goesByTunnel(url, proxy);
     const route = unixSocketPath
       ? `unix ${unixSocketPath}`
       : proxy
-        ? `${isTunnel ? "tunnel" : "proxy"} ${proxy.href}`
+        ? isTunnel
+          ? `tunnel ${proxy.href}`
+          : "proxy"
         : "";
     let dispatcher = this.dispatchers.get(route);
     if (dispatcher === undefined) {
       dispatcher = proxy
-        ? proxyDispatcher(this.options, proxy, isTunnel)
+        ? isTunnel
+          ? tunnelDispatcher(this.options, proxy)
+          : proxyDispatcher(this.options)
         : directDispatcher(this.options, unixSocketPath);
       this.dispatchers.set(route, dispatcher);
     }
@@ -313,13 +318,31 @@ class ConfiguredClient implements HttpClient {
   }
 }
 
+/** TLS hides the request from a proxy, and SOCKS knows nothing of requests. */
+function goesByTunnel(url: URL, proxy: URL): boolean {
+  return url.protocol === "https:" || !proxy.protocol.startsWith("http");
+}
+
 function requestOptions({
   headers,
   method,
+  proxy,
   url,
 }: Exchange): Dispatcher.DispatchOptions & { path: string; method: Dispatcher.HttpMethod } {
   const path = url.pathname + url.search;
-  return { origin: url.origin, path, method, headers, headersTimeout: 0, bodyTimeout: 0 };
+  const common = { method, headersTimeout: 0, bodyTimeout: 0 };
+  if (proxy === null || goesByTunnel(url, proxy)) return { ...common, origin: url.origin, path, headers };
+  const authorization = credentialsOf(proxy);
+  return {
+    ...common,
+    origin: proxy.origin,
+    path: url.origin + path,
+    headers: {
+      ...headers,
+      host: url.host,
+      ...(authorization === null ? {} : { "proxy-authorization": authorization }),
+    },
+  };
 }
 
 function plainHeaders(

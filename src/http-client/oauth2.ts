@@ -70,8 +70,12 @@ export class OAuth2TokenSource {
     const form = (): URLSearchParams => {
       const parameters = new URLSearchParams({ grant_type: "client_credentials" });
       if (this.options.scopes?.length) parameters.set("scope", this.options.scopes.join(" "));
-      for (const [name, value] of Object.entries(this.options.endpointParams ?? {}))
+      for (const [name, value] of Object.entries(this.options.endpointParams ?? {})) {
+        // Some servers want another grant type; nothing else may be said twice.
+        if (name !== "grant_type" && parameters.has(name))
+          throw new Error(`oauth2: cannot overwrite parameter ${JSON.stringify(name)}`);
         parameters.set(name, value);
+      }
       return parameters;
     };
     const inForm = (): URLSearchParams => {

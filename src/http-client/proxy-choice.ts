@@ -26,12 +26,17 @@ export function chooseProxy(
   return parseProxyUrl(options.url);
 }
 
+const PROXY_SCHEMES: ReadonlySet<string> = new Set(["http:", "https:", "socks5:", "socks5h:"]);
+
 function parseProxyUrl(address: string): URL {
+  let proxy: URL;
   try {
-    return new URL(address.includes("://") ? address : `http://${address}`);
+    proxy = new URL(address.includes("://") ? address : `http://${address}`);
   } catch (cause) {
     throw new Error(`invalid proxy address ${JSON.stringify(address)}`, { cause });
   }
+  if (PROXY_SCHEMES.has(proxy.protocol)) return proxy;
+  throw new Error(`unsupported proxy scheme ${JSON.stringify(proxy.protocol.slice(0, -1))}`);
 }
 
 /** Whether a host is exempt: `*`, an address, a network `10.0.0.0/8`, a domain with its subdomains, `.domain` for these alone; each with an optional port. */

@@ -58,10 +58,18 @@ export function describeNetworkError(error: unknown): string {
     case "ERR_TLS_CERT_ALTNAME_INVALID":
       return `tls: failed to verify certificate: x509: ${message}`;
     default: {
+      if (typeof code === "string" && code.startsWith("ERR_SSL_"))
+        return describeTlsFault((error as { reason?: string }).reason ?? message);
       const reason = TLS_REASONS[code ?? ""];
       return reason ? `tls: failed to verify certificate: x509: ${reason}` : message;
     }
   }
+}
+
+/** A fault of the handshake, without what only its library's authors can read. */
+function describeTlsFault(reason: string): string {
+  const alert = /^(?:sslv3|tlsv1|tlsv13) alert (.+)$/.exec(reason)?.[1];
+  return alert === undefined ? `tls: ${reason}` : `remote error: tls: ${alert}`;
 }
 
 /**

@@ -21,6 +21,15 @@ export interface ResponseHead {
 /** The connection is taken over by another protocol: no further answer comes. */
 const SWITCHING_PROTOCOLS = 101;
 
+/** Where the head ends: behind the first empty line; -1 if there is none from `from` on. */
+export function headEnd(head: string, from: number): number {
+  for (let at = head.indexOf("\n", from); at >= 0; at = head.indexOf("\n", at + 1)) {
+    if (head[at + 1] === "\n") return at + 2;
+    if (head[at + 1] === "\r" && head[at + 2] === "\n") return at + 3;
+  }
+  return -1;
+}
+
 /**
  * Reads the lines of a head, the empty one at the end included (RFC 9112); one character a byte.
  *

@@ -1,4 +1,4 @@
-import { parseResponseHead, parseStatusLine, type ResponseHead } from "./response-head.ts";
+import { headEnd, parseResponseHead, parseStatusLine, type ResponseHead } from "./response-head.ts";
 import { AnswerTooLargeError, PASSED_OVER_BYTES, type WholeAnswer } from "./whole-answer.ts";
 
 /** A head may be this long, all its lines together. */
@@ -198,13 +198,4 @@ export class ResponseReader {
     const chunks = this.body === null || sizeBytes === 0 ? [] : [this.body.subarray(0, sizeBytes)];
     this.answer = { statusCode, statusText, headers, chunks, sizeBytes };
   }
-}
-
-/** Where the head ends: behind the first empty line; -1 if there is none yet. */
-function headEnd(head: string, from: number): number {
-  for (let at = head.indexOf("\n", from); at >= 0; at = head.indexOf("\n", at + 1)) {
-    if (head[at + 1] === "\n") return at + 2;
-    if (head[at + 1] === "\r" && head[at + 2] === "\n") return at + 3;
-  }
-  return -1;
 }

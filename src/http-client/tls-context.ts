@@ -1,5 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
-import type { SecureVersion } from "node:tls";
+import { X509Certificate } from "node:crypto";
+import { isIP } from "node:net";
+import { checkServerIdentity, DEFAULT_CIPHERS, type PeerCertificate, type SecureVersion } from "node:tls";
 import type { TlsOptions } from "./options.ts";
 
 const VERSIONS: Readonly<Record<string, SecureVersion>> = {
@@ -9,11 +11,15 @@ const VERSIONS: Readonly<Record<string, SecureVersion>> = {
   TLS13: "TLSv1.3",
 };
 
+const OLD_VERSIONS: ReadonlySet<SecureVersion> = new Set(["TLSv1", "TLSv1.1"]);
+
 export interface TlsContext {
   minVersion: SecureVersion;
   maxVersion?: SecureVersion;
   rejectUnauthorized: boolean;
   servername?: string;
+  ciphers?: string;
+  checkServerIdentity(host: string, certificate: PeerCertificate): Error | undefined;
   ca?: string;
   cert?: string;
   key?: string;
@@ -24,17 +30,42 @@ export function readTlsContext(options: TlsOptions): TlsContext {
   const context: TlsContext = {
     minVersion: VERSIONS[options.minVersion ?? ""] ?? "TLSv1.2",
     rejectUnauthorized: !options.insecureSkipVerify,
+    checkServerIdentity: (host, certificate) => identityFault(options.serverName || host, certificate),
   };
   const maxVersion = VERSIONS[options.maxVersion ?? ""];
   if (maxVersion) context.maxVersion = maxVersion;
-  if (options.serverName) context.servername = options.serverName;
+  // An address is looked for in the certificate; it is no name to ask for.
+  if (options.serverName && isIP(options.serverName) === 0) context.servername = options.serverName;
+  // Whoever asks for the old versions means their ciphers and signatures too.
+  if (OLD_VERSIONS.has(context.minVersion)) context.ciphers = `${DEFAULT_CIPHERS}:@SECLEVEL=0`;
   const ca = options.ca || readPem("CA cert", options.caFile);
+  if (ca !== undefined && !holdsCertificate(ca))
+    throw new Error(`unable to use specified CA cert ${options.caFile || "<inline>"}`);
   const cert = options.cert || readPem("client cert", options.certFile);
   const key = options.key || readPem("client key", options.keyFile);
   if (ca) context.ca = ca;
   if (cert) context.cert = cert;
   if (key) context.key = key;
   return context;
+}
+
+/** An authority without a certificate would leave the system's own in its place. */
+function holdsCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).raw.length > 0;
+  } catch {
+    return false;
+  }
+}
+
+/** As Node checks it; but a star may also stand before a name of one part, as in `*.local`. */
+function identityFault(host: string, certificate: PeerCertificate): Error | undefined {
+  const fault = checkServerIdentity(host, certificate);
+  const { subjectaltname = "" } = certificate;
+  const domain = /^[a-z0-9_-]+\.([a-z0-9_-]+)\.?$/i.exec(host)?.[1]?.toLowerCase();
+  // What is quoted holds what might be taken for another name.
+  if (fault === undefined || domain === undefined || subjectaltname.includes('"')) return fault;
+  return subjectaltname.toLowerCase().split(", ").includes(`dns:*.${domain}`) ? undefined : fault;
 }
 
 function readPem(what: string, path: string | undefined): string | undefined {

@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { createHttpClient, HttpRequestError, type HttpClientOptions } from "../../src/http-client/index.ts";
+import { SocksProxy } from "../support/socks-proxy.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "http-client-"));
 const servers: { close(): unknown; closeAllConnections?(): void }[] = [];
@@ -388,6 +389,81 @@ describe("proxies", () => {
     expect(proxy.asked).toEqual(["GET http://out.invalid/"]);
   });
 
+  test("may be spoken to by TLS, each by its own name", async () => {
+    const seen: (string | undefined)[] = [];
+    const proxy = https.createServer(
+      { key: pem("server.key"), cert: pem("server.crt") },
+      (request, response) => {
+        seen.push(request.url);
+        response.end("by proxy");
+      },
+    );
+    const url = `https://127.0.0.1:${await listen(proxy)}`;
+    const answer = await get({ proxy: { url }, tls: { ca: pem("ca.crt") } }, "http://target.invalid/x");
+    expect(answer.body).toBe("by proxy");
+    expect(seen).toEqual(["http://target.invalid/x"]);
+  });
+
+  test.each(["http", "https"])("that close or refuse a tunnel (%s) fail the request once", async (scheme) => {
+    let asked = 0;
+    let refusal = "";
+    const proxy: Server =
+      scheme === "https"
+        ? https.createServer({ key: pem("server.key"), cert: pem("server.crt") })
+        : http.createServer();
+    proxy.on("connect", (_request, socket) => {
+      asked++;
+      socket.on("error", () => {});
+      socket.end(refusal);
+    });
+    const url = `${scheme}://127.0.0.1:${await listen(proxy)}`;
+    const made = client({ proxy: { url }, tls: { ca: pem("ca.crt") } });
+    const far = "https://target.invalid/";
+    await expect(made.request(far, { timeoutMs: 5000 })).rejects.toThrow("the proxy closed the connection");
+    refusal = "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n";
+    await expect(made.request(far, { timeoutMs: 5000 })).rejects.toThrow("Proxy Authentication Required");
+    refusal = "SSH-2.0-OpenSSH\r\n\r\n";
+    await expect(made.request(far, { timeoutMs: 5000 })).rejects.toThrow("malformed HTTP response");
+    expect(asked).toBe(3);
+    await expect(get({ proxy: { url: "ftp://127.0.0.1" } }, far)).rejects.toThrow(
+      'unsupported proxy scheme "ftp"',
+    );
+  });
+
+  test("of SOCKS look up hosts themselves and carry plain requests and TLS", async () => {
+    const target = await recordingServer((request, response) => response.end(request.headers.host));
+    const secure = await listen(
+      https.createServer({ key: pem("server.key"), cert: pem("server.crt") }, (_request, response) =>
+        response.end("safe"),
+      ),
+    );
+    for (const login of ["", "me:se%20cret"]) {
+      const proxy = await SocksProxy.start(login === "" ? null : ["me", "se cret"]);
+      servers.push(proxy);
+      const url = `socks5://${login === "" ? "" : `${login}@`}127.0.0.1:${proxy.port}`;
+      const options = { proxy: { url }, tls: { ca: pem("ca.crt"), serverName: "good.name" } };
+      const plain = await get(options, `http://somewhere.invalid:${target.port}/`);
+      expect(plain.body).toBe(`somewhere.invalid:${target.port}`);
+      expect((await get(options, `https://[2001:db8::1:0]:${secure}/`)).body).toBe("safe");
+      expect((await get(options, `https://192.0.2.7:${secure}/`)).body).toBe("safe");
+      expect(proxy.asked).toEqual([
+        `somewhere.invalid:${target.port}`,
+        `2001:db8:0:0:0:0:1:0:${secure}`,
+        `192.0.2.7:${secure}`,
+      ]);
+      proxy.reply = 2;
+      await expect(get(options, "http://a.invalid/")).rejects.toThrow(
+        "socks: connection not allowed by ruleset",
+      );
+    }
+    const proxy = await SocksProxy.start(["me", "x"]);
+    servers.push(proxy);
+    const ask = (login: string) =>
+      get({ proxy: { url: `socks5://${login}127.0.0.1:${proxy.port}` } }, target.url);
+    await expect(ask("")).rejects.toThrow("socks: no acceptable authentication methods");
+    await expect(ask("me:y@")).rejects.toThrow("socks: username/password authentication failed");
+  });
+
   test("tunnel TLS, with the headers meant for CONNECT", async () => {
     const proxy = await recordingProxy();
     const port = await listen(
@@ -419,7 +495,8 @@ beforeAll(() => {
   openssl(...request, "/CN=ca", "-x509", "-days", "30", "-keyout", "ca.key", "-out", "ca.crt");
   openssl(...request, "/CN=other", "-x509", "-days", "30", "-keyout", "other.key", "-out", "other.crt");
   writeFileSync(join(directory, "san"), "subjectAltName=IP:127.0.0.1,DNS:good.name\n");
-  for (const name of ["server", "client"]) {
+  writeFileSync(join(directory, "star-san"), "subjectAltName=DNS:*.local\n");
+  for (const name of ["server", "client", "star"]) {
     openssl(...request, `/CN=${name}`, "-keyout", `${name}.key`, "-out", `${name}.csr`);
     const sign = [
       "x509",
@@ -432,7 +509,8 @@ beforeAll(() => {
       "ca.key",
       "-CAcreateserial",
     ];
-    openssl(...sign, "-days", "30", "-extfile", "san", "-out", `${name}.crt`);
+    const names = name === "star" ? "star-san" : "san";
+    openssl(...sign, "-days", "30", "-extfile", names, "-out", `${name}.crt`);
   }
 });
 
@@ -480,6 +558,42 @@ describe("TLS", () => {
     const tls = { caFile: join(directory, "ca.crt") };
     expect((await get({ tls: { ...tls, maxVersion: "TLS12" } }, url)).body).toBe("ok");
     await expect(get({ tls: { ...tls, minVersion: "TLS13" } }, url)).rejects.toThrow(HttpRequestError);
+  });
+
+  test("of old is spoken where that is asked for", async () => {
+    const old = { minVersion: "TLSv1", maxVersion: "TLSv1.1", ciphers: "DEFAULT@SECLEVEL=0" } as const;
+    const url = `https://127.0.0.1:${await secureServer(old)}/`;
+    const ca = pem("ca.crt");
+    expect((await get({ tls: { ca, minVersion: "TLS10" } }, url)).body).toBe("ok");
+    await expect(get({ tls: { ca } }, url)).rejects.toThrow(/remote error: tls: protocol version$/);
+    const current = `https://127.0.0.1:${await secureServer({ minVersion: "TLSv1.3" })}/`;
+    expect((await get({ tls: { ca, minVersion: "TLS10" } }, current)).body).toBe("ok");
+  });
+
+  test("finds an address or a short name with a star in the certificate", async () => {
+    const ca = pem("ca.crt");
+    const port = await secureServer();
+    expect((await get({ tls: { ca, serverName: "127.0.0.1" } }, `https://localhost:${port}/`)).body).toBe(
+      "ok",
+    );
+    await expect(get({ tls: { ca, serverName: "127.0.0.2" } }, `https://localhost:${port}/`)).rejects.toThrow(
+      "x509",
+    );
+    const star = await secureServer({ key: pem("star.key"), cert: pem("star.crt") });
+    const ask = (serverName: string) => get({ tls: { ca, serverName } }, `https://127.0.0.1:${star}/`);
+    expect((await ask("a.local")).body).toBe("ok");
+    for (const name of ["a.b.local", "local", "a.other"]) await expect(ask(name)).rejects.toThrow("x509");
+  });
+
+  test("with an authority that holds no certificate fails", async () => {
+    const url = `https://127.0.0.1:${await secureServer()}/`;
+    const caFile = join(directory, "hollow.crt");
+    for (const text of ["", pem("server.key"), "rubbish"]) {
+      writeFileSync(caFile, text);
+      await expect(get({ tls: { caFile } }, url)).rejects.toThrow(
+        `unable to use specified CA cert ${caFile}`,
+      );
+    }
   });
 
   test("takes up changed files without a restart", async () => {
