@@ -31,7 +31,8 @@ export function countRequests(app: FastifyInstance, registry: Registry, routePre
   app.addHook("onRoute", (route) => {
     requests.inc({ handler: handlerOf(route.url), code: "200" }, 0);
   });
-  app.addHook("onResponse", async (request, reply) => {
+  app.addHook("onResponse", (request, reply, done) => {
+    done();
     const pattern = request.routeOptions.url;
     if (pattern === undefined) return;
     const handler = handlerOf(pattern);

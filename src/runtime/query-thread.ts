@@ -176,6 +176,7 @@ function run({
 function giveBack(): void {
   reader.forget();
   if (memory.peakBytes > 0 || decoded.usedBytes > 0) memory.renew();
+  collectGarbage();
 }
 
 /**

@@ -7,7 +7,7 @@ import type { FastifyInstance } from "fastify";
 import { Registry } from "prom-client";
 import { createApp } from "../api/app.ts";
 import { NotificationBoard } from "../api/notification-board.ts";
-import type { QueryOrigin } from "../api/ports.ts";
+import type { CancelSignal, QueryOrigin } from "../api/ports.ts";
 import type { QueryAnswer, QueryTask } from "../api/query-tasks.ts";
 import { allScrapeConfigs, type Config } from "../config/effective-config.ts";
 import type { CommandLine, FlagValues } from "../config/flags.ts";
@@ -346,7 +346,7 @@ export class Server {
   async runQuery(
     task: QueryTask,
     origin: QueryOrigin,
-    signal: AbortSignal,
+    signal: CancelSignal,
     mayGzip: boolean,
   ): Promise<QueryAnswer> {
     const answer = await this.pool.run(task, signal, mayGzip);
