@@ -2,10 +2,10 @@
 //
 //   node scripts/build.mjs [--no-ui]
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { build, transform } from "esbuild";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 process.chdir(root);
@@ -16,6 +16,29 @@ execFileSync(node, ["scripts/build-kernels.mjs"], { stdio: "inherit" });
 for (const name of existsSync("dist") ? readdirSync("dist") : []) {
   if (name.endsWith(".js") || name.endsWith(".js.map")) rmSync(join("dist", name));
 }
+
+/**
+ * Every thread keeps the source it loaded, and the allocator the room for the largest file that was read. So packages
+ * are minified in full, names included, and what Fastify would only load for JSON schemas and its test client is left
+ * out: `src/api/app.ts` sees to it that nobody asks for the former.
+ */
+const smallPackages = {
+  name: "small-packages",
+  setup({ onLoad, onResolve }) {
+    const never = /^(@fastify\/(ajv-compiler|fast-json-stringify-compiler)|light-my-request)$/;
+    onResolve({ filter: never }, ({ path }) => ({ path, namespace: "never" }));
+    onLoad({ filter: /./, namespace: "never" }, ({ path }) => ({
+      contents: `throw new Error("cannot load ${path}: it is not part of this build");`,
+    }));
+    onLoad({ filter: /node_modules\/.*\.[cm]?js$/ }, async ({ path }) => {
+      const { code } = await transform(readFileSync(path, "utf8"), {
+        ...{ minify: true, target: "node20", legalComments: "none" },
+        ...{ sourcefile: path, sourcemap: "inline" },
+      });
+      return { contents: code };
+    });
+  },
+};
 
 const threads = readdirSync("src/runtime").filter((name) => name.endsWith("-thread.ts"));
 const benches = existsSync("bench/end-to-end")
@@ -44,8 +67,7 @@ await build({
   format: "esm",
   platform: "node",
   target: "node20",
-  // Packages are bundled and minified: every thread keeps the source it loaded, so less text is less memory. Those
-  // with native code are found at run time, if they are installed.
+  // Those with native code are found at run time, if they are installed.
   external: ["snappy", "@node-rs/crc32", "@kubernetes/client-node"],
   minifyWhitespace: true,
   minifySyntax: true,
@@ -53,6 +75,7 @@ await build({
   banner: {
     js: 'import { createRequire as narthexCreateRequire } from "node:module"; const require = narthexCreateRequire(import.meta.url);',
   },
+  plugins: [smallPackages],
   sourcemap: true,
   chunkNames: "chunk-[name]-[hash]",
   logLevel: "warning",

@@ -80,18 +80,16 @@ export async function createApp(ports: Ports, options: ApiOptions): Promise<Fast
     zlibOptions,
   });
 
-  const apiPrefix = `${options.routePrefix}/api/v1/`;
-  app.addHook("onRequest", (request, reply, done) => {
+  app.addHook("onRequest", async (request, reply) => {
     if (ports.lifecycle.state !== "ready" && request.routeOptions.config.needsReady) {
-      reply
+      return reply
         .code(503)
         .header("X-Prometheus-Stopping", String(ports.lifecycle.state === "stopping"))
         .type("text/plain; charset=utf-8")
         .send("Service Unavailable");
-      return;
     }
-    if (request.url.startsWith(apiPrefix)) allowOrigin(request, reply, options);
-    done();
+    if (request.url.startsWith(`${options.routePrefix}/api/v1/`)) allowOrigin(request, reply, options);
+    return undefined;
   });
 
   app.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => {

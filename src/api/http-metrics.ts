@@ -31,8 +31,7 @@ export function countRequests(app: FastifyInstance, registry: Registry, routePre
   app.addHook("onRoute", (route) => {
     requests.inc({ handler: handlerOf(route.url), code: "200" }, 0);
   });
-  app.addHook("onResponse", (request, reply, done) => {
-    done();
+  app.addHook("onResponse", async (request, reply) => {
     const pattern = request.routeOptions.url;
     if (pattern === undefined) return;
     const handler = handlerOf(pattern);

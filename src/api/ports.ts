@@ -34,13 +34,7 @@ export interface QueryPort {
    * Never rejects: what goes wrong is an answer too.
    * @param mayGzip whether an answer may come compressed
    */
-  run(task: QueryTask, origin: QueryOrigin, signal: CancelSignal, mayGzip: boolean): Promise<QueryAnswer>;
-}
-
-/** What is used of an `AbortSignal`. Those take a tenth of what a small query does to make, so there are others too. */
-export interface CancelSignal {
-  readonly aborted: boolean;
-  addEventListener(type: "abort", listener: () => void, options: { readonly once: true }): void;
+  run(task: QueryTask, origin: QueryOrigin, signal: AbortSignal, mayGzip: boolean): Promise<QueryAnswer>;
 }
 
 /** Who asks, for the query log. */

@@ -46,11 +46,6 @@ export type Config = Omit<PrometheusConfig, "global" | "scrapeConfigs"> & {
   readonly includedScrapeConfigs: readonly EffectiveScrapeConfig[];
 };
 
-/** Every job, those of the main file first. */
-export function allScrapeConfigs(config: Config): readonly EffectiveScrapeConfig[] {
-  return [...config.scrapeConfigs, ...config.includedScrapeConfigs];
-}
-
 /** What the command line changes in the defaults. */
 export interface DefaultOverrides {
   /** Protobuf is asked for first where a job doesn't say. */

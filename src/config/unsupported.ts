@@ -1,5 +1,7 @@
-import { allScrapeConfigs, type Config } from "./effective-config.ts";
-import { discoveryKey, IDLE_MECHANISMS, type DiscoveryConfigs } from "./schema/discovery.ts";
+import { allScrapeConfigs } from "./all-scrape-configs.ts";
+import type { Config } from "./effective-config.ts";
+import { discoveryKey, IDLE_MECHANISMS } from "./discovery-mechanisms.ts";
+import type { DiscoveryConfigs } from "./schema/discovery.ts";
 
 /** A sentence for each part of a configuration that is read and checked, but has no effect yet. */
 export function unsupported(config: Config): string[] {

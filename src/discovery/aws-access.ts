@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { httpClientOptions, type HttpClientConfig } from "../config/schema/http-client.ts";
+import { httpClientOptions } from "../config/http-client-options.ts";
+import type { HttpClientConfig } from "../config/schema/http-client.ts";
 import type { Secret } from "../config/secret.ts";
 import { signAwsRequest, type AwsCredentials } from "../http-client/aws-signature.ts";
 import type { HttpClient } from "../http-client/index.ts";

@@ -1,5 +1,5 @@
 import type { DiscoveryConfigOf } from "../config/schema/discovery.ts";
-import { httpClientOptions } from "../config/schema/http-client.ts";
+import { httpClientOptions } from "../config/http-client-options.ts";
 import { fetchJson, fetchJsonWithHeaders, queryString, type Endpoint } from "./fetch-json.ts";
 import type { DiscoverySurroundings, Mechanism } from "./mechanism.ts";
 import { joinHostPort, prefixedLabels, type LabelRecord, type TargetGroup } from "./target-group.ts";

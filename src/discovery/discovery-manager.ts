@@ -2,10 +2,10 @@ import {
   DISCOVERY_MECHANISMS,
   discoveryIdentity,
   IDLE_MECHANISMS,
-  type DiscoveryConfigs,
   type DiscoveryMechanismName,
-} from "../config/schema/discovery.ts";
-import { createMechanism, type AnyDiscoveryConfig } from "./create-mechanism.ts";
+} from "../config/discovery-mechanisms.ts";
+import type { DiscoveryConfigs } from "../config/schema/discovery.ts";
+import type { AnyDiscoveryConfig, createMechanism } from "./create-mechanism.ts";
 import type { DiscoverySurroundings, Mechanism } from "./mechanism.ts";
 import { soundGroup, type TargetGroup } from "./target-group.ts";
 
@@ -19,7 +19,7 @@ export interface DiscoveryManagerOptions {
   readonly onUpdated?: () => void;
   /** Between two updates lies at least this, once they come in quick succession. 5 s by default. */
   readonly maxUpdateIntervalMs?: number;
-  readonly create?: typeof createMechanism;
+  readonly create: typeof createMechanism;
 }
 
 const FIRST_WAIT_MS = 100;
@@ -102,7 +102,7 @@ export class DiscoveryManager {
     config: AnyDiscoveryConfig,
     jobs: Set<string>,
   ): boolean {
-    const { create = createMechanism, surroundings } = this.options;
+    const { create, surroundings } = this.options;
     const [firstJob] = jobs;
     let mechanism: Mechanism;
     try {

@@ -1,5 +1,5 @@
 import type { HttpClientConfig } from "../config/schema/http-client.ts";
-import { httpClientOptions } from "../config/schema/http-client.ts";
+import { httpClientOptions } from "../config/http-client-options.ts";
 import { fetchJson, queryString, type Endpoint } from "./fetch-json.ts";
 import type { DiscoverySurroundings } from "./mechanism.ts";
 import { prefixedLabels, type LabelRecord } from "./target-group.ts";

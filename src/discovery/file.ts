@@ -1,14 +1,10 @@
-import { readFileSync, statSync, watch, type FSWatcher } from "node:fs";
+import { statSync, watch, type FSWatcher } from "node:fs";
 import { dirname } from "node:path";
-import type { ConfigProblem } from "../config/config-error.ts";
-import { ConfigError } from "../config/config-error.ts";
 import { glob } from "../config/glob.ts";
-import { readAs } from "../config/load.ts";
-import { targetListFile, type DiscoveryConfigOf } from "../config/schema/discovery.ts";
-import { YamlSource } from "../config/yaml-source.ts";
+import type { DiscoveryConfigOf } from "../config/schema/discovery.ts";
 import type { DiscoverySurroundings, Mechanism } from "./mechanism.ts";
 import type { TargetGroup } from "./target-group.ts";
-import { parseTargetList, type TargetListEntry } from "./target-list.ts";
+import type { TargetListEntry } from "./target-list.ts";
 
 /** Editors write in several steps: after the first event the files get this long to settle. */
 const SETTLE_MS = 100;
@@ -23,7 +19,9 @@ export function fileDiscovery(
 ): Mechanism {
   return {
     async run(emit, signal) {
-      const files = new WatchedFiles(config.files, surroundings);
+      // With the YAML parser and the schemas, megabytes that no other mechanism needs.
+      const { readTargetFile } = await import("./target-file.ts");
+      const files = new WatchedFiles(config.files, readTargetFile, surroundings);
       signal.addEventListener("abort", () => files.close(), { once: true });
       while (!signal.aborted) {
         const groups = files.read();
@@ -49,6 +47,7 @@ class WatchedFiles {
 
   constructor(
     private readonly patterns: readonly string[],
+    private readonly readFile: (path: string) => readonly TargetListEntry[],
     private readonly surroundings: DiscoverySurroundings,
   ) {}
 
@@ -63,7 +62,7 @@ class WatchedFiles {
     for (const path of new Set(this.patterns.flatMap((pattern) => glob(pattern)))) {
       const before = this.groupCounts.get(path) ?? 0;
       try {
-        const entries = readTargetFile(path);
+        const entries = this.readFile(path);
         counters.set("file_mtime_seconds", { filename: path }, statSync(path).mtimeMs / 1_000);
         counts.set(path, entries.length);
         groups.push(...groupsOf(path, entries), ...emptyGroups(path, entries.length, before));
@@ -117,18 +116,6 @@ class WatchedFiles {
   close(): void {
     for (const folder of [...this.watchers.keys()]) this.unwatch(folder);
   }
-}
-
-/** @throws Error saying what is wrong with the file */
-function readTargetFile(path: string): readonly TargetListEntry[] {
-  const text = readFileSync(path, "utf8");
-  if (/\.json$/i.test(path)) return parseTargetList(text);
-  const problems: ConfigProblem[] = [];
-  const source = new YamlSource(text, path);
-  if (source.root === null) return [];
-  const entries = readAs(targetListFile, source, problems);
-  if (entries === null) throw new ConfigError(problems);
-  return entries;
 }
 
 function groupsOf(path: string, entries: readonly TargetListEntry[]): TargetGroup[] {

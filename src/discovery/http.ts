@@ -1,5 +1,5 @@
 import type { DiscoveryConfigOf } from "../config/schema/discovery.ts";
-import { httpClientOptions } from "../config/schema/http-client.ts";
+import { httpClientOptions } from "../config/http-client-options.ts";
 import { quote } from "../model/quote.ts";
 import { pollingMechanism, type DiscoverySurroundings, type Mechanism } from "./mechanism.ts";
 import { parseTargetList } from "./target-list.ts";

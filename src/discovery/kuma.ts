@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
 import type { DiscoveryConfigOf } from "../config/schema/discovery.ts";
-import { httpClientOptions } from "../config/schema/http-client.ts";
+import { httpClientOptions } from "../config/http-client-options.ts";
 import { formatDuration } from "../model/duration.ts";
 import { queryString } from "./fetch-json.ts";
 import { MAX_ANSWER_BYTES } from "./http.ts";

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { DiscoveryConfigOf } from "../config/schema/discovery.ts";
-import { httpClientOptions } from "../config/schema/http-client.ts";
+import { httpClientOptions } from "../config/http-client-options.ts";
 import { fetchJson, queryString, type Endpoint } from "./fetch-json.ts";
 import { pollingMechanism, type DiscoverySurroundings, type Mechanism } from "./mechanism.ts";
 import { joinHostPort, type LabelRecord } from "./target-group.ts";

@@ -1,5 +1,5 @@
 import type { DiscoveryConfigOf } from "../config/schema/discovery.ts";
-import { httpClientOptions } from "../config/schema/http-client.ts";
+import { httpClientOptions } from "../config/http-client-options.ts";
 import { fetchJson, queryString } from "./fetch-json.ts";
 import { pollingMechanism, type DiscoverySurroundings, type Mechanism } from "./mechanism.ts";
 import { joinHostPort, type LabelRecord } from "./target-group.ts";

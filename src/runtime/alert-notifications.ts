@@ -1,6 +1,6 @@
 import type { Registry } from "prom-client";
 import type { Config } from "../config/effective-config.ts";
-import { httpClientOptions } from "../config/schema/http-client.ts";
+import { httpClientOptions } from "../config/http-client-options.ts";
 import { Labels } from "../model/labels.ts";
 import { Notifier } from "../rules/notifier.ts";
 import type { Logger } from "../telemetry/logger.ts";

@@ -1,9 +1,8 @@
 import { availableParallelism, hostname } from "node:os";
 import type { Ports } from "../api/ports.ts";
 import type { ActiveTargetBody, DroppedTargetBody, RelabelStepsData } from "../api/types.ts";
-import { allScrapeConfigs } from "../config/effective-config.ts";
+import { allScrapeConfigs } from "../config/all-scrape-configs.ts";
 import { flagsAsText } from "../config/flags.ts";
-import { configToYaml, scrapeConfigToYaml } from "../config/load.ts";
 import { formatDuration } from "../model/duration.ts";
 import { Labels } from "../model/labels.ts";
 import { compileRules, relabelSteps } from "../model/relabel.ts";
@@ -46,8 +45,7 @@ export function createPorts(server: Server): Ports {
       },
       scrapePools: async () => allScrapeConfigs(server.config).map((job) => job.jobName),
       async scrapePoolConfig(pool) {
-        const job = allScrapeConfigs(server.config).find((one) => one.jobName === pool);
-        return job ? scrapeConfigToYaml(job) : null;
+        return server.loadedConfig.jobTexts.get(pool) ?? null;
       },
       metadata: () => server.ingest.call("metadata"),
       async relabelSteps(pool, labels): Promise<RelabelStepsData | null> {
@@ -87,7 +85,7 @@ export function createPorts(server: Server): Ports {
         buildDate: "",
         goVersion: `node${process.versions.node}`,
       },
-      config: () => configToYaml(server.config),
+      config: () => server.loadedConfig.text,
       flags: () => flagsAsText(flags),
       async runtimeInfo() {
         return {

@@ -1,4 +1,4 @@
-import { DISCOVERY_MECHANISMS, IDLE_MECHANISMS } from "../config/schema/discovery.ts";
+import { DISCOVERY_MECHANISMS, IDLE_MECHANISMS } from "../config/discovery-mechanisms.ts";
 import { prometheusFunctions } from "../rules/template/functions.ts";
 import type { CommandLine } from "../config/flags.ts";
 

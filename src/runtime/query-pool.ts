@@ -2,7 +2,6 @@ import { Worker } from "node:worker_threads";
 import { LRUCache } from "lru-cache";
 import { ApiError } from "../api/api-error.ts";
 import { errorEnvelope } from "../api/envelope.ts";
-import type { CancelSignal } from "../api/ports.ts";
 import { mergeFragments } from "../api/merge-fragments.ts";
 import { isQuery, type QueryAnswer, type QueryTask, type RangeQueryTask } from "../api/query-tasks.ts";
 import type { Division } from "../promql/plan/division.ts";
@@ -62,7 +61,7 @@ interface Request {
   readonly deadlineMs: number;
   readonly arrivedMs: number;
   readonly resolve: (answer: QueryAnswer) => void;
-  readonly signal: CancelSignal;
+  readonly signal: AbortSignal;
   slot: number;
   /** When a thread took it (the last one, if it was handed on); null while it waits. */
   begunMs: number | null;
@@ -135,7 +134,7 @@ export class QueryPool {
   }
 
   /** Never rejects. @param mayGzip whether the answer may come compressed */
-  run(task: QueryTask, signal: CancelSignal, mayGzip = false): Promise<QueryAnswer> {
+  run(task: QueryTask, signal: AbortSignal, mayGzip = false): Promise<QueryAnswer> {
     const now = Date.now();
     const asked = "timeoutMs" in task ? task.timeoutMs : null;
     const timeoutMs =

@@ -176,7 +176,6 @@ function run({
 function giveBack(): void {
   reader.forget();
   if (memory.peakBytes > 0 || decoded.usedBytes > 0) memory.renew();
-  collectGarbage();
 }
 
 /**

@@ -9,7 +9,6 @@ import { RuleManager } from "../rules/rule-manager.ts";
 import { alertTemplateError } from "../rules/template/alert-template.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { ruleGroupBody } from "./rule-bodies.ts";
-import { loadRuleGroups } from "./rule-files.ts";
 import { systemClock } from "./system-clock.ts";
 
 export interface RuleServiceOptions {
@@ -27,7 +26,7 @@ export interface RuleServiceOptions {
 }
 
 /**
- * The rules of the configuration, running. The parser, which only rules need on this thread, is loaded with the first
+ * The rules of the configuration, running. The parsers, which only rules need on this thread, are loaded with the first
  * configuration that has any; that a configuration without rules came before is told to the manager all the same, for
  * it treats the first one of a server's life with care.
  */
@@ -44,7 +43,10 @@ export class RuleService {
       this.hadEmptyConfig = true;
       return;
     }
-    const { parseExpr, printExpr } = await import("../promql/parse/index.ts");
+    const [{ parseExpr, printExpr }, { loadRuleGroups }] = await Promise.all([
+      import("../promql/parse/index.ts"),
+      import("./rule-files.ts"),
+    ]);
     const { parserOptions } = this.options;
     const groups = loadRuleGroups(config, {
       expression: (text) => void parseExpr(text, parserOptions),

@@ -1,5 +1,5 @@
 import type { EffectiveScrapeConfig } from "../config/effective-config.ts";
-import { httpClientOptions } from "../config/schema/http-client.ts";
+import { httpClientOptions } from "../config/http-client-options.ts";
 import type { EscapingScheme } from "../scrape/exposition/negotiate.ts";
 import type { ScrapePoolOptions } from "../scrape/options.ts";
 

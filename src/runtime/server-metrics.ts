@@ -3,16 +3,14 @@ import type { QueryAnswer } from "../api/query-tasks.ts";
 import { version } from "./version.ts";
 import { WindowSummary } from "../telemetry/window-summary.ts";
 
-/** The parts a query's time is told in. */
-type Slice = "inner_eval" | "prepare_time" | "queue_time" | "result_sort";
-
 /** What the main thread counts of the server as a whole, under Prometheus's names. */
 export class ServerMetrics {
   readonly reloadSuccessful: Gauge;
   readonly reloadTimestamp: Gauge;
   readonly ready: Gauge;
   readonly queryLogEnabled: Gauge;
-  private readonly observeDuration: Record<Slice, (seconds: number) => void>;
+  private readonly durations: WindowSummary;
+  private readonly durationHistogram: Histogram;
   private readonly samples: Counter;
   private readonly samplesRead: Counter;
   private readonly replaced: Counter;
@@ -76,35 +74,20 @@ export class ServerMetrics {
       help: "The number of query log failures.",
       registers,
     });
-    const durations = new WindowSummary({
+    this.durations = new WindowSummary({
       name: "prometheus_engine_query_duration_seconds",
       help: "Query timings",
       labelNames: ["slice"],
       quantiles: [0.5, 0.9, 0.99],
       registers,
     });
-    const durationHistogram = new Histogram({
+    this.durationHistogram = new Histogram({
       name: "prometheus_engine_query_duration_histogram_seconds",
       help: "The duration of various parts of query execution.",
       labelNames: ["slice"],
       buckets: [0.01, 0.1, 1, 10],
       registers,
     });
-    const observerOf = (slice: Slice) => {
-      const ofSummary = durations.observer({ slice });
-      durationHistogram.zero({ slice });
-      const ofHistogram = durationHistogram.labels(slice);
-      return (seconds: number) => {
-        ofSummary(seconds);
-        ofHistogram.observe(seconds);
-      };
-    };
-    this.observeDuration = {
-      inner_eval: observerOf("inner_eval"),
-      prepare_time: observerOf("prepare_time"),
-      queue_time: observerOf("queue_time"),
-      result_sort: observerOf("result_sort"),
-    };
     this.samples = new Counter({
       name: "prometheus_engine_query_samples_total",
       help: "The total number of samples loaded by all queries.",
@@ -128,11 +111,15 @@ export class ServerMetrics {
     const { timings, samples } = report.statistics;
     this.samples.inc(samples.totalQueryableSamples);
     this.samplesRead.inc(samples.samplesRead);
-    const { observeDuration } = this;
-    observeDuration.inner_eval(timings.innerEvalTime);
-    observeDuration.prepare_time(timings.queryPreparationTime);
-    observeDuration.queue_time(timings.execQueueTime);
-    observeDuration.result_sort(timings.resultSortTime);
+    for (const [slice, seconds] of [
+      ["inner_eval", timings.innerEvalTime],
+      ["prepare_time", timings.queryPreparationTime],
+      ["queue_time", timings.execQueueTime],
+      ["result_sort", timings.resultSortTime],
+    ] as const) {
+      this.durations.observe({ slice }, seconds);
+      this.durationHistogram.observe({ slice }, seconds);
+    }
   }
 
   countReplacedThread(): void {

@@ -7,11 +7,11 @@ import type { FastifyInstance } from "fastify";
 import { Registry } from "prom-client";
 import { createApp } from "../api/app.ts";
 import { NotificationBoard } from "../api/notification-board.ts";
-import type { CancelSignal, QueryOrigin } from "../api/ports.ts";
+import type { QueryOrigin } from "../api/ports.ts";
 import type { QueryAnswer, QueryTask } from "../api/query-tasks.ts";
-import { allScrapeConfigs, type Config } from "../config/effective-config.ts";
+import { allScrapeConfigs } from "../config/all-scrape-configs.ts";
+import type { Config } from "../config/effective-config.ts";
 import type { CommandLine, FlagValues } from "../config/flags.ts";
-import { loadConfigFile } from "../config/load.ts";
 import { unsupported } from "../config/unsupported.ts";
 import { AnchoredRegexp } from "../model/regexp.ts";
 import type { ParserOptions } from "../promql/parse/ast.ts";
@@ -27,6 +27,7 @@ import {
 import { applyAlertingConfig, createNotifier } from "./alert-notifications.ts";
 import { collectGarbage } from "./collect-garbage.ts";
 import { createPorts } from "./create-ports.ts";
+import { loadConfig, type LoadedConfig } from "./load-config.ts";
 import { IngestThread } from "./ingest-thread-handle.ts";
 import { QueryLog } from "./query-log.ts";
 import { QueryPool } from "./query-pool.ts";
@@ -72,7 +73,7 @@ export class Server {
   readonly notifications: NotificationBoard;
   readonly externalUrl: URL;
   readonly listenPort: number;
-  config!: Config;
+  loadedConfig!: LoadedConfig;
   ingest!: IngestThread;
   rules!: RuleService;
   notifier!: Notifier;
@@ -113,7 +114,7 @@ export class Server {
     );
     refuseDangerousFlags(this.commandLine);
     for (const sentence of flagsWithoutEffect(this.commandLine)) log.warn(`not supported yet: ${sentence}`);
-    this.config = this.loadConfig();
+    this.loadedConfig = await this.loadConfig();
     this.notifications.add(notice.starting);
     await this.listen();
     await this.startThreads();
@@ -133,20 +134,24 @@ export class Server {
     log.info("server is ready to receive web requests");
   }
 
-  private loadConfig(): Config {
+  get config(): Config {
+    return this.loadedConfig.config;
+  }
+
+  private async loadConfig(): Promise<LoadedConfig> {
     const { values, features } = this.commandLine;
-    const config = loadConfigFile({
+    const request = {
       fileName: values["config.file"],
-      environment: process.env,
       extraScrapeMetrics: features.includes("extra-scrape-metrics"),
       protobufFirst: features.includes("created-timestamp-zero-ingestion") || features.includes("st-storage"),
-      onWarning: (message, fields) => this.log.warn(fields, message),
-    });
+    };
+    const loaded = await loadConfig(request, (message, fields) => this.log.warn(fields, message));
+    const { config } = loaded;
     floatEncoding(config, features);
     for (const sentence of [...unsupported(config), ...sectionsWithoutEffect(config)]) {
       this.log.warn(`not supported yet: ${sentence}`);
     }
-    return config;
+    return loaded;
   }
 
   // ─────────────────────────────────────────── HTTP ───────────────────────────────────────────
@@ -346,7 +351,7 @@ export class Server {
   async runQuery(
     task: QueryTask,
     origin: QueryOrigin,
-    signal: CancelSignal,
+    signal: AbortSignal,
     mayGzip: boolean,
   ): Promise<QueryAnswer> {
     const answer = await this.pool.run(task, signal, mayGzip);
@@ -380,19 +385,20 @@ export class Server {
     const fileName = this.commandLine.values["config.file"];
     this.log.info({ file: fileName }, "loading configuration file");
     try {
-      let config: Config;
+      let loaded: LoadedConfig;
       try {
-        config = this.loadConfig();
+        loaded = await this.loadConfig();
       } catch (cause) {
         throw new Error(
           `couldn't load configuration (--config.file=${JSON.stringify(fileName)}): ${(cause as Error).message}`,
           { cause },
         );
       }
+      const { config } = loaded;
       // As it was before it is applied: what changes meanwhile is noticed.
       const fingerprint = configFingerprint(config, fileName);
       await this.applyConfig(config);
-      this.config = config;
+      this.loadedConfig = loaded;
       this.loadedFingerprint = fingerprint;
       this.lastReload = { successful: true, timeMs: Date.now() };
       this.metrics.reloadSuccessful.set(1);

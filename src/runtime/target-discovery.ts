@@ -2,8 +2,13 @@ import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { createHash } from "node:crypto";
 import type { Registry } from "prom-client";
-import { allScrapeConfigs, type Config } from "../config/effective-config.ts";
+import { allScrapeConfigs } from "../config/all-scrape-configs.ts";
+import type { Config } from "../config/effective-config.ts";
 import { glob } from "../config/glob.ts";
+import { DISCOVERY_MECHANISMS } from "../config/discovery-mechanisms.ts";
+import type { DiscoveryConfigOf, DiscoveryConfigs } from "../config/schema/discovery.ts";
+import type { createMechanism } from "../discovery/create-mechanism.ts";
+import { staticDiscovery } from "../discovery/static.ts";
 import { DiscoveryManager } from "../discovery/discovery-manager.ts";
 import type { DiscoverySurroundings } from "../discovery/mechanism.ts";
 import { createHttpClient } from "../http-client/index.ts";
@@ -27,6 +32,8 @@ export class TargetDiscovery {
   private readonly notify: DiscoveryManager;
   private readonly groups = new Map<string, readonly TargetGroup[]>();
 
+  private createMechanism: typeof createMechanism = createStaticOnly;
+
   constructor(private readonly options: TargetDiscoveryOptions) {
     const counters = discoveryCounters(options.registry);
     const surroundings: DiscoverySurroundings = {
@@ -40,9 +47,11 @@ export class TargetDiscovery {
       counters,
       random: Math.random,
     };
+    const create: typeof createMechanism = (...of) => this.createMechanism(...of);
     this.scrape = new DiscoveryManager({
       name: "scrape",
       surroundings,
+      create,
       onUpdate: (job, groups) => void this.groups.set(job, groups),
       // Once for all jobs that changed: whoever takes them then lets some seconds pass before the next time.
       onUpdated: () => this.options.onScrapeTargets(this.groups),
@@ -50,12 +59,17 @@ export class TargetDiscovery {
     this.notify = new DiscoveryManager({
       name: "notify",
       surroundings,
+      create,
       onUpdate: (name, groups) => this.options.onAlertmanagers(Number(name.slice("config-".length)), groups),
     });
   }
 
-  apply(config: Config): void {
+  async apply(config: Config): Promise<void> {
     const jobs = allScrapeConfigs(config);
+    // Half a megabyte of code that many a server does without.
+    if ([...jobs, ...config.alerting.alertmanagers].some(asksMechanisms)) {
+      ({ createMechanism: this.createMechanism } = await import("../discovery/create-mechanism.ts"));
+    }
     const names = new Set(jobs.map((job) => job.jobName));
     for (const job of this.groups.keys()) if (!names.has(job)) this.groups.delete(job);
     this.scrape.apply(new Map(jobs.map((job) => [job.jobName, job])));
@@ -66,6 +80,16 @@ export class TargetDiscovery {
     await Promise.all([this.scrape.stop(), this.notify.stop()]);
   }
 }
+
+/** Whether a section names more than targets themselves. */
+function asksMechanisms(section: DiscoveryConfigs): boolean {
+  return DISCOVERY_MECHANISMS.some((name) => name !== "static" && section[`${name}Configs`].length > 0);
+}
+
+const createStaticOnly: typeof createMechanism = (name, config) => {
+  if (name !== "static") throw new Error(`cannot create ${name} discovery: its code is not loaded`);
+  return staticDiscovery(config as readonly DiscoveryConfigOf<"static">[]);
+};
 
 /** A fingerprint of everything a configuration is read from: it changes when any of those files does. */
 export function configFingerprint(config: Config, fileName: string): string {

@@ -83,12 +83,6 @@ export class WindowSummary<T extends string = string> extends Summary<T> {
     return Promise.resolve(summary as unknown as MetricObjectWithValues<MetricValue<T>>);
   }
 
-  /** A label set's own `observe`, for whoever observes often: labels are looked at once. */
-  observer(labels: LabelValues<T>): (value: number) => void {
-    const distribution = this.distribution(labels);
-    return (value) => distribution.observe(value, this.now());
-  }
-
   private distribution(labels: LabelValues<T>): Distribution {
     const key = JSON.stringify(this.names.map((name) => String(labels[name])));
     let distribution = this.distributions.get(key);

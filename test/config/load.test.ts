@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { ConfigError } from "../../src/config/config-error.ts";
-import { allScrapeConfigs, type Config } from "../../src/config/effective-config.ts";
+import { allScrapeConfigs } from "../../src/config/all-scrape-configs.ts";
+import type { Config } from "../../src/config/effective-config.ts";
 import { configToYaml, loadConfig, scrapeConfigToYaml, type LoadOptions } from "../../src/config/load.ts";
 import { unsupported } from "../../src/config/unsupported.ts";
 

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from "vitest";
 import type { DiscoveryConfigs } from "../../src/config/schema/discovery.ts";
+import { createMechanism } from "../../src/discovery/create-mechanism.ts";
 import { DiscoveryManager } from "../../src/discovery/discovery-manager.ts";
 import type { DiscoverySurroundings, Mechanism } from "../../src/discovery/mechanism.ts";
 import type { TargetGroup } from "../../src/discovery/target-group.ts";
@@ -212,6 +213,7 @@ test("static targets and those of a file come through the manager together", asy
   manager = new DiscoveryManager({
     name: "scrape",
     surroundings: realSurroundings(),
+    create: createMechanism,
     onUpdate: (_job, groups) => {
       updates.push(groups.map(({ source, targets, labels }) => JSON.stringify([source, targets, labels])));
       onUpdate();

@@ -10,7 +10,7 @@ import {
   parseDurationParam,
   timeParam,
 } from "../params.ts";
-import type { ApiOptions, CancelSignal, Ports, QueryPort } from "../ports.ts";
+import type { ApiOptions, Ports, QueryPort } from "../ports.ts";
 import type { InstantQueryTask, QueryTask, RangeQueryTask } from "../query-tasks.ts";
 import { acceptsGzip, sendParts } from "../responses.ts";
 
@@ -53,7 +53,7 @@ export async function answerTask(
   reply: FastifyReply,
   task: QueryTask,
 ): Promise<FastifyReply> {
-  const gone = new ClientGone();
+  const gone = new AbortController();
   const onClose = () => {
     if (!reply.raw.writableFinished) gone.abort();
   };
@@ -61,23 +61,9 @@ export async function answerTask(
   const path = request.url.split("?", 1)[0]!;
   const origin = { clientIP: request.ip, method: request.method, path };
   const mayGzip = acceptsGzip(request.headers["accept-encoding"]);
-  const answer = await queries.run(task, origin, gone, mayGzip);
+  const answer = await queries.run(task, origin, gone.signal, mayGzip);
   reply.raw.off("close", onClose);
   return sendParts(reply, answer.status, answer.parts, answer.isGzipped);
-}
-
-class ClientGone implements CancelSignal {
-  aborted = false;
-  private readonly listeners: (() => void)[] = [];
-
-  addEventListener(_type: "abort", listener: () => void): void {
-    this.listeners.push(listener);
-  }
-
-  abort(): void {
-    this.aborted = true;
-    for (const listener of this.listeners.splice(0)) listener();
-  }
 }
 
 // The order of the checks is Prometheus's: limit, times, timeout, lookback; the query's own errors come last.

@@ -1,5 +1,6 @@
 import { isValidLabelName, isValidLabelValue } from "../../model/label-name.ts";
 import { quote } from "../../model/quote.ts";
+import { DISCOVERY_MECHANISMS, discoveryKey, type DiscoveryMechanismName } from "../discovery-mechanisms.ts";
 import { Secret } from "../secret.ts";
 import { CLOUD_DISCOVERY } from "./cloud-discovery.ts";
 import {
@@ -377,9 +378,9 @@ const MECHANISMS = {
   marathon: marathonDiscovery,
   nomad: nomadDiscovery,
   static: staticConfig,
-};
+} satisfies Record<DiscoveryMechanismName, unknown>;
 
-export type DiscoveryMechanismName = keyof typeof MECHANISMS;
+export type { DiscoveryMechanismName };
 
 /** The configuration of one mechanism. */
 export type DiscoveryConfigOf<M extends DiscoveryMechanismName> = ValueOf<(typeof MECHANISMS)[M]>;
@@ -390,14 +391,6 @@ type DiscoveryFields = {
 
 function mechanismField<T>(key: string, type: ConfigType<T>) {
   return field<readonly T[]>(list(type, `empty or null section in ${key}`), [], { key });
-}
-
-/** Every mechanism by name, in the order of names. */
-export const DISCOVERY_MECHANISMS = Object.keys(MECHANISMS).sort() as readonly DiscoveryMechanismName[];
-
-/** The key of a mechanism's list: `static_configs`, `file_sd_configs`. */
-export function discoveryKey(mechanism: DiscoveryMechanismName): string {
-  return mechanism === "static" ? "static_configs" : `${mechanism}_sd_configs`;
 }
 
 /** A list of each mechanism, to be spread among a section's own fields. */
@@ -412,34 +405,3 @@ export const discoveryFields = Object.fromEntries(
 
 /** The lists of all mechanisms, as any section with them has them. */
 export type DiscoveryConfigs = SectionValue<DiscoveryFields>;
-
-/** A text that is equal for equal configurations of a mechanism, secrets included: not for people. */
-export function discoveryIdentity<M extends DiscoveryMechanismName>(
-  name: M,
-  config: DiscoveryConfigOf<M>,
-): string {
-  return JSON.stringify([name, config], function (this: Record<string, unknown>, key, value: unknown) {
-    // By now a secret has become its stars: look at what stood there.
-    const original = this[key];
-    return original instanceof Secret ? { secret: original.reveal() } : value;
-  });
-}
-
-/** Mechanisms that are read and checked, but find no targets yet. */
-export const IDLE_MECHANISMS: readonly DiscoveryMechanismName[] = [
-  "azure",
-  "ecs",
-  "elasticache",
-  "gce",
-  "linode",
-  "msk",
-  "nerve",
-  "oci",
-  "openstack",
-  "outscale",
-  "ovhcloud",
-  "rds",
-  "serverset",
-  "stackit",
-  "uyuni",
-];

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { dirname, isAbsolute, join } from "node:path";
 import { parse } from "yaml";
 import type { DiscoveryConfigOf } from "../../config/schema/discovery.ts";
-import { httpClientOptions } from "../../config/schema/http-client.ts";
+import { httpClientOptions } from "../../config/http-client-options.ts";
 import type { HttpClientOptions } from "../../http-client/index.ts";
 import type { DiscoverySurroundings } from "../mechanism.ts";
 import { ExecCredential } from "./exec-credential.ts";

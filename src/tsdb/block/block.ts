@@ -20,7 +20,7 @@ import type { ChunkSeries, EncodedChunk } from "./chunk-series.ts";
 import { type ChunkMeta, IndexReader } from "./index-file.ts";
 import { type BlockMeta, readMeta } from "./meta.ts";
 import { PageCache } from "./page-cache.ts";
-import { KnownLists } from "../known-lists.ts";
+import { KnownLists } from "./known-lists.ts";
 import { KnownSelections } from "./known-selections.ts";
 import { labelNames, labelValues, selectSeries } from "./select-series.ts";
 import { type Interval, isDeleted, readTombstones, type Tombstones } from "./tombstones.ts";
@@ -188,12 +188,12 @@ class BlockSource implements SeriesSource {
 
   labelNames(matchers: readonly Matcher[]): readonly string[] {
     const { index, lists } = this.block;
-    return lists.find("", matchers, 0, () => labelNames(index, matchers));
+    return lists.find("", matchers, () => labelNames(index, matchers));
   }
 
   labelValues(name: string, matchers: readonly Matcher[]): readonly string[] {
     const { index, lists } = this.block;
-    return name === "" ? [] : lists.find(name, matchers, 0, () => labelValues(index, name, matchers));
+    return name === "" ? [] : lists.find(name, matchers, () => labelValues(index, name, matchers));
   }
 
   /** From the block's totals: looking the series up would cost as much as reading it. */

@@ -14,7 +14,7 @@ import { dropDeleted, readDeletions } from "./deletions.ts";
 import { hasOutOfOrder, outOfOrderView, readOutOfOrder, type OutOfOrderView } from "./out-of-order.ts";
 import type { HeadView, ViewMember } from "./head-view.ts";
 import type { Generation } from "./generation.ts";
-import { allLabelNames, allLabelValues, labelNamesOf, labelValuesOf, selectSeries } from "./select-series.ts";
+import { labelNamesOf, labelValuesOf, selectSeries } from "./select-series.ts";
 
 /** Chunks that are gathered before they are decoded together. */
 const CHUNKS_PER_CALL = 64;
@@ -193,16 +193,14 @@ export class GenerationSource implements SeriesSource, ViewMember {
     }
   }
 
-  labelNames(matchers: readonly Matcher[]): readonly string[] {
+  labelNames(matchers: readonly Matcher[]): string[] {
     const { generation } = this;
-    if (matchers.length === 0) return allLabelNames(generation);
-    return labelNamesOf(generation, selectSeries(generation, matchers));
+    return labelNamesOf(generation, matchers.length === 0 ? null : selectSeries(generation, matchers));
   }
 
-  labelValues(name: string, matchers: readonly Matcher[]): readonly string[] {
+  labelValues(name: string, matchers: readonly Matcher[]): string[] {
     const { generation } = this;
-    if (matchers.length === 0) return allLabelValues(generation, name);
-    return labelValuesOf(generation, name, selectSeries(generation, matchers));
+    return labelValuesOf(generation, name, matchers.length === 0 ? null : selectSeries(generation, matchers));
   }
 
   close(): void {

@@ -1,6 +1,5 @@
 import { PAGE_WORDS, PageField, SeriesField } from "../../kernels/append-kernel.ts";
 import { Arena, Header, HeaderFloat } from "./arena.ts";
-import { KnownLists } from "../known-lists.ts";
 import { Postings } from "./postings.ts";
 import { SeriesOrder } from "./series-order.ts";
 import { SeriesTable } from "./series-table.ts";
@@ -30,8 +29,6 @@ export class Generation {
   readonly series: SeriesTable;
   /** Remembers how series sort; each thread has its own. */
   readonly order: SeriesOrder;
-  /** Label names and values that were asked for; each thread has its own. */
-  readonly lists = new KnownLists();
   readonly epoch: number;
   readonly startTime: number;
   readonly endTime: number;

@@ -138,20 +138,14 @@ export class Postings {
     return numbers;
   }
 
-  /** Whether `accepts` takes a number of the list; looks no further than the first one. */
-  some(list: number, accepts: (number: number) => boolean): boolean {
-    let found = false;
-    this.forEach(list, this.count(list), (number) => (found = accepts(number)));
-    return found;
-  }
-
-  /** The first `count` numbers of a list, ascending; ends early where `visit` gives true. */
-  forEach(list: number, count: number, visit: (number: number, index: number) => unknown): void {
+  /** The first `count` numbers of a list, ascending. */
+  forEach(list: number, count: number, visit: (number: number, index: number) => void): void {
     if (count === 0) return;
     const { words, bytes } = this.arena;
     const at = this.base + LIST_WORDS * list;
     let number = words[at + Field.firstNumber]!;
-    if (visit(number, 0) === true || count === 1) return;
+    visit(number, 0);
+    if (count === 1) return;
     let block = words[at + Field.firstBlock]!;
     let size = FIRST_BLOCK_BYTES;
     let pointer = 4 * block + 4;
@@ -168,7 +162,7 @@ export class Postings {
         difference |= (byte & 127) << shift;
       }
       number += difference;
-      if (visit(number, i) === true) return;
+      visit(number, i);
     }
   }
 }

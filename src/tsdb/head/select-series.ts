@@ -140,66 +140,28 @@ function keepMatching(generation: Generation, ids: Uint32Array, matcher: Matcher
   });
 }
 
-/** Names of the labels of all series, sorted. */
-export function allLabelNames(generation: Generation): readonly string[] {
-  const { symbols, postings } = generation;
-  const lists = postings.nameLists();
-  return generation.lists.find("", [], lists.length, () =>
-    Array.from(lists, (list) => symbols.text(postings.nameOf(list))).sort(compareUtf8),
-  );
-}
-
-/** Names of the labels of these series, sorted. */
-export function labelNamesOf(generation: Generation, ids: Uint32Array): string[] {
+/** Names of the labels of these series (of all where null), sorted. */
+export function labelNamesOf(generation: Generation, ids: Uint32Array | null): string[] {
   const { symbols, postings, series } = generation;
   const names = new Set<number>();
-  for (const id of ids) series.forEachList(id, (list) => names.add(postings.nameOf(list)));
+  if (ids === null) for (const list of postings.nameLists()) names.add(postings.nameOf(list));
+  else for (const id of ids) series.forEachList(id, (list) => names.add(postings.nameOf(list)));
   return Array.from(names, (name) => symbols.text(name)).sort(compareUtf8);
 }
 
-/** Values of a label over all series, sorted. */
-export function allLabelValues(generation: Generation, name: string): readonly string[] {
-  const valueLists = listOfValues(generation, name);
+/** Values of a label over these series (over all where null), sorted. */
+export function labelValuesOf(generation: Generation, name: string, ids: Uint32Array | null): string[] {
+  const { symbols, postings, series } = generation;
+  const nameSymbol = symbols.find(name);
+  const valueLists = nameSymbol === 0 ? 0 : postings.find(nameSymbol, 0);
   if (valueLists === 0) return [];
-  const { postings } = generation;
-  return generation.lists.find(name, [], postings.count(valueLists), () =>
-    valuesOf(generation, postings.read(valueLists)),
-  );
-}
-
-/** Below this many series a value, each of them is looked at rather than the values' lists. */
-const SERIES_PER_VALUE = 4;
-
-/** Values of a label over these series, sorted. */
-export function labelValuesOf(generation: Generation, name: string, ids: Uint32Array): string[] {
-  const { postings, series, symbols } = generation;
-  const valueLists = listOfValues(generation, name);
-  if (valueLists === 0) return [];
-  if (ids.length < SERIES_PER_VALUE * postings.count(valueLists)) {
-    const nameSymbol = symbols.find(name);
+  let lists: Iterable<number>;
+  if (ids === null) lists = postings.read(valueLists);
+  else {
     const found = new Set<number>();
     for (const id of ids) found.add(series.listWithName(id, nameSymbol));
     found.delete(0);
-    return valuesOf(generation, found);
+    lists = found;
   }
-  // Many series for few values: the first series of a value is mostly among them.
-  let greatest = 0;
-  for (const id of ids) if (id > greatest) greatest = id;
-  const marks = new Uint8Array(greatest + 1);
-  for (const id of ids) marks[id] = 1;
-  const isMarked = (id: number) => marks[id] === 1;
-  return valuesOf(
-    generation,
-    postings.read(valueLists).filter((list) => postings.some(list, isMarked)),
-  );
-}
-
-/** The list of the pairs with this name, 0 if there is none. */
-function listOfValues({ symbols, postings }: Generation, name: string): number {
-  const nameSymbol = symbols.find(name);
-  return nameSymbol === 0 ? 0 : postings.find(nameSymbol, 0);
-}
-
-function valuesOf({ symbols, postings }: Generation, lists: Iterable<number>): string[] {
   return Array.from(lists, (list) => symbols.text(postings.valueOf(list))).sort(compareUtf8);
 }

@@ -1,22 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { Matcher } from "../../src/model/matcher.ts";
-import { KnownLists } from "../../src/tsdb/known-lists.ts";
+import { Matcher } from "../../../src/model/matcher.ts";
+import { KnownLists } from "../../../src/tsdb/block/known-lists.ts";
 
-describe("lists of names and values of a source", () => {
-  test("are read anew when there is more to tell", () => {
-    const lists = new KnownLists();
-    const ask = (version: number) => lists.find("job", [], version, () => [`read at ${version}`]);
-    expect(ask(1)).toEqual(["read at 1"]);
-    expect(ask(1)).toBe(ask(1));
-    expect(ask(2)).toEqual(["read at 2"]);
-    expect(ask(2)).toBe(ask(2));
-  });
-
+describe("lists of names and values of a block", () => {
   test("are read once for the same question, and told apart by label, matcher and its kind", () => {
     const lists = new KnownLists();
     let reads = 0;
     const ask = (name: string, matchers: readonly Matcher[]) =>
-      lists.find(name, matchers, 0, () => [`list ${++reads}`])[0];
+      lists.find(name, matchers, () => [`list ${++reads}`])[0];
     const questions: [string, Matcher[]][] = [
       ["", []],
       ["job", []],
@@ -35,7 +26,7 @@ describe("lists of names and values of a source", () => {
     const lists = new KnownLists();
     let reads = 0;
     const ask = (name: string, length: number) =>
-      lists.find(name, [], 0, () => {
+      lists.find(name, [], () => {
         reads++;
         return Array.from({ length }, String);
       });
