@@ -40,7 +40,7 @@ function nativeCrc(): NativeCrc | null {
  * as `seed` to continue it.
  */
 export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length, seed = 0): number {
-  if (end - start >= NATIVE_FROM_BYTES && !(bytes.buffer instanceof SharedArrayBuffer)) {
+  if (end - start >= NATIVE_FROM_BYTES) {
     const fast = nativeCrc();
     if (fast) return fast(bytes.subarray(start, end), seed) >>> 0;
   }

@@ -1,6 +1,7 @@
 // The chunks of a series, scattered over pages → one behind the other, as they lie in the chunk file of a block.
 //
 // For series that take no more samples. See chunk-append.ts for records and pages.
+import { crc32c, crcByte } from "./checksum";
 import { decodeXorChunks } from "./chunk-decode";
 
 const PAGE_BYTES: usize = 64;
@@ -147,55 +148,4 @@ function lastTimeOf(
   const decoded = decodeXorChunks(work, 1, times, times + 8 * (MAX_DECODED + 1), -Infinity, Infinity);
   if (decoded != count) return UNKNOWN_TIME;
   return <u32>(load<f64>(times + 8 * (count - 1)) - start);
-}
-
-// ── CRC-32C, eight bytes a step; seeds and results without the complement at either end ──
-
-const POLYNOMIAL: u32 = 0x82f63b78;
-const TABLE_ENTRIES: u32 = 2048;
-let table: usize = 0;
-
-// prettier-ignore
-@inline
-function entry(row: u32, byte: u32): u32 {
-  return load<u32>(table + (((row << 8) | byte) << 2));
-}
-
-/** Makes the tables of the checksum, 8 KiB. To be called before chunks are gathered. */
-export function makeChecksumTables(at: usize): void {
-  table = at;
-  for (let byte: u32 = 0; byte < 256; byte++) {
-    let crc = byte;
-    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ POLYNOMIAL : crc >>> 1;
-    store<u32>(table + (byte << 2), crc);
-  }
-  for (let i: u32 = 256; i < TABLE_ENTRIES; i++) {
-    const previous = load<u32>(table + ((i - 256) << 2));
-    store<u32>(table + (i << 2), (previous >>> 8) ^ entry(0, previous & 0xff));
-  }
-}
-
-// prettier-ignore
-@inline
-function crcByte(crc: u32, byte: u32): u32 {
-  return (crc >>> 8) ^ entry(0, (crc ^ byte) & 0xff);
-}
-
-function crc32c(from: usize, to: usize, seed: u32): u32 {
-  let crc = seed;
-  for (; from + 8 <= to; from += 8) {
-    const a = load<u32>(from) ^ crc;
-    const b = load<u32>(from, 4);
-    crc =
-      entry(7, a & 0xff) ^
-      entry(6, (a >>> 8) & 0xff) ^
-      entry(5, (a >>> 16) & 0xff) ^
-      entry(4, a >>> 24) ^
-      entry(3, b & 0xff) ^
-      entry(2, (b >>> 8) & 0xff) ^
-      entry(1, (b >>> 16) & 0xff) ^
-      entry(0, b >>> 24);
-  }
-  for (; from < to; from++) crc = (crc >>> 8) ^ entry(0, (crc ^ load<u8>(from)) & 0xff);
-  return crc;
 }

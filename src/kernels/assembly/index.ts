@@ -5,3 +5,5 @@ export * from "./chunk-gather";
 export * from "./exposition-parse";
 export * from "./float-print";
 export * from "./window";
+export * from "./block-merge";
+export * from "./checksum";

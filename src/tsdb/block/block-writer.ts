@@ -3,10 +3,11 @@ import { join } from "node:path";
 import { chunkSampleCount } from "../chunk/decode-chunk.ts";
 import { ChunkEncoding } from "../chunk/encoding.ts";
 import { CHUNKS_FOLDER, INDEX_FILE, TMP_FOR_CREATION } from "../file-names.ts";
+import { ChunkColumns } from "./chunk-columns.ts";
 import { ChunkFileWriter } from "./chunk-file.ts";
-import type { ChunkSeriesSource, EncodedChunk } from "./chunk-series.ts";
+import type { ChunkSeries, ChunkSeriesSource } from "./chunk-series.ts";
 import { syncFolder } from "./file-writer.ts";
-import { type ChunkMeta, IndexWriter } from "./index-file.ts";
+import { IndexWriter } from "./index-file.ts";
 import { type BlockCompaction, type BlockMeta, META_VERSION, writeMeta } from "./meta.ts";
 import { writeTombstones } from "./tombstones.ts";
 
@@ -25,13 +26,13 @@ export interface NewBlock {
 
 /**
  * Writes a block from series that come in order of their labels, their chunks in order of time and apart from each
- * other. It is built in a temporary folder and appears under its name complete and synced, or not at all.
+ * other, or that someone puts into it in this way. It is built in a temporary folder and appears under its name complete and synced, or not at all.
  * @returns null if there was no sample, and so no block
  * @throws StorageError where the disk refuses; nothing is left behind
  */
 export function writeBlock(
   dataDirectory: string,
-  series: ChunkSeriesSource,
+  series: ChunkSeriesSource | ((writer: SeriesWriter) => void),
   block: NewBlock,
 ): BlockMeta | null {
   const directory = join(dataDirectory, block.ulid);
@@ -42,7 +43,10 @@ export function writeBlock(
   let index: IndexWriter | null = null;
   try {
     index = new IndexWriter(join(temporary, INDEX_FILE));
-    const counts = writeSeries(series, chunkFiles, index, block);
+    const writer = new SeriesWriter(chunkFiles, index, block.onChunk);
+    if (typeof series === "function") series(writer);
+    else for (const each of series) writer.addSeries(each);
+    const { counts } = writer;
     if (counts.numSamples === 0) {
       index.abandon();
       index = null;
@@ -70,32 +74,48 @@ export function writeBlock(
   }
 }
 
-function writeSeries(
-  source: ChunkSeriesSource,
-  chunkFiles: ChunkFileWriter,
-  index: IndexWriter,
-  { onChunk }: NewBlock,
-): Required<Omit<BlockMeta["stats"], "numTombstones">> {
-  const counts = { numSamples: 0, numFloatSamples: 0, numHistogramSamples: 0, numSeries: 0, numChunks: 0 };
-  for (const { labels, chunks } of source) {
-    if (chunks.length === 0) continue;
-    const metas: ChunkMeta[] = [];
-    for (const chunk of chunks) {
-      const { minTime, maxTime } = chunk;
-      const samples = chunkSampleCount(chunk.encoding, chunk.bytes);
-      counts.numSamples += samples;
-      if (isFloat(chunk)) counts.numFloatSamples += samples;
-      else counts.numHistogramSamples += samples;
-      onChunk?.(chunk.bytes.length, samples, maxTime - minTime);
-      metas.push({ minTime, maxTime, ref: chunkFiles.append(chunk) });
+/** The parts of a block that is being written. Series come in order of their labels. */
+export class SeriesWriter {
+  readonly counts = {
+    numSamples: 0,
+    numFloatSamples: 0,
+    numHistogramSamples: 0,
+    numSeries: 0,
+    numChunks: 0,
+  };
+  /** Of the series that is being added. */
+  private readonly chunks = new ChunkColumns();
+
+  constructor(
+    readonly chunkFiles: ChunkFileWriter,
+    readonly index: IndexWriter,
+    private readonly onChunk: NewBlock["onChunk"],
+  ) {}
+
+  /** A series without chunks is left out. @throws Error where it does not come in order of its labels */
+  addSeries({ labels, chunks: encoded }: ChunkSeries): void {
+    if (encoded.length === 0) return;
+    const { chunks, counts } = this;
+    chunks.clear();
+    for (const chunk of encoded) {
+      const { minTime, maxTime, encoding, bytes } = chunk;
+      const samples = chunkSampleCount(encoding, bytes);
+      this.countSamples(encoding, samples);
+      this.onChunk?.(bytes.length, samples, maxTime - minTime);
+      chunks.push(minTime, maxTime, this.chunkFiles.append(chunk));
     }
-    index.addSeries(labels, metas);
+    this.index.addLabels(labels, chunks);
     counts.numSeries++;
-    counts.numChunks += chunks.length;
+    counts.numChunks += chunks.count;
   }
-  return counts;
+
+  countSamples(encoding: number, samples: number): void {
+    this.counts.numSamples += samples;
+    if (isFloat(encoding)) this.counts.numFloatSamples += samples;
+    else this.counts.numHistogramSamples += samples;
+  }
 }
 
-function isFloat({ encoding }: EncodedChunk): boolean {
+function isFloat(encoding: number): boolean {
   return encoding === ChunkEncoding.xor || encoding === ChunkEncoding.xor2;
 }

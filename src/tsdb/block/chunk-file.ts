@@ -19,6 +19,7 @@ const MAGIC = 0x85bd40dd;
 const VERSION = 1;
 const HEADER_BYTES = 8;
 const MAX_SIZE_BYTES = 5;
+const CRC_BYTES = 4;
 const DEFAULT_FILE_BYTES = 512 * 1024 * 1024;
 
 /** Where a chunk lies: file and offset as one number, as the index stores it. */
@@ -38,9 +39,7 @@ export class ChunkFileWriter {
   append(chunk: EncodedChunk): ChunkRef {
     const { bytes, encoding, crc } = chunk;
     // The size of the length is taken at its most, as every other writer does.
-    const needed = MAX_SIZE_BYTES + 1 + bytes.length + 4;
-    if (this.file === null || this.file.position + needed > this.maxFileBytes) this.nextFile();
-    const file = this.file!;
+    const file = this.fileWithRoom(MAX_SIZE_BYTES + 1 + bytes.length + CRC_BYTES);
     const offset = file.position;
     file.out.uvarint(bytes.length);
     if (crc === undefined) file.beginChecksum();
@@ -49,7 +48,31 @@ export class ChunkFileWriter {
     if (crc === undefined) file.endChecksum();
     else file.out.u32(crc);
     file.commit();
+    return this.refOf(offset);
+  }
+
+  /** Where the next frames will lie, and how many bytes of them, at least `needed`, the file has room for. */
+  placeForFrames(needed: number): { readonly ref: ChunkRef; readonly room: number } {
+    const { position } = this.fileWithRoom(needed + MAX_SIZE_BYTES);
+    return {
+      ref: this.refOf(position),
+      room: Math.max(needed, this.maxFileBytes - position - MAX_SIZE_BYTES),
+    };
+  }
+
+  /** Appends chunks as they are to lie in the file, where `placeForFrames` said: each from its size to its checksum. */
+  appendFrames(frames: Uint8Array): void {
+    this.file!.writeThrough(frames);
+  }
+
+  private refOf(offset: number): ChunkRef {
     return (this.files - 1) * TWO_32 + offset;
+  }
+
+  /** The file that is written to; the next one where this one has no room for so many bytes. */
+  private fileWithRoom(bytes: number): FileWriter {
+    if (this.file === null || this.file.position + bytes > this.maxFileBytes) this.nextFile();
+    return this.file!;
   }
 
   private nextFile(): void {
@@ -149,6 +172,8 @@ export class ChunkReader {
   end = 0;
   encoding = 0;
   crc = 0;
+  /** From its size to its checksum. */
+  frameBytes = 0;
 
   private buffer: Uint8Array = new Uint8Array(0);
   private file = -1;
@@ -200,6 +225,7 @@ export class ChunkReader {
       this.fail(file, offset, `checksum is ${actual.toString(16)}, expected ${expected.toString(16)}`);
     }
     this.crc = actual;
+    this.frameBytes = total;
     this.encoding = this.window[start]!;
     this.start = start + 1;
     this.end = end;

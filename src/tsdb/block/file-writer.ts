@@ -52,6 +52,13 @@ export class FileWriter {
     if (out.length >= FLUSH_BYTES) this.flush();
   }
 
+  /** Writes bytes that are many, without copying them; they are in no checksum. */
+  writeThrough(bytes: Uint8Array): void {
+    this.flushAll();
+    writeAll(this.descriptor, bytes, bytes.length, this.flushedBytes, this.path);
+    this.flushedBytes += bytes.length;
+  }
+
   private flush(): void {
     const { out } = this;
     writeAll(this.descriptor, out.bytes, out.length, this.flushedBytes, this.path);

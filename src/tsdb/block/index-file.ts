@@ -12,6 +12,7 @@ import { CorruptionError } from "../corruption-error.ts";
 import { crc32c } from "../crc32c.ts";
 import { decodeUtf8 } from "../string-cache.ts";
 import { ByteReader, ByteWriter } from "../varint.ts";
+import { ChunkColumns } from "./chunk-columns.ts";
 import type { ChunkRef } from "./chunk-file.ts";
 import { FileWriter } from "./file-writer.ts";
 import type { CachedFile, PageCache } from "./page-cache.ts";
@@ -55,7 +56,8 @@ export class IndexReader {
   private readonly symbolsOffset: number;
   private readonly postingsTableOffset: number;
   private readonly reader = new ByteReader();
-  private symbols: SymbolTable | null = null;
+  private readonly columns = new ChunkColumns();
+  private knownSymbols: SymbolTable | null = null;
   private pairs: Map<string, NamePairs> | null = null;
   private postingsTableEnd = 0;
 
@@ -101,6 +103,10 @@ export class IndexReader {
     }
   }
 
+  get path(): string {
+    return this.file.path;
+  }
+
   close(): void {
     this.file.close();
   }
@@ -132,6 +138,31 @@ export class IndexReader {
     return Labels.fromSortedPairs(pairs);
   }
 
+  /** Where the entry of a series begins, for `readInto`; ids of the first version of the format are plain offsets. */
+  seriesOffset(id: number): number {
+    return this.version === 1 ? id : id * SERIES_ALIGNMENT;
+  }
+
+  /** Fills `target` with the file's bytes from `offset` on. @returns how many, fewer at the file's end */
+  readInto(target: Uint8Array, offset: number): number {
+    return this.file.readInto(target, offset);
+  }
+
+  /** Every symbol in the order of the file, which is that of its bytes, with its number. @throws CorruptionError */
+  symbols(): Generator<readonly [symbol: number, text: string]> {
+    return this.symbolTable().all();
+  }
+
+  /** The numbers that symbols have are from the first on, and less than the second. */
+  get symbolNumbers(): readonly [first: number, end: number] {
+    return this.symbolTable().numbers;
+  }
+
+  /** @throws CorruptionError where there is no such symbol */
+  symbol(number: number): string {
+    return this.symbolTable().text(number);
+  }
+
   /** The value of one label of a series, "" if it has none. */
   labelValue(id: number, name: string): string {
     const reader = this.seriesBody(id);
@@ -155,22 +186,22 @@ export class IndexReader {
   }
 
   private readChunks(reader: ByteReader): ChunkMeta[] {
+    const { columns } = this;
+    readChunkColumns(reader, columns.clear());
     const chunks: ChunkMeta[] = [];
-    const count = reader.uvarint();
-    let maxTime = 0;
-    let ref = 0;
-    for (let i = 0; i < count; i++) {
-      const minTime = i === 0 ? reader.varint() : maxTime + reader.uvarint();
-      maxTime = minTime + reader.uvarint();
-      ref += i === 0 ? reader.uvarint() : reader.varint();
-      chunks.push({ minTime, maxTime, ref });
+    for (let i = 0; i < columns.count; i++) {
+      chunks.push({
+        minTime: columns.minTimes[i]!,
+        maxTime: columns.maxTimes[i]!,
+        ref: columns.refs[i]!,
+      });
     }
     return chunks;
   }
 
-  /** A series' body, its checksum checked; ids of the first version of the format are plain offsets. */
+  /** A series' body, its checksum checked. */
   private seriesBody(id: number): ByteReader {
-    const offset = this.version === 1 ? id : id * SERIES_ALIGNMENT;
+    const offset = this.seriesOffset(id);
     const { file, reader } = this;
     let begin = file.locate(offset, SERIES_READ_BYTES);
     reader.reset(file.located, begin);
@@ -368,7 +399,7 @@ export class IndexReader {
   }
 
   private symbolTable(): SymbolTable {
-    return (this.symbols ??= new SymbolTable(this.file, this.symbolsOffset, this.version));
+    return (this.knownSymbols ??= new SymbolTable(this.file, this.symbolsOffset, this.version));
   }
 
   /** What remembering every so many symbols takes once one is looked up. */
@@ -382,7 +413,7 @@ export class IndexReader {
 
   /** Bytes of memory that stay with the index while it is open, roughly. */
   get residentBytes(): number {
-    let bytes = this.symbols?.residentBytes ?? 0;
+    let bytes = this.knownSymbols?.residentBytes ?? 0;
     for (const { values, entries } of this.pairs?.values() ?? []) {
       bytes += 8 * entries.length;
       for (const value of values) bytes += 24 + value.length;
@@ -392,6 +423,17 @@ export class IndexReader {
 }
 
 const NO_POSTINGS = new Uint32Array(0);
+
+function readChunkColumns(reader: ByteReader, chunks: ChunkColumns): void {
+  let maxTime = 0;
+  let ref = 0;
+  for (let left = reader.uvarint(), isFirst = true; left > 0; left--, isFirst = false) {
+    const minTime = isFirst ? reader.varint() : maxTime + reader.uvarint();
+    maxTime = minTime + reader.uvarint();
+    ref += isFirst ? reader.uvarint() : reader.varint();
+    chunks.push(minTime, maxTime, ref);
+  }
+}
 
 /** The greatest index whose value is not after `value`; 0 if all are. */
 function lastNotAfter(values: readonly string[], value: string): number {
@@ -428,6 +470,18 @@ function isSameBytes(a: Uint8Array, bytes: Uint8Array, start: number, length: nu
   return true;
 }
 
+/** The next string, or null where the reader's bytes end before it does. */
+function wholeString(reader: ByteReader): string | null {
+  const { offset } = reader;
+  try {
+    return reader.string();
+  } catch (error) {
+    if (!(error instanceof CorruptionError)) throw error;
+    reader.offset = offset;
+    return null;
+  }
+}
+
 /** Checks the checksum of a section in steps, so that it need not fit into memory. */
 function checkSection(file: CachedFile, offset: number, length: number, what: string): void {
   const step = 1 << 20;
@@ -453,7 +507,7 @@ class SymbolTable {
 
   constructor(
     private readonly file: CachedFile,
-    offset: number,
+    private readonly offset: number,
     private readonly version: number,
   ) {
     const head = new ByteReader(file.read(offset, 8));
@@ -498,6 +552,32 @@ class SymbolTable {
         base += reader.offset + length;
         reader = new ByteReader(this.file.read(base, MAX_TABLE_READ_BYTES));
       }
+    }
+  }
+
+  get numbers(): readonly [first: number, end: number] {
+    return this.version === 1 ? [this.offset, this.end] : [0, this.count];
+  }
+
+  *all(): Generator<readonly [symbol: number, text: string]> {
+    let base = this.offset + 8;
+    let wanted = MAX_TABLE_READ_BYTES;
+    let reader = new ByteReader(this.file.read(base, wanted));
+    for (let i = 0; i < this.count;) {
+      const at = base + reader.offset;
+      const text = wholeString(reader);
+      if (text !== null) {
+        yield [this.version === 1 ? at : i, text];
+        i++;
+        continue;
+      }
+      if (base + reader.end >= this.end) {
+        throw new CorruptionError(`cannot read symbol ${i} of ${this.file.path}: it ends behind its section`);
+      }
+      // Nothing of it was whole: a text longer than that.
+      wanted = at === base ? 4 * wanted : MAX_TABLE_READ_BYTES;
+      base = at;
+      reader = new ByteReader(this.file.read(base, wanted));
     }
   }
 
@@ -556,6 +636,7 @@ export class IndexWriter {
   private readonly pairValues: number[] = [];
   private readonly pairCounts: number[] = [];
   private readonly body = new ByteWriter();
+  private readonly columns = new ChunkColumns();
   private last: Labels | null = null;
   private index: FileWriter | null = null;
   private tableOffset = 0;
@@ -567,39 +648,69 @@ export class IndexWriter {
 
   /** @param chunks ascending, apart from each other in time, at least one */
   addSeries(labels: Labels, chunks: readonly ChunkMeta[]): void {
+    const columns = this.columns.clear();
+    for (const { minTime, maxTime, ref } of chunks) columns.push(minTime, maxTime, ref);
+    this.addLabels(labels, columns);
+  }
+
+  /** @throws Error where the series comes out of order */
+  addLabels(labels: Labels, chunks: ChunkColumns): void {
     if (this.last && compareLabels(this.last, labels) >= 0) {
       throw new Error(
         `cannot write index ${this.path}: series ${labels.key} comes after ${this.last.key}, out of order`,
       );
     }
     this.last = labels;
+    const { pairs } = labels;
+    const row = new Uint32Array(labels.size);
+    for (let i = 0; i < row.length; i++) row[i] = this.pair(pairs[2 * i]!, pairs[2 * i + 1]!);
+    this.addRow(row, row.length, chunks);
+  }
+
+  /**
+   * As `addLabels`, for a caller that sees to the order.
+   * @param pairs the numbers of its label pairs, by `pair`, `count` of them
+   */
+  addRow(pairs: Uint32Array, count: number, chunks: ChunkColumns): void {
     const { body } = this;
+    const { minTimes, maxTimes, refs } = chunks;
     body.clear();
-    const pairs = labels.pairs;
-    body.uvarint(pairs.length / 2);
-    for (let i = 0; i < pairs.length; i += 2) body.uvarint(this.pair(pairs[i]!, pairs[i + 1]!));
+    body.uvarint(count);
+    for (let i = 0; i < count; i++) body.uvarint(pairs[i]!);
     const labelsEnd = body.length;
-    body.uvarint(chunks.length);
-    let previousMaxTime = 0;
-    let previousRef = 0;
-    for (const [i, { minTime, maxTime, ref }] of chunks.entries()) {
-      if (i === 0) body.varint(minTime);
-      else body.uvarint(minTime - previousMaxTime);
-      body.uvarint(maxTime - minTime);
-      if (i === 0) body.uvarint(ref);
-      else body.varint(ref - previousRef);
-      previousMaxTime = maxTime;
-      previousRef = ref;
+    body.uvarint(chunks.count);
+    body.varint(minTimes[0]!);
+    body.uvarint(maxTimes[0]! - minTimes[0]!);
+    body.uvarint(refs[0]!);
+    for (let i = 1; i < chunks.count; i++) {
+      body.uvarint(minTimes[i]! - maxTimes[i - 1]!);
+      body.uvarint(maxTimes[i]! - minTimes[i]!);
+      body.varint(refs[i]! - refs[i - 1]!);
     }
     const { out } = this.series;
     out.uvarint(body.length);
     out.uvarint(labelsEnd);
     out.raw(body.written());
     this.series.commit();
+    this.countSeries(pairs, count);
+  }
+
+  /**
+   * Takes series over that someone else made records of, as `addRow` does: uvarint size of the body │ uvarint size of
+   * the label pairs │ body: uvarint how many label pairs │ uvarint number of each │ chunks as in the index. Each of
+   * them is told by `countSeries`.
+   */
+  addRecords(records: Uint8Array): void {
+    this.series.writeThrough(records);
+  }
+
+  countSeries(pairs: Uint32Array, count: number): void {
+    for (let i = 0; i < count; i++) this.pairCounts[pairs[i]!]!++;
     this.seriesCount++;
   }
 
-  private pair(name: string, value: string): number {
+  /** The number of a label pair here. */
+  pair(name: string, value: string): number {
     const nameId = this.symbol(name);
     const valueId = this.symbol(value);
     const key = nameId * 2 ** 26 + valueId;
@@ -611,7 +722,6 @@ export class IndexWriter {
       this.pairValues.push(valueId);
       this.pairCounts.push(0);
     }
-    this.pairCounts[pair]!++;
     return pair;
   }
 

@@ -124,6 +124,11 @@ export class CachedFile {
     return 0;
   }
 
+  /** Fills `target` from `position` on, past the cache: for reading from front to back. @returns how many bytes */
+  readInto(target: Uint8Array, position: number): number {
+    return readFully(this.descriptor, target, position);
+  }
+
   close(): void {
     this.cache.forget(this.id);
     fs.closeSync(this.descriptor);

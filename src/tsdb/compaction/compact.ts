@@ -1,12 +1,11 @@
-import { compareLabels } from "../../model/labels.ts";
 import { StorageError } from "../../model/storage.ts";
 import { Block } from "../block/block.ts";
-import { writeBlock } from "../block/block-writer.ts";
+import { type SeriesWriter, writeBlock } from "../block/block-writer.ts";
 import type { ChunkSeries, ChunkSeriesSource, EncodedChunk } from "../block/chunk-series.ts";
 import { type BlockCompaction, type BlockHint, type BlockMeta, readMeta, writeMeta } from "../block/meta.ts";
-import type { PageCache } from "../block/page-cache.ts";
-import type { Interval } from "../block/tombstones.ts";
+import { PageCache } from "../block/page-cache.ts";
 import { type FloatChunkEncoding, SAMPLES_PER_CHUNK } from "../chunk/encode-chunks.ts";
+import { mergeBlocks } from "./merge-blocks.ts";
 import { mergeChunks } from "./merge-chunks.ts";
 import { recutFloats } from "./recut-floats.ts";
 
@@ -162,6 +161,9 @@ function joinedHints(metas: readonly BlockMeta[]): BlockHint[] {
   return hints;
 }
 
+/** Little is read more than once. */
+const CACHE_BYTES = 4 * 1024 * 1024;
+
 function rewriteBlocks(
   dataDirectory: string,
   directories: readonly string[],
@@ -170,9 +172,11 @@ function rewriteBlocks(
 ): BlockMeta | null {
   const blocks: Block[] = [];
   try {
-    for (const directory of directories) blocks.push(Block.open(directory, options.cache));
+    const cache = options.cache ?? new PageCache(CACHE_BYTES);
+    for (const directory of directories) blocks.push(Block.open(directory, cache));
     const ulid = options.newUlid();
-    const written = writeBlock(dataDirectory, mergedSeries(blocks, options.floats), {
+    const merge = (writer: SeriesWriter) => mergeBlocks(blocks, options.floats, writer);
+    const written = writeBlock(dataDirectory, merge, {
       ulid,
       minTime: Math.min(...blocks.map(({ meta }) => meta.minTime)),
       maxTime: Math.max(...blocks.map(({ meta }) => meta.maxTime)),
@@ -200,69 +204,5 @@ function markBlocks(directories: readonly string[], mark: Partial<BlockCompactio
   for (const directory of directories) {
     const meta = readMeta(directory);
     writeMeta(directory, { ...meta, compaction: { ...meta.compaction, ...mark } });
-  }
-}
-
-/** The series of all blocks, each once, with their chunks merged. One series of each block is in memory at a time. */
-export function* mergedSeries(
-  blocks: readonly Block[],
-  floats: FloatChunkEncoding | undefined,
-): Generator<ChunkSeries> {
-  const inputs = blocks.map((block) => new Input(block));
-  for (;;) {
-    // Few blocks meet in a compaction: looking at each is as good as any heap.
-    let least: Input | null = null;
-    for (const input of inputs) {
-      if (input.current && (!least || compareLabels(input.current.labels, least.current!.labels) < 0))
-        least = input;
-    }
-    if (!least) return;
-    const { labels } = least.current!;
-    const chunks: EncodedChunk[] = [];
-    const deletedOf: (readonly Interval[])[] = [];
-    let hasDeleted = false;
-    for (const input of inputs) {
-      if (!input.current || (input !== least && !input.current.labels.equals(labels))) continue;
-      const { deleted } = input;
-      hasDeleted ||= deleted.length > 0;
-      for (const chunk of input.current.chunks) {
-        chunks.push(chunk);
-        deletedOf.push(deleted);
-      }
-      input.advance();
-    }
-    // Fast path: chunks that nothing touches, block behind block, are passed on as they are.
-    if (!hasDeleted && areTidy(chunks, ALL_TIME)) {
-      if (chunks.length > 0) yield { labels, chunks };
-      continue;
-    }
-    const merged = mergeChunks(
-      chunks.map((chunk, i) => ({ chunk, deleted: deletedOf[i]! })),
-      floats,
-    );
-    if (merged.length > 0) yield { labels, chunks: merged };
-  }
-}
-
-const NOTHING: readonly Interval[] = [];
-const ALL_TIME: HeadBlockRange = { minTime: -Infinity, maxTime: Infinity };
-
-/** A block on its way through a merge. */
-class Input {
-  current: (ChunkSeries & { readonly id: number }) | null = null;
-  private readonly series: Iterator<ChunkSeries & { readonly id: number }>;
-
-  constructor(private readonly block: Block) {
-    this.series = block.chunkSeries();
-    this.advance();
-  }
-
-  get deleted(): readonly Interval[] {
-    return this.block.tombstones.get(this.current!.id) ?? NOTHING;
-  }
-
-  advance(): void {
-    const next = this.series.next();
-    this.current = next.done ? null : next.value;
   }
 }
