@@ -201,6 +201,7 @@ class Output {
       else if (end === FramesEnd.needsComparing) input.compareSums();
       else if (end === FramesEnd.needsWindow && nextFrameBytes > CHUNK_WINDOW_BYTES) {
         this.append(input.chunk(from++));
+        isMoved = false;
       } else if (end === FramesEnd.needsWindow && !(isMoved && nextFrameBytes === 0)) {
         input.moveWindow(from, nextFrameBytes);
         isMoved = true;
