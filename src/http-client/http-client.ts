@@ -222,6 +222,8 @@ class ConfiguredClient implements HttpClient {
     let body = request.body;
     let mayShowSecrets = true;
     for (let hops = 0; ; hops++) {
+      if (url.protocol !== "http:" && url.protocol !== "https:")
+        throw new Error(`unsupported protocol scheme ${JSON.stringify(url.protocol.slice(0, -1))}`);
       mayShowSecrets &&= url.host === first.host;
       const headers = plainHeaders(this.options.userAgent, request.headers, mayShowSecrets);
       if (mayShowSecrets && this.hasSecrets) await this.addSecrets(headers, signal);
@@ -245,9 +247,6 @@ class ConfiguredClient implements HttpClient {
       if (!URL.canParse(location, url.href))
         throw new Error(`failed to parse Location header ${JSON.stringify(location)}`);
       url = new URL(location, url);
-      if (url.protocol !== "http:" && url.protocol !== "https:") {
-        throw new Error(`unsupported protocol scheme ${JSON.stringify(url.protocol.slice(0, -1))}`);
-      }
       if (answer.statusCode < 307 && method !== "GET" && method !== "HEAD") {
         method = "GET";
         body = undefined;

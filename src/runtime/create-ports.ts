@@ -3,7 +3,6 @@ import type { Ports } from "../api/ports.ts";
 import type { ActiveTargetBody, DroppedTargetBody, RelabelStepsData } from "../api/types.ts";
 import { allScrapeConfigs } from "../config/all-scrape-configs.ts";
 import { flagsAsText } from "../config/flags.ts";
-import { formatDuration } from "../model/duration.ts";
 import { Labels } from "../model/labels.ts";
 import { compileRules, relabelSteps } from "../model/relabel.ts";
 import type { TargetStatus } from "../scrape/index.ts";
@@ -177,7 +176,7 @@ function activeTarget(target: TargetStatus, { externalUrl, listenPort }: Server)
     lastScrape: timeText(target.lastScrapeMs === 0 ? null : target.lastScrapeMs),
     lastScrapeDuration: target.lastDurationSeconds,
     health: target.health,
-    scrapeInterval: formatDuration(target.intervalMs),
-    scrapeTimeout: formatDuration(target.timeoutMs),
+    scrapeInterval: target.interval,
+    scrapeTimeout: target.timeout,
   };
 }

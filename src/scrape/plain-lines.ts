@@ -202,7 +202,8 @@ const LABEL = 2;
 const VALUE = 4;
 const BYTE_CLASSES = Uint8Array.from({ length: 256 }, (_, byte) => {
   const character = String.fromCharCode(byte);
-  const isPlain = byte < 0x80 && character !== '"' && character !== "\\";
+  // A line feed may stand within quotes in one of the formats only.
+  const isPlain = byte < 0x80 && !'"\\\n'.includes(character);
   return (
     (/[a-zA-Z0-9_:]/.test(character) ? METRIC : 0) |
     (/[a-zA-Z0-9_]/.test(character) ? LABEL : 0) |

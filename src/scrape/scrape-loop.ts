@@ -18,7 +18,7 @@ import { LabelLimitError, SeriesLabels } from "./series-labels.ts";
 import { emptyCounts, SampleLimitError, type PageCounts } from "./series-sequence.ts";
 import type { ScrapeSurroundings } from "./surroundings.ts";
 import type { TargetSeries } from "./target-series.ts";
-import { offsetOf, type Target } from "./target.ts";
+import { dialledUrl, offsetOf, type Target } from "./target.ts";
 
 /** What all loops of a job share. */
 export interface ScrapeJob {
@@ -38,8 +38,9 @@ export interface TargetStatus {
   /** 0 before the first scrape. */
   readonly lastScrapeMs: number;
   readonly lastDurationSeconds: number;
-  readonly intervalMs: number;
-  readonly timeoutMs: number;
+  /** As they are written. */
+  readonly interval: string;
+  readonly timeout: string;
 }
 
 /**
@@ -148,8 +149,8 @@ export class ScrapeLoop {
       lastError: this.lastError,
       lastScrapeMs: this.lastScrapeMs,
       lastDurationSeconds: this.lastDurationSeconds,
-      intervalMs: target.intervalMs,
-      timeoutMs: target.timeoutMs,
+      interval: target.intervalText,
+      timeout: target.timeoutText,
     };
   }
 
@@ -200,7 +201,7 @@ export class ScrapeLoop {
     if (this.forcedError) return this.forcedError;
     const { target, job } = this;
     try {
-      return await fetchPage(job.client, (this.url ??= new URL(target.url)), {
+      return await fetchPage(job.client, (this.url ??= dialledUrl(target)), {
         headers: this.headers,
         timeoutMs: target.timeoutMs,
         bodySizeLimitBytes: job.options.bodySizeLimitBytes,

@@ -15,6 +15,9 @@ export interface Target {
   readonly unixSocketPath: string;
   readonly intervalMs: number;
   readonly timeoutMs: number;
+  /** Both as they are written. */
+  readonly intervalText: string;
+  readonly timeoutText: string;
   readonly scrapeNativeHistograms: boolean;
   readonly convertClassicHistogramsToNhcb: boolean;
   readonly alwaysScrapeClassicHistograms: boolean;
@@ -120,6 +123,8 @@ function buildTarget(builder: LabelsBuilder, discoveredLabels: Labels, options: 
     unixSocketPath: all.get("__unix_socket__"),
     intervalMs,
     timeoutMs,
+    intervalText,
+    timeoutText,
     scrapeNativeHistograms,
     convertClassicHistogramsToNhcb,
     alwaysScrapeClassicHistograms,
@@ -178,6 +183,11 @@ function escapeStrictly(text: string): string {
     /[!'()*]/g,
     (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`,
   );
+}
+
+/** Where a target is asked: an address that is a port alone, or that of a socket, means this host. */
+export function dialledUrl({ url }: Target): URL {
+  return new URL(url.replace(/^(https?:\/\/)(?=:)/, "$1localhost"));
 }
 
 /** Labels of one of the series that report on a target's scrapes. */

@@ -426,6 +426,27 @@ describe("targets", () => {
     }
   });
 
+  test("may be a port alone, which is this host's, and show their interval as it is written", async () => {
+    const house = await new House().start();
+    const port = house.server.address.split(":")[1]!;
+    house.groups({
+      source: "s",
+      targets: [{ __address__: `:${port}`, __scrape_interval__: "10000ms", __scrape_timeout__: "5000ms" }],
+      labels: {},
+    });
+    await house.clock.advance(5000);
+    await house.interval("a 1\n");
+    expect(house.status).toMatchObject({
+      health: "up",
+      url: `http://:${port}/metrics`,
+      interval: "10000ms",
+      timeout: "5000ms",
+    });
+    house.groups({ source: "s", targets: [{ __address__: "a", __scheme__: "ftp" }], labels: {} });
+    await house.interval();
+    expect(house.status.lastError).toBe('Get "ftp://a/metrics": unsupported protocol scheme "ftp"');
+  });
+
   test("may be reached by a unix socket", async () => {
     const house = await new House().start({}, { __unix_socket__: "/nonexistent/socket" });
     await house.interval();

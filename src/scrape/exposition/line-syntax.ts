@@ -97,6 +97,8 @@ const LABEL_NAME_PATTERN = /[a-zA-Z_][a-zA-Z0-9_]*/y;
 
 export interface BracesSyntax {
   readonly allowsBlanks: boolean;
+  /** Within quotes, as they are. */
+  readonly allowsLineBreaks: boolean;
   readonly needsCommas: boolean;
   /** Whether a quoted name may stand alone, as the metric's. */
   readonly mayHoldName: boolean;
@@ -113,9 +115,16 @@ export function parseBraces(
   const skip = (): void => {
     if (syntax.allowsBlanks) cursor.skipBlanks();
   };
+  const takeQuoted = (): string => {
+    const start = cursor.position;
+    const quoted = cursor.takeQuoted();
+    if (syntax.allowsLineBreaks || !quoted.includes("\n")) return quoted;
+    cursor.position = start;
+    return "";
+  };
   skip();
   while (!cursor.take("}")) {
-    const quoted = cursor.takeQuoted();
+    const quoted = takeQuoted();
     const name = quoted === "" ? cursor.match(LABEL_NAME_PATTERN) : unquote(quoted, true);
     if (name === "" && quoted === "") throw cursor.fail("expected label name");
     skip();
@@ -127,7 +136,7 @@ export function parseBraces(
     } else {
       if (!cursor.take("=")) throw cursor.fail("expected equal");
       skip();
-      const value = cursor.takeQuoted();
+      const value = takeQuoted();
       if (value === "") throw cursor.fail("expected label value");
       pairs.push(name, unquote(value, syntax.unescapesValues));
       skip();

@@ -18,7 +18,13 @@ import {
 /** OpenMetrics text of either version: exactly one blank between tokens, no remarks, no empty lines. */
 export const openMetricsSyntax: LineSyntax = { parseSeries, parseRest, parseComment };
 
-const BRACES = { allowsBlanks: false, needsCommas: true, mayHoldName: true, unescapesValues: true };
+const BRACES = {
+  allowsBlanks: false,
+  allowsLineBreaks: false,
+  needsCommas: true,
+  mayHoldName: true,
+  unescapesValues: true,
+};
 /** Labels of exemplars keep their backslashes; so it is in Prometheus. */
 const EXEMPLAR_BRACES = { ...BRACES, mayHoldName: false, unescapesValues: false };
 
@@ -86,7 +92,7 @@ function parseComment(line: string): Comment {
   const keyword = cursor.match(KEYWORD).slice(2, -1);
   if (keyword === "") throw cursor.fail("expected a valid start token");
   const metric = parseCommentName(cursor, keyword);
-  if (!cursor.take(" ") && !cursor.isAtEnd) throw cursor.fail(`expected text in ${keyword}`);
+  if (!cursor.take(" ")) throw cursor.fail(`expected text in ${keyword}`);
   const text = line.slice(cursor.position);
   switch (keyword) {
     case "HELP": {

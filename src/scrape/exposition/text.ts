@@ -17,7 +17,13 @@ import {
 /** Prometheus's own text format, `text/plain`, of any version. */
 export const textSyntax: LineSyntax = { parseSeries, parseRest, parseComment };
 
-const BRACES = { allowsBlanks: true, needsCommas: false, mayHoldName: true, unescapesValues: true };
+const BRACES = {
+  allowsBlanks: true,
+  allowsLineBreaks: true,
+  needsCommas: false,
+  mayHoldName: true,
+  unescapesValues: true,
+};
 
 function parseSeries(text: string): string[] {
   const pairs: string[] = [];
