@@ -32,7 +32,7 @@ const stepMs = 15_000;
 const WARM_UP_ROUNDS = 5;
 /** A query is asked as often as fills this, on the slower of the two, within bounds. */
 const FILLED_MS = 500;
-const MOST_ROUNDS = 400;
+const MOST_ROUNDS = 1_000;
 
 /** [what, query, step in seconds; 0 for an instant query] */
 const queries: [name: string, query: string, stepSeconds: number][] = [
@@ -242,8 +242,7 @@ async function race(
   const ourWork: number[] = [];
   let first = "";
   let note = "";
-  let turns = rounds;
-  for (let round = -2; round < turns; round++) {
+  for (let round = -2; round < rounds || (round < MOST_ROUNDS && needsMore(theirs, ours)); round++) {
     const a = await timed(prometheus, path);
     const b = await timed(narthex, path);
     if (round < 0) {
@@ -251,8 +250,6 @@ async function race(
       if (Math.abs(sizes[0]! - sizes[1]!) > 0.02 * sizes[0]! + 64)
         note = `  answers differ in size: ${sizes.join(" / ")}`;
       if (round === -2) first = `${a.ms.toFixed(1).padStart(9)} ms ${b.ms.toFixed(1).padStart(8)} ms`;
-      const filling = Math.ceil(FILLED_MS / Math.max(a.ms, b.ms));
-      turns = Math.max(rounds, Math.min(filling, MOST_ROUNDS));
       continue;
     }
     theirs.push(a.ms);
@@ -263,9 +260,14 @@ async function race(
   const shown = (a: readonly number[], b: readonly number[]) =>
     `${median(a).toFixed(1).padStart(8)} ms ${median(b).toFixed(1).padStart(8)} ms ${(median(a) / median(b)).toFixed(2).padStart(7)} ×`;
   console.log(
-    `${name.padEnd(28)} ${shown(theirs, ours)}   ${shown(theirWork, ourWork)} ${String(turns).padStart(7)} ${first}${note}`,
+    `${name.padEnd(28)} ${shown(theirs, ours)}   ${shown(theirWork, ourWork)} ${String(ours.length).padStart(7)} ${first}${note}`,
   );
   return { time: median(theirs) / median(ours), work: median(theirWork) / median(ourWork) };
+}
+
+function needsMore(theirs: readonly number[], ours: readonly number[]): boolean {
+  const sum = (times: readonly number[]) => times.reduce((total, ms) => total + ms, 0);
+  return Math.max(sum(theirs), sum(ours)) < FILLED_MS;
 }
 
 interface Timed {
