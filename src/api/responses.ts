@@ -1,8 +1,9 @@
 import { Readable } from "node:stream";
+import { createDeflate } from "node:zlib";
 import type { FastifyReply } from "fastify";
 import { successEnvelope } from "./envelope.ts";
 import { LEAST_GZIPPED_BYTES, sizeOf } from "./gzip-answer.ts";
-import { gzipPieces } from "./gzip-pieces.ts";
+import { GZIP_LEVEL, gzipPieces } from "./gzip-pieces.ts";
 
 /**
  * Sends finished bytes; several parts go out one after the other, so that a large answer is never copied.
@@ -17,10 +18,14 @@ export function sendParts(
   reply.code(status);
   if (parts.length === 0) return reply.send();
   reply.type("application/json");
-  if (isGzipped) sayGzipped(reply);
-  else if (sizeOf(parts) >= LEAST_GZIPPED_BYTES && acceptsGzip(reply.request.headers["accept-encoding"])) {
-    sayGzipped(reply);
-    return reply.send(Readable.from(gzipPieces(parts)));
+  if (isGzipped) sayCoding(reply, "gzip");
+  else if (sizeOf(parts) >= LEAST_GZIPPED_BYTES) {
+    const coding = acceptedCoding(reply.request.headers["accept-encoding"]);
+    if (coding !== null) {
+      sayCoding(reply, coding);
+      if (coding === "gzip") return reply.send(Readable.from(gzipPieces(parts)));
+      return reply.send(Readable.from(parts).pipe(createDeflate({ level: GZIP_LEVEL })));
+    }
   }
   const only = parts.length === 1 ? parts[0] : undefined;
   if (only) return reply.send(Buffer.from(only.buffer, only.byteOffset, only.byteLength));
@@ -29,20 +34,24 @@ export function sendParts(
   );
 }
 
-function sayGzipped(reply: FastifyReply): void {
-  reply.header("Content-Encoding", "gzip");
+function sayCoding(reply: FastifyReply, coding: "gzip" | "deflate"): void {
+  reply.header("Content-Encoding", coding);
   const vary = reply.getHeader("Vary");
   reply.header("Vary", vary === undefined ? "accept-encoding" : `${String(vary)}, accept-encoding`);
 }
 
-/** Whether a client takes gzip, and does not say that it would rather not. */
-export function acceptsGzip(header: string | string[] | undefined): boolean {
-  return String(header ?? "")
-    .split(",")
-    .some((coding) => {
-      const [name, ...parameters] = coding.split(";").map((text) => text.trim().toLowerCase());
-      return name === "gzip" && !parameters.some((text) => /^q=0(\.0*)?$/.test(text));
-    });
+/** What a client takes and does not say that it would rather not: gzip where it can be, else deflate, null for neither. */
+export function acceptedCoding(header: string | string[] | undefined): "gzip" | "deflate" | null {
+  // Fast path: what most clients send.
+  if (header === "gzip" || header === undefined) return header ?? null;
+  let found: "deflate" | null = null;
+  for (const coding of String(header).split(",")) {
+    const [name, ...parameters] = coding.split(";").map((text) => text.trim().toLowerCase());
+    if (parameters.some((text) => /^q=0(\.0*)?$/.test(text))) continue;
+    if (name === "gzip" || name === "*") return "gzip";
+    if (name === "deflate") found = "deflate";
+  }
+  return found;
 }
 
 /** A success whose data is a plain value. */

@@ -1,4 +1,4 @@
-import { gunzipSync, gzipSync } from "node:zlib";
+import { gunzipSync, gzipSync, inflateSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { createApp } from "../../src/api/app.ts";
 import type { RuleGroupBody } from "../../src/api/types.ts";
@@ -244,6 +244,12 @@ describe("a large answer", () => {
     expect(response.headers["content-encoding"]).toBe("gzip");
     expect(response.headers["vary"]).toContain("accept-encoding");
     expect(gunzipSync(response.rawPayload).toString()).toBe(text);
+  });
+
+  test("is compressed for a client that takes nothing but deflate", async () => {
+    const { response, text } = await ask("gzip;q=0, deflate");
+    expect(response.headers["content-encoding"]).toBe("deflate");
+    expect(inflateSync(response.rawPayload).toString()).toBe(text);
   });
 
   test("is sent as it is to one that does not", async () => {

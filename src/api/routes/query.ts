@@ -12,16 +12,19 @@ import {
 } from "../params.ts";
 import type { ApiOptions, Ports, QueryPort } from "../ports.ts";
 import type { InstantQueryTask, QueryTask, RangeQueryTask } from "../query-tasks.ts";
-import { acceptsGzip, sendParts } from "../responses.ts";
+import { acceptedCoding, sendParts } from "../responses.ts";
 
 const MAX_POINTS_PER_SERIES = 11_000;
+
+/** Of routes that go by `answerTask`: their answers are compressed where they are made, or by `sendParts`. */
+export const ANSWERED_BY_TASK = { config: { needsReady: true }, compress: false } as const;
 
 export function queryRoutes(app: FastifyInstance, ports: Ports, options: ApiOptions): void {
   const route = (url: string, readTask: (params: Params) => QueryTask): void => {
     app.route({
       method: ["GET", "POST"],
       url,
-      config: { needsReady: true },
+      ...ANSWERED_BY_TASK,
       handler: (request, reply) => answerTask(ports.queries, request, reply, readTask(paramsOf(request))),
     });
   };
@@ -60,7 +63,7 @@ export async function answerTask(
   reply.raw.once("close", onClose);
   const path = request.url.split("?", 1)[0]!;
   const origin = { clientIP: request.ip, method: request.method, path };
-  const mayGzip = acceptsGzip(request.headers["accept-encoding"]);
+  const mayGzip = acceptedCoding(request.headers["accept-encoding"]) === "gzip";
   const answer = await queries.run(task, origin, gone.signal, mayGzip);
   reply.raw.off("close", onClose);
   return sendParts(reply, answer.status, answer.parts, answer.isGzipped);

@@ -3,16 +3,14 @@ import { ApiError } from "../api-error.ts";
 import { unescapeLabelName } from "../label-name-escaping.ts";
 import { limitParam, MAX_TIME_MS, MIN_TIME_MS, optionalTimeParam, type Params } from "../params.ts";
 import type { Ports } from "../ports.ts";
-import { answerTask, paramsOf } from "./query.ts";
+import { ANSWERED_BY_TASK, answerTask, paramsOf } from "./query.ts";
 
 /** Series and labels: which there are, no samples. */
 export function seriesRoutes(app: FastifyInstance, ports: Ports): void {
-  const config = { needsReady: true };
-
   app.route({
     method: ["GET", "POST"],
     url: "/api/v1/series",
-    config,
+    ...ANSWERED_BY_TASK,
     handler: (request, reply) => {
       const params = paramsOf(request);
       params.requireWellFormed();
@@ -24,11 +22,11 @@ export function seriesRoutes(app: FastifyInstance, ports: Ports): void {
   app.route({
     method: ["GET", "POST"],
     url: "/api/v1/labels",
-    config,
+    ...ANSWERED_BY_TASK,
     handler: (request, reply) =>
       answerTask(ports.queries, request, reply, { kind: "labelNames", ...lookup(paramsOf(request)) }),
   });
-  app.get<{ Params: { name: string } }>("/api/v1/label/:name/values", { config }, (request, reply) => {
+  app.get<{ Params: { name: string } }>("/api/v1/label/:name/values", ANSWERED_BY_TASK, (request, reply) => {
     const name = unescapeLabelName(request.params.name);
     if (name === "") throw new ApiError("bad_data", `invalid label name: ${JSON.stringify(name)}`);
     return answerTask(ports.queries, request, reply, {
