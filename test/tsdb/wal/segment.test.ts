@@ -268,6 +268,7 @@ describe("a disk that fails", () => {
 test("commits are synced in the background at the interval asked for, and a segment when it ends", async () => {
   let nowMs = 0;
   let syncs = 0;
+  const patience = { timeout: 20_000 };
   const writer = new WalWriter(directory, { syncIntervalMs: 1000, now: () => nowMs, onSync: () => syncs++ });
   const commit = async () => {
     writer.append(noise(10));
@@ -278,12 +279,11 @@ test("commits are synced in the background at the interval asked for, and a segm
   expect(syncs).toBe(0);
   nowMs = 1000;
   await commit();
-  expect(syncs).toBe(1);
+  await expect.poll(() => syncs, patience).toBe(1);
   await commit();
   expect(syncs).toBe(1);
   writer.cut();
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  expect(syncs).toBe(2);
+  await expect.poll(() => syncs, patience).toBe(2);
   writer.close();
 });
 
