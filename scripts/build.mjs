@@ -68,7 +68,7 @@ await build({
   platform: "node",
   target: "node20",
   // Those with native code are found at run time, if they are installed.
-  external: ["snappy", "@node-rs/crc32", "@kubernetes/client-node"],
+  external: ["@node-rs/crc32", "@kubernetes/client-node"],
   minifyWhitespace: true,
   minifySyntax: true,
   legalComments: "none",

@@ -33,3 +33,4 @@ export {
 } from "./parse-kernel.ts";
 export { FloatPrinter, POINTS_PER_CALL } from "./float-printer.ts";
 export { AppendKernel } from "./append-kernel.ts";
+export { MAX_SNAPPY_BYTES, SnappyKernel } from "./snappy-kernel.ts";

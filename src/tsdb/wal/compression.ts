@@ -1,7 +1,7 @@
 import * as zlib from "node:zlib";
 import snappyjs from "snappyjs";
+import { MAX_SNAPPY_BYTES, SnappyKernel } from "../../kernels/index.ts";
 import { CorruptionError } from "../corruption-error.ts";
-import { loadOptionalModule } from "../../model/optional-module.ts";
 
 /** How records are compressed: the names of the server's flag. */
 export type WalCompression = "none" | "snappy" | "zstd";
@@ -9,55 +9,55 @@ export type WalCompression = "none" | "snappy" | "zstd";
 /** No writer makes records near this; a claimed size above it is a broken record, not a reason to allocate. */
 const MAX_RECORD_BYTES = 1 << 30;
 
-interface NativeSnappy {
-  compressSync(input: Uint8Array, options: { copyOutputData: boolean }): Uint8Array;
-  uncompressSync(input: Uint8Array, options: { copyOutputData: boolean }): Uint8Array;
-}
-
 // Node gained zstd in 22.15.
 const zstd = zlib as unknown as {
   zstdCompressSync?: (input: Uint8Array) => Uint8Array;
   zstdDecompressSync?: (input: Uint8Array, options: { maxOutputLength: number }) => Uint8Array;
 };
 
-let native: NativeSnappy | null | undefined;
-
-function nativeSnappy(): NativeSnappy | null {
-  if (native === undefined) native = loadOptionalModule("snappy") as NativeSnappy | null;
-  return native;
-}
+/** This thread's; it comes with the first record. */
+let kernel: SnappyKernel | null = null;
 
 /** Whether this Node can read and write records of this kind. */
 export function canCompress(compression: WalCompression): boolean {
   return compression !== "zstd" || zstd.zstdCompressSync !== undefined;
 }
 
+/** @returns a snappy block; the next call, of either kind, may overwrite it */
 export function compressSnappy(bytes: Uint8Array): Uint8Array {
-  // Copying the output is faster than handing out external buffers, which the garbage collector handles badly.
-  return nativeSnappy()?.compressSync(bytes, { copyOutputData: true }) ?? snappyjs.compress(bytes);
+  if (bytes.length > MAX_SNAPPY_BYTES) return snappyjs.compress(bytes);
+  kernel ??= new SnappyKernel();
+  return kernel.compress(bytes);
 }
 
 /** @throws CorruptionError where the bytes are not a snappy block */
 export function decompressSnappy(bytes: Uint8Array): Uint8Array {
-  const claimed = snappyLength(bytes);
+  const { size, at } = snappyLength(bytes);
   // A snappy element makes at most 64 bytes of 3, so a greater claim is a lie and must not be allocated.
-  if (claimed > MAX_RECORD_BYTES || claimed > 64 * bytes.length) {
-    throw new CorruptionError(`cannot decompress record: ${bytes.length} bytes claim to hold ${claimed}`);
+  if (size > MAX_RECORD_BYTES || size > 64 * bytes.length) {
+    throw new CorruptionError(`cannot decompress record: ${bytes.length} bytes claim to hold ${size}`);
+  }
+  const notSnappy = (options?: ErrorOptions) =>
+    new CorruptionError(`cannot decompress record of ${bytes.length} bytes: not a snappy block`, options);
+  if (Math.max(size, bytes.length) <= MAX_SNAPPY_BYTES) {
+    kernel ??= new SnappyKernel();
+    const plain = kernel.decompress(bytes.subarray(at), size);
+    if (plain === null) throw notSnappy();
+    return plain.slice();
   }
   try {
-    return nativeSnappy()?.uncompressSync(bytes, { copyOutputData: true }) ?? snappyjs.uncompress(bytes);
+    return snappyjs.uncompress(bytes);
   } catch (cause) {
-    throw new CorruptionError(`cannot decompress record of ${bytes.length} bytes: not a snappy block`, {
-      cause,
-    });
+    throw notSnappy({ cause });
   }
 }
 
-function snappyLength(bytes: Uint8Array): number {
-  let length = 0;
+/** The size a block begins with, and where its elements begin. */
+function snappyLength(bytes: Uint8Array): { readonly size: number; readonly at: number } {
+  let size = 0;
   for (let i = 0; i < 5 && i < bytes.length; i++) {
-    length += (bytes[i]! & 0x7f) * 2 ** (7 * i);
-    if (bytes[i]! < 0x80) return length;
+    size += (bytes[i]! & 0x7f) * 2 ** (7 * i);
+    if (bytes[i]! < 0x80) return { size, at: i + 1 };
   }
   throw new CorruptionError(`cannot decompress record of ${bytes.length} bytes: no length at its start`);
 }

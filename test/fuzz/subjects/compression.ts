@@ -37,7 +37,7 @@ const inflater: Subject = {
   },
 };
 
-/** The native library against the one in plain JavaScript. */
+/** The kernel against the library in plain JavaScript. */
 const snappy: Subject = {
   name: "snappy",
   make: (random) => Buffer.from(compressSnappy(plain(random).subarray(0, 100_000))),
@@ -45,7 +45,7 @@ const snappy: Subject = {
     const ours = refusedOr(() => Buffer.from(decompressSnappy(input)), CorruptionError);
     if ("refusal" in ours) return false;
     const other = Buffer.from(snappyjs.uncompress(input));
-    require(ours.result.equals(other), () => "the two libraries differ");
+    require(ours.result.equals(other), () => "the kernel and the library differ");
     const again = decompressSnappy(compressSnappy(ours.result));
     require(ours.result.equals(again), () => "compressed again it is something else");
     return true;
