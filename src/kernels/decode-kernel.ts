@@ -52,5 +52,7 @@ export function decodeXorChunks(
       `cannot decode chunk ${chunk + 1} of ${chunkCount}: its ${memory.words[entry + 1]} bytes end before its ${memory.words[entry + 2]} samples`,
     );
   }
+  // Chunks of this encoding have none.
+  columns.startTimes?.fill(0, columns.count, columns.count + written);
   columns.count += written;
 }

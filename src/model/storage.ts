@@ -170,6 +170,7 @@ export interface Appender {
   /**
    * Appends one sample to each of `refs[0..count)` (NO_SERIES entries are skipped), all at `timeMs`.
    * Values travel as bits (`values.buffer` is read word by word). Outcomes are written to `outcomes[0..count)`.
+   * `startTimes` says when each sample's counter began, 0 where that is unknown; it is kept if storage is to keep it.
    * @returns how many were not `appended` or `repeated`
    */
   appendFloats(
@@ -179,13 +180,20 @@ export interface Appender {
     count: number,
     timeMs: number,
     outcomes: Uint8Array,
+    startTimes?: Float64Array | null,
   ): number;
 
   /** One sample with its own time, for what arrives one by one: explicit timestamps, rules, remote write. */
-  appendFloat(labels: Labels, timeMs: number, valueHigh: number, valueLow: number): SampleOutcome;
+  appendFloat(
+    labels: Labels,
+    timeMs: number,
+    valueHigh: number,
+    valueLow: number,
+    startMs?: number,
+  ): SampleOutcome;
 
   /** One native histogram; integer histograms arrive as such and are kept as such. */
-  appendHistogram(labels: Labels, timeMs: number, histogram: FloatHistogram): SampleOutcome;
+  appendHistogram(labels: Labels, timeMs: number, histogram: FloatHistogram, startMs?: number): SampleOutcome;
 
   /** Ends series at `timeMs`, each with a staleness marker of the kind of its newest sample. */
   appendStale(epoch: number, refs: Uint32Array, timeMs: number): void;

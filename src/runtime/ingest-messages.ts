@@ -9,6 +9,7 @@ import type {
 } from "../scrape/index.ts";
 import type { MetricFamilies } from "../telemetry/merge.ts";
 import type { PlainMatcher } from "./compaction-messages.ts";
+import type { KeptStartTimes } from "../tsdb/head/head.ts";
 import type { GenerationAnnouncement, ReplayProgress } from "../tsdb/tsdb.ts";
 
 export interface IngestThreadOptions {
@@ -18,12 +19,15 @@ export interface IngestThreadOptions {
   readonly walSegmentBytes: number;
   readonly walCompression: "none" | "snappy" | "zstd";
   readonly outOfOrderWindowMs: number;
+  readonly staleThreshold: number;
   readonly maxExemplars: number;
   /** How much later than at the earliest generations are sealed. */
   readonly sealDelayMs: number;
   readonly logsMetadata: boolean;
-  /** Start timestamps of the targets become samples of 0. */
-  readonly takesStartTimes: boolean;
+  /** Start times of the targets become samples of 0. */
+  readonly zerosAtStart: boolean;
+  /** Of which samples start times are stored. */
+  readonly startTimes: KeptStartTimes;
   /** Types and units become labels. */
   readonly addsTypeAndUnit: boolean;
   readonly timestampToleranceMs: number;
@@ -48,7 +52,9 @@ export interface IngestCalls {
   tsdbStatus(limit: number): TsdbStatusData;
   metrics(): Promise<MetricFamilies>;
   /** What of the storage can be changed while it runs. */
-  applyStorage(settings: { readonly outOfOrderWindowMs: number; readonly maxExemplars: number }): void;
+  applyStorage(
+    settings: Pick<IngestThreadOptions, "outOfOrderWindowMs" | "staleThreshold" | "maxExemplars">,
+  ): void;
   /** Hides samples of the head. */
   deleteSeries(selectors: readonly (readonly PlainMatcher[])[], minTime: number, maxTime: number): void;
   /** Seals what takes no more samples; each generation is given once, to be written as a block. */

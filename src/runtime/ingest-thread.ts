@@ -58,12 +58,14 @@ function run(): void {
     minValidTime: minValidTime(inventory.blocks),
     maxExemplars: options.maxExemplars,
     logsMetadata: options.logsMetadata,
+    startTimes: options.startTimes,
     onExemplarBuffer: (buffer) => send({ type: "exemplarBuffer", buffer }),
     directory: options.dataDirectory,
     noLock: options.noLockfile,
     blockRangeMs: options.blockRangeMs,
     sealDelayMs: options.sealDelayMs,
     outOfOrderWindowMs: options.outOfOrderWindowMs,
+    staleThreshold: options.staleThreshold,
     walSegmentBytes: options.walSegmentBytes,
     walCompression: options.walCompression,
     onGeneration: (announcement) => send({ type: "generationBorn", announcement }),
@@ -95,7 +97,8 @@ function run(): void {
     timestampToleranceMs: options.timestampToleranceMs,
     syncIntervalMs: options.syncIntervalMs,
     appendsMetadata: options.logsMetadata,
-    takesStartTimes: options.takesStartTimes,
+    zerosAtStart: options.zerosAtStart,
+    storesStartTimes: options.startTimes !== "none",
     addsTypeAndUnit: options.addsTypeAndUnit,
   });
   exportIngestMetrics(registry, { tsdb, syncs, scraping, counters });
@@ -125,8 +128,9 @@ function run(): void {
       });
       collectGarbage();
     },
-    applyStorage({ outOfOrderWindowMs, maxExemplars }) {
+    applyStorage({ outOfOrderWindowMs, staleThreshold, maxExemplars }) {
       tsdb.head.outOfOrderWindowMs = outOfOrderWindowMs;
+      tsdb.head.staleThreshold = staleThreshold;
       tsdb.exemplars.resize(maxExemplars);
     },
     deleteSeries(selectors, minTime, maxTime) {

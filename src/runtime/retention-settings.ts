@@ -40,6 +40,7 @@ export function storageSettings({ storage }: Config, features: readonly string[]
   const keepsExemplars = features.includes("exemplar-storage");
   return {
     outOfOrderWindowMs: storage.tsdb?.outOfOrderTimeWindow ?? 0,
+    staleThreshold: Math.max(0, storage.tsdb?.staleSeriesCompactionThreshold ?? 0),
     maxExemplars: keepsExemplars ? (storage.exemplars?.maxExemplars ?? DEFAULT_MAX_EXEMPLARS) : 0,
   };
 }

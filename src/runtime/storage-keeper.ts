@@ -112,10 +112,14 @@ export class StorageKeeper {
     while (this.sealed.length > 0 && !this.isStopped) {
       const announcement = this.sealed[0]!;
       const startedMs = performance.now();
+      const { isEarly = false } = announcement;
+      this.counters.staleCompactions += Number(isEarly);
       try {
         const hasBlock = await this.writing(() => compaction.call("writeGeneration", [announcement]));
         this.counters.compactions += Number(hasBlock);
-        if (hasBlock) this.metrics.observeCompaction((performance.now() - startedMs) / 1000);
+        const seconds = (performance.now() - startedMs) / 1000;
+        if (hasBlock) this.metrics.observeCompaction(seconds);
+        if (isEarly) this.metrics.observeStaleCompaction(seconds);
         await this.useBlocks(compaction, [announcement.epoch]);
         await this.options.generationStored(announcement.epoch);
         this.counters.truncations++;
@@ -125,6 +129,7 @@ export class StorageKeeper {
         );
       } catch (err) {
         this.counters.truncationsFailed++;
+        this.counters.staleCompactionsFailed += Number(isEarly);
         throw err;
       }
       this.sealed.shift();

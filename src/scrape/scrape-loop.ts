@@ -258,6 +258,7 @@ export class ScrapeLoop {
   private appendPage(page: Page, contentType: string | undefined, timeMs: number, counts: PageCounts): void {
     const { options } = this.job;
     const { target } = this;
+    const { zerosAtStart = false, storesStartTimes = false } = this.shared;
     if (page.sizeBytes > 0) {
       this.format = chooseFormat(contentType, options.fallbackScrapeProtocol);
       this.pageBytes = page.sizeBytes;
@@ -277,12 +278,14 @@ export class ScrapeLoop {
         trackTimestampsStaleness: options.trackTimestampsStaleness,
         sampleLimit: options.sampleLimit,
         appendsMetadata: this.shared.appendsMetadata,
+        zerosAtStart,
+        storesStartTimes,
       },
       {
         scrapeNative: target.scrapeNativeHistograms,
         alwaysClassic: target.alwaysScrapeClassicHistograms,
         convertClassic: target.convertClassicHistogramsToNhcb,
-        takesStartTimes: this.shared.takesStartTimes ?? false,
+        takesStartTimes: zerosAtStart || storesStartTimes,
         addsTypeAndUnit: this.shared.addsTypeAndUnit ?? false,
       },
       {

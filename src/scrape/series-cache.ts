@@ -105,8 +105,9 @@ export class SeriesCache {
     epoch: number,
     created: string[],
   ): void {
-    const { appender, timeMs } = options;
+    const { appender, timeMs, zerosAtStart = true, storesStartTimes = false } = options;
     const { memory } = this;
+    const startTimes: number[] | null = storesStartTimes ? [] : null;
     const finestSchema = finestSchemaFor(limits.minBucketFactor);
     const newSamples: number[] = [];
     const afterwards: (() => void)[] = [];
@@ -142,11 +143,17 @@ export class SeriesCache {
       if (series.ref === NO_SERIES) continue;
       if (ownTime !== null && ownTime > timeMs + MAX_AHEAD_MS) counts.outOfBounds++;
       else if (ownTime !== null || !isRepeated) {
-        if (scraped.startMs !== series.startMs)
+        const startMs = storesStartTimes ? (scraped.startMs ?? 0) : 0;
+        if (zerosAtStart && scraped.startMs !== series.startMs)
           this.appendStart(appender, series, series.labels, scraped, at);
         if (typeof scraped.value !== "number") {
           try {
-            const outcome = appendHistogram(appender, series.labels, at, scraped.value, finestSchema, limits);
+            const outcome = appender.appendHistogram(
+              series.labels,
+              at,
+              limitBuckets(checked(scraped.value), finestSchema, limits.bucketLimit),
+              startMs,
+            );
             countOutcome(outcome, counts);
             if (isNew && series.isTracked && outcome <= SampleOutcome.repeated) counts.seriesAdded++;
           } catch (error) {
@@ -159,6 +166,7 @@ export class SeriesCache {
             throw new SampleError(`cannot append page: more than ${memory.maxLines} samples`);
           writeValue(memory, floats, scraped.value);
           memory.sampleRefs[floats] = series.ref;
+          startTimes?.push(startMs);
           if (isNew) newSamples.push(floats);
           floats++;
         } else {
@@ -166,7 +174,7 @@ export class SeriesCache {
           const { value } = scraped;
           const append = (): void => {
             const [high, low] = wordsOf(value);
-            const outcome = appender.appendFloat(labels, at, high, low);
+            const outcome = appender.appendFloat(labels, at, high, low, startMs);
             countOutcome(outcome, counts);
             if (isNew && isTracked && outcome <= SampleOutcome.repeated) counts.seriesAdded++;
           };
@@ -186,7 +194,15 @@ export class SeriesCache {
 
     const refs = memory.sampleRefs.subarray(0, floats);
     const outcomes = memory.outcomes.subarray(0, floats);
-    const refused = appender.appendFloats(epoch, refs, memory.sampleValues, floats, timeMs, outcomes);
+    const refused = appender.appendFloats(
+      epoch,
+      refs,
+      memory.sampleValues,
+      floats,
+      timeMs,
+      outcomes,
+      startTimes && Float64Array.from(startTimes),
+    );
     if (refused > 0) for (let i = 0; i < floats; i++) countOutcome(outcomes[i]!, counts);
     for (const i of newSamples) if (outcomes[i]! <= SampleOutcome.repeated) counts.seriesAdded++;
     for (const append of afterwards) append();
@@ -263,18 +279,11 @@ function emptyLike(histogram: FloatHistogram): FloatHistogram {
   };
 }
 
-/** @throws SampleError for a histogram that storage may not take or that is over its limit */
-function appendHistogram(
-  appender: Appender,
-  labels: Labels,
-  timeMs: number,
-  histogram: FloatHistogram,
-  finestSchema: number | null,
-  { bucketLimit }: HistogramLimits,
-): SampleOutcome {
+/** @throws SampleError for a histogram that storage may not take */
+function checked(histogram: FloatHistogram): FloatHistogram {
   const fault = histogramFault(histogram);
   if (fault !== null) throw new SampleError(fault);
-  return appender.appendHistogram(labels, timeMs, limitBuckets(histogram, finestSchema, bucketLimit));
+  return histogram;
 }
 
 const scratch = new Float64Array(1);

@@ -43,6 +43,10 @@ export interface AppendOptions {
   readonly sampleLimit: number;
   /** Tell storage the metadata of series that are new or newly described. */
   readonly appendsMetadata?: boolean | undefined;
+  /** Put a sample of zero where a series says it began: the default where start times are taken. */
+  readonly zerosAtStart?: boolean | undefined;
+  /** Store each sample with its start time. */
+  readonly storesStartTimes?: boolean | undefined;
 }
 
 /** What became of a page; right up to the line that failed, where one did. */

@@ -99,7 +99,9 @@ export interface ScrapeSurroundings {
   /** How far from its schedule a scrape may start and still be stamped with it. */
   readonly timestampToleranceMs: number;
   /** Feature `created-timestamp-zero-ingestion`: a zero where a series says it began. */
-  readonly takesStartTimes?: boolean | undefined;
+  readonly zerosAtStart?: boolean | undefined;
+  /** Feature `st-storage`: samples are stored with their start times. */
+  readonly storesStartTimes?: boolean | undefined;
   /** Feature `metadata-wal-records`: tell storage the metadata of series. */
   readonly appendsMetadata?: boolean | undefined;
   /** Feature `type-and-unit-labels`. */

@@ -4,11 +4,13 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Appender } from "../model/storage.ts";
 import { DataLock } from "./data-lock.ts";
 import type { Matcher } from "../model/matcher.ts";
+import { DeletedSamples } from "./block/deleted-samples.ts";
+import { takeInventory } from "./compaction/block-directory.ts";
 import { HEAD_CHUNKS_FOLDER, isHeadSnapshot, WAL_FOLDER, WBL_FOLDER } from "./file-names.ts";
 import type { Generation } from "./head/generation.ts";
 import type { GenerationWriter } from "./head/generation-writer.ts";
 import { ExemplarStorage } from "./head/exemplars.ts";
-import { Head, type HeadStatistics } from "./head/head.ts";
+import { Head, type HeadStatistics, type KeptStartTimes } from "./head/head.ts";
 import { HeadAppender } from "./head/head-appender.ts";
 import { readHeadChunkFiles } from "./head/head-chunk-files.ts";
 import { HeadReplay, type UnknownRefs } from "./head/head-replay.ts";
@@ -43,6 +45,8 @@ export interface TsdbOptions {
   /** The end of the newest block: older in-order samples are on disk already. */
   readonly minValidTime?: number;
   readonly outOfOrderWindowMs?: number;
+  /** See `Head.staleThreshold`. */
+  readonly staleThreshold?: number;
   readonly walSegmentBytes?: number;
   readonly walCompression?: WalCompression;
   /** Do without the lock file: someone else sees to it that the directory is ours. */
@@ -53,6 +57,8 @@ export interface TsdbOptions {
   readonly maxExemplars?: number;
   /** Exemplars are to be read from this buffer from now on; see `TsdbReader.setExemplars`. */
   readonly onExemplarBuffer?: (buffer: SharedArrayBuffer | null) => void;
+  /** Of which samples start times are kept, in memory and in blocks; where of any, the log has all of them. */
+  readonly startTimes?: KeptStartTimes;
   /** Whether metadata of series goes to the log. */
   readonly logsMetadata?: boolean;
   /** A sync of the log to the disk took so long. */
@@ -71,6 +77,8 @@ export interface GenerationAnnouncement {
   readonly memory: WebAssembly.Memory;
   /** Of a sealed one: others of its range are still to be written as blocks. */
   readonly isPartial?: boolean;
+  /** It was sealed before its time, for too many of its series had ended. */
+  readonly isEarly?: boolean;
 }
 
 /** Numbers of segments of the log: the first and last there are, and the one being read. */
@@ -168,7 +176,7 @@ export class Tsdb {
       if (firstLateSegments.has(generation.epoch)) continue;
       firstLateSegments.set(generation.epoch, this.lateWal?.segmentIndex ?? 0);
     }
-    this.log = new WalLog(wal, () => this.openLateWal());
+    this.log = new WalLog(wal, () => this.openLateWal(), head.startTimes !== "none");
     this.appender = new HeadAppender(head, this.log, {
       exemplars,
       logsMetadata: options.logsMetadata ?? false,
@@ -211,6 +219,8 @@ export class Tsdb {
         ...(options.outOfOrderWindowMs === undefined
           ? {}
           : { outOfOrderWindowMs: options.outOfOrderWindowMs }),
+        ...(options.staleThreshold === undefined ? {} : { staleThreshold: options.staleThreshold }),
+        ...(options.startTimes === undefined ? {} : { startTimes: options.startTimes }),
         onOpen: (generation) => {
           if (tsdb) tsdb.beginSegment(generation);
           else if (!sink!.isLate) firstSegments.set(generation.epoch, sink!.segment);
@@ -228,6 +238,7 @@ export class Tsdb {
       sink.onProgress = (current) => onReplayProgress?.({ min, max, current: Math.max(min, current) });
       const { records, fault } = replayLog(walDirectory, sink);
       sink.beginLate();
+      const hasLateLog = listSegments(lateDirectory).length > 0;
       const late = replayLog(lateDirectory, sink);
       const wal = new WalWriter(walDirectory, walOptions(options));
       const report = {
@@ -241,7 +252,8 @@ export class Tsdb {
         fault: fault?.message ?? late.fault?.message ?? null,
       };
       tsdb = new Tsdb(options, head, exemplars, wal, lock, report, firstSegments, sink.firstLateSegments);
-      const recovered = recoverHeadFiles(options.directory, sink, tsdb.log);
+      const isLateLogWhole = hasLateLog && late.fault === null;
+      const recovered = recoverHeadFiles(options.directory, sink, tsdb.log, isLateLogWhole);
       report.headChunkCorruptions = recovered.damagedFiles;
       report.recoveredSamples = recovered.samples;
       sink.finish();
@@ -281,11 +293,13 @@ export class Tsdb {
 
   /** As `sealGenerations`, as news for the thread that writes blocks. */
   announceSealed(): GenerationAnnouncement[] {
-    const sealed = this.sealGenerations();
-    return sealed.map((generation, i) => ({
+    const sealed = this.head.seal();
+    const generations = sealed.map(({ generation }) => generation);
+    return sealed.map(({ generation, isEarly }, i) => ({
       epoch: generation.epoch,
       memory: generation.memory,
-      isPartial: this.head.hasSiblings(generation, sealed.slice(0, i)),
+      isPartial: isEarly || this.head.hasSiblings(generation, generations.slice(0, i)),
+      isEarly,
     }));
   }
 
@@ -439,12 +453,17 @@ function recoverHeadFiles(
   directory: string,
   replay: HeadReplay,
   log: WalLog,
+  isLateLogWhole: boolean,
 ): { readonly damagedFiles: number; readonly samples: number } {
   let damagedFiles = 0;
   const walk: ChunkWalk = (visit) => {
-    damagedFiles = readHeadChunkFiles(join(directory, HEAD_CHUNKS_FOLDER), visit);
+    damagedFiles = readHeadChunkFiles(join(directory, HEAD_CHUNKS_FOLDER), (chunk) => {
+      if (!chunk.isOutOfOrder || !isLateLogWhole) visit(chunk);
+    });
   };
-  const samples = recoverHeadChunks(walk, replay.replayed, replay.recoverInto(log));
+  const readDeleted = () =>
+    new DeletedSamples(takeInventory(directory).blocks.map((block) => block.directory));
+  const samples = recoverHeadChunks(walk, replay.replayed, replay.recoverInto(log), readDeleted);
   return { damagedFiles, samples };
 }
 

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Labels } from "../../src/model/labels.ts";
 import { STALE_HIGH_WORD, STALE_LOW_WORD } from "../../src/model/sample.ts";
 import { Tsdb } from "../../src/tsdb/tsdb.ts";
-import { ApiClient, eventually } from "../support/api-client.ts";
+import { ApiClient, eventually, type Series } from "../support/api-client.ts";
 import { differences } from "../support/compare-results.ts";
 import {
   isInstalled,
@@ -228,6 +228,8 @@ describe.skipIf(!isInstalled("prometheus")).each([
   let leaver: SpawnedServer | undefined;
   let taker: SpawnedServer | undefined;
   let scrapes = 0;
+  /** Of which range samples were deleted, in seconds. */
+  let deleted = { minTime: 0, maxTime: 0 };
   /** Whether the target gives samples with times of the past. */
   let givesLate = true;
 
@@ -383,14 +385,23 @@ scrape_configs:
     const api = new ApiClient(leaver!.url);
     const admin = `${leaver!.url}/api/v1/admin/tsdb`;
     const to = (Date.now() - 2000) / 1000;
-    // Of the late ones that which is never late: of late samples in the range, 2.42 deletes those in blocks and keeps
-    // those in memory, so what is left hangs on the moment of a compaction (the other server has been seen to show one more).
-    const path = `delete_series?match[]=doomed{part="a"}&match[]=late{series="0"}&start=${to - 4}&end=${to}`;
+    const path = `delete_series?match[]=doomed{part="a"}&match[]=late{series="2"}&start=${to - 4}&end=${to}`;
     expect((await fetch(`${admin}/${path}`, { method: "POST" })).status).toBe(204);
     await sleep(1000);
     const endMs = Date.now() - 500;
+    deleted = { minTime: to - 4, maxTime: to };
     return { endMs, theirs: await answers(api, endMs) };
   }
+
+  const isDeletedSeries = ({ metric }: Series) => metric["__name__"] === "late" && metric["series"] === "2";
+
+  /** What an answer has of the series in the range of which it was deleted. */
+  const leftOfDeleted = (samples: readonly Series[]) =>
+    samples
+      .filter(isDeletedSeries)
+      .flatMap(({ values }) => values!)
+      .filter(([time]) => time >= deleted.minTime && time <= deleted.maxTime)
+      .map(([time, value]) => `${value} @${time}`);
 
   /** Starts the other server on a copy and compares. */
   async function expectAlikeOf(name: string, endMs: number, theirs: Answers): Promise<void> {
@@ -398,11 +409,21 @@ scrape_configs:
     cpSync(data, join(copy, "data"), { recursive: true });
     taker = await start(second, copy, "storage: { tsdb: { out_of_order_time_window: 30s } }\n");
     const ours = await answers(new ApiClient(taker.url), endMs);
+    // Of late samples, 2.42 deletes those in blocks only; of those in its memory, Narthex deletes the ones it is told of.
+    const left = leftOfDeleted(ours.samples);
+    const isLeftAlike = left.length === leftOfDeleted(theirs.samples).length;
+    expect(leftOfDeleted(theirs.samples)).toEqual(expect.arrayContaining(left));
+    expect(isLeftAlike || second === "Narthex").toBe(true);
+    const compared = (series: readonly Series[]) =>
+      isLeftAlike ? series : series.filter(({ metric }) => metric["series"] !== "2");
     for (const [i, query] of queries.entries()) {
-      expect(differences(ours.ranges[i]!, theirs.ranges[i]!), `${query} of ${copy}`).toEqual([]);
+      expect(
+        differences(compared(ours.ranges[i]!), compared(theirs.ranges[i]!)),
+        `${query} of ${copy}`,
+      ).toEqual([]);
       expect(theirs.ranges[i]!.length, query).toBeGreaterThan(0);
     }
-    expect(differences(ours.samples, theirs.samples)).toEqual([]);
+    expect(differences(compared(ours.samples), compared(theirs.samples))).toEqual([]);
     expect(ours.histograms).toEqual(theirs.histograms);
     expect(JSON.stringify(theirs.histograms)).toContain("buckets");
     expect(ours.names).toEqual(theirs.names);

@@ -41,12 +41,19 @@ export function encodeChunks(
       open !== null && open.count < SAMPLES_PER_CHUNK && open.append(time, histogram, start);
     if (!fits) {
       finishHistograms();
-      open = HistogramChunkBuilder.open(open, time, histogram, start, columns.startTimes !== null);
+      open = HistogramChunkBuilder.open(open, time, histogram, start, hasStart(columns, i));
     }
     i++;
   }
   finishHistograms();
   return chunks;
+}
+
+/** Whether a sample from index `from` on, up to the next float, has a start time. */
+function hasStart({ startTimes, histograms, count }: SampleColumns, from: number): boolean {
+  if (startTimes === null) return false;
+  for (let i = from; i < count && histograms![i]; i++) if (startTimes[i] !== 0) return true;
+  return false;
 }
 
 function floatRunEnd(columns: SampleColumns, from: number, samplesPerChunk: number): number {

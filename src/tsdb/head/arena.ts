@@ -178,6 +178,8 @@ export const Header = {
   histogramSamples: 17,
   /** Head of the chain of deleted ranges, three words. */
   deletions: 18,
+  /** Where the column of start times lies, a byte offset; 0 for none. */
+  startTimes: 21,
 } as const;
 export type HeaderField = (typeof Header)[keyof typeof Header];
 

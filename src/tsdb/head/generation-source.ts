@@ -12,6 +12,7 @@ import type { Interval } from "../block/tombstones.ts";
 import { RunMerger } from "../merge-runs.ts";
 import { dropDeleted, readDeletions } from "./deletions.ts";
 import { hasOutOfOrder, outOfOrderView, readOutOfOrder, type OutOfOrderView } from "./out-of-order.ts";
+import { hasStartTimes, readStartTimes, seriesHasStartTimes } from "./start-times.ts";
 import type { HeadView, ViewMember } from "./head-view.ts";
 import type { Generation } from "./generation.ts";
 import { labelNamesOf, labelValuesOf, selectSeries } from "./select-series.ts";
@@ -38,6 +39,8 @@ export class GenerationSource implements SeriesSource, ViewMember {
   private readonly selected: Uint32Array[] = [];
   private readonly outOfOrder = new Map<number, OutOfOrderView>();
   private readonly deletions: ReadonlyMap<number, readonly Interval[]> | null;
+  /** Whether anything of this may have a start time. Asked after the view was made: what it sees was noted before. */
+  private readonly hasStartTimes: boolean;
   private readonly merger = new RunMerger();
 
   /** @param view made before anything of the generation was looked at */
@@ -52,6 +55,7 @@ export class GenerationSource implements SeriesSource, ViewMember {
     this.seriesCount = generation.series.count;
     this.visible = generation.takeCounts();
     this.deletions = readDeletions(generation);
+    this.hasStartTimes = hasStartTimes(generation);
     view.add(this);
   }
 
@@ -114,6 +118,7 @@ export class GenerationSource implements SeriesSource, ViewMember {
   plainSamples(id: number): number {
     this.view.fix();
     if (this.outOfOrder.size > 0 && this.outOfOrder.has(id)) return -1;
+    if (this.hasStartTimes && seriesHasStartTimes(this.generation, id)) return -1;
     return this.deletions?.has(id) ? -1 : this.visible[id]! - 1;
   }
 
@@ -123,7 +128,7 @@ export class GenerationSource implements SeriesSource, ViewMember {
     if (from > to) return 0;
     const share = this.maxTime === this.minTime ? 1 : (to - from) / (this.maxTime - this.minTime);
     const late = this.outOfOrder.get(id);
-    const samples = this.visible[id]! - 1 + (late ? late.floats + late.histograms : 0);
+    const samples = this.visible[id]! - 1 + (late ? late.floats + late.encoded : 0);
     return Math.ceil(samples * share);
   }
 
@@ -131,6 +136,7 @@ export class GenerationSource implements SeriesSource, ViewMember {
     this.view.fix();
     const first = columns.count;
     this.readInOrder(id, minTime, maxTime, columns);
+    if (this.hasStartTimes) readStartTimes(this.generation, id, columns, first);
     const late = this.outOfOrder.size > 0 ? this.outOfOrder.get(id) : undefined;
     if (late) {
       const split = columns.count;

@@ -4,6 +4,7 @@ import { SampleOutcome, StorageError, type SeriesRef } from "../../model/storage
 import { Header } from "./arena.ts";
 import { Generation, type GenerationOptions } from "./generation.ts";
 import { insertFloat, insertHistogram } from "./out-of-order.ts";
+import { hasStartTimes, StartTimes } from "./start-times.ts";
 import { HistogramChunks } from "./histogram-chunks.ts";
 import { RefList } from "./ref-list.ts";
 
@@ -11,6 +12,8 @@ export interface PendingHistogram {
   readonly ref: SeriesRef;
   readonly timeMs: number;
   readonly histogram: FloatHistogram;
+  /** 0 where unknown, here as everywhere. */
+  readonly startMs: number;
 }
 
 export interface LateFloat {
@@ -18,6 +21,7 @@ export interface LateFloat {
   readonly timeMs: number;
   readonly valueHigh: number;
   readonly valueLow: number;
+  readonly startMs: number;
 }
 
 /**
@@ -32,6 +36,8 @@ export class GenerationWriter {
   private closed = false;
   /** When the head has samples of this time, this generation is to be sealed. */
   sealAtTime = Infinity;
+  /** It ends before its range does: samples of the range are still to come. */
+  isEarly = false;
   readonly histograms: HistogramChunks;
   /** Histograms of the batch. */
   readonly pendingHistograms: PendingHistogram[] = [];
@@ -40,6 +46,12 @@ export class GenerationWriter {
   readonly lateHistograms: PendingHistogram[] = [];
   /** Series to be logged with the next commit. */
   readonly unlogged = new RefList();
+  /** Whether histograms' start times are kept, too. */
+  keepsHistogramStarts = false;
+  private readonly startTimes: StartTimes;
+  /** Start times of the batch, 0 beyond its end; as long as need be. */
+  private batchStarts = new Float64Array(0);
+  private hasBatchStarts = false;
   /** References in the log by series; 0 for those that were never handed out. Only the writer needs them. */
   private logRefs = new Float64Array(1024);
   /** For generations that were filled by `carryOver`: the other generation's lists in this one's numbers. */
@@ -49,6 +61,7 @@ export class GenerationWriter {
   constructor(readonly generation: Generation) {
     const { arena, startTime } = generation;
     this.histograms = new HistogramChunks(generation);
+    this.startTimes = new StartTimes(generation);
     this.kernel = new AppendKernel(arena.memory, arena.records, arena.counters, startTime);
   }
 
@@ -99,7 +112,8 @@ export class GenerationWriter {
    * than their series' newest are left out.
    *
    * @param valueWords two words a sample
-   * @param outcomes a `SampleOutcome` a sample, or null where nobody asks
+   * @param outcomes a `SampleOutcome` a sample
+   * @param startTimes null where all are unknown
    * @returns how many were added
    */
   addAll(
@@ -107,7 +121,8 @@ export class GenerationWriter {
     valueWords: Uint32Array,
     count: number,
     timeMs: number,
-    outcomes: Uint8Array | null,
+    outcomes: Uint8Array,
+    startTimes: Float64Array | null = null,
   ): number {
     const { arena, startTime } = this.generation;
     this.makeRoom(count);
@@ -122,15 +137,19 @@ export class GenerationWriter {
       count,
       arena.batchOutcomes,
     );
-    if (outcomes) {
-      outcomes.set(arena.bytes.subarray(arena.batchOutcomes, arena.batchOutcomes + count));
+    outcomes.set(arena.bytes.subarray(arena.batchOutcomes, arena.batchOutcomes + count));
+    if (startTimes) {
+      // The kernel moved together what it kept.
+      for (let i = 0, to = at; i < count; i++) {
+        if (refs[i] !== 0 && outcomes[i] === SampleOutcome.appended) this.setBatchStart(to++, startTimes[i]!);
+      }
     }
     this.pending += kept;
     return kept;
   }
 
   /** As `addAll`, for one sample. @returns its `SampleOutcome` */
-  add(ref: SeriesRef, timeMs: number, valueHigh: number, valueLow: number): number {
+  add(ref: SeriesRef, timeMs: number, valueHigh: number, valueLow: number, startMs = 0): number {
     const { arena, startTime } = this.generation;
     this.makeRoom(1);
     const at = this.pending;
@@ -138,27 +157,51 @@ export class GenerationWriter {
     arena.words[arena.batchTimes / 4 + at] = timeMs - startTime;
     arena.words[arena.batchValues / 4 + 2 * at] = valueLow;
     arena.words[arena.batchValues / 4 + 2 * at + 1] = valueHigh;
-    this.pending += this.kernel.check(
+    const kept = this.kernel.check(
       arena.batchRefs + 4 * at,
       arena.batchValues + 8 * at,
       arena.batchTimes + 4 * at,
       1,
       arena.batchOutcomes,
     );
+    if (kept > 0) this.setBatchStart(at, startMs);
+    this.pending += kept;
     return arena.bytes[arena.batchOutcomes]!;
   }
 
   /** Adds a histogram to the batch, if it can be appended. */
-  addHistogram(ref: SeriesRef, timeMs: number, histogram: FloatHistogram): SampleOutcome {
+  addHistogram(ref: SeriesRef, timeMs: number, histogram: FloatHistogram, startMs: number): SampleOutcome {
     const outcome = this.histograms.judge(ref, timeMs, histogram);
-    if (outcome === SampleOutcome.appended) this.pendingHistograms.push({ ref, timeMs, histogram });
+    if (outcome === SampleOutcome.appended) this.pendingHistograms.push({ ref, timeMs, histogram, startMs });
     return outcome;
   }
 
+  private setBatchStart(index: number, startMs: number): void {
+    if (startMs === 0) return;
+    this.reserveBatchStarts(index + 1);
+    this.batchStarts[index] = startMs;
+    this.hasBatchStarts = true;
+  }
+
+  private reserveBatchStarts(count: number): void {
+    if (count <= this.batchStarts.length) return;
+    const grown = new Float64Array(Math.max(1024, 2 * count));
+    grown.set(this.batchStarts);
+    this.batchStarts = grown;
+  }
+
+  /** Start times of the batch's samples from one index to another, null where all are unknown. */
+  pendingStartTimes(from: number, to: number): Float64Array | null {
+    if (!this.hasBatchStarts) return null;
+    this.reserveBatchStarts(to);
+    return this.batchStarts.subarray(from, to);
+  }
+
   /** Puts a sample into the batch without a look at what is there: for the replay, where the last check decides. */
-  addUnchecked(ref: SeriesRef, timeMs: number, valueHigh: number, valueLow: number): void {
+  addUnchecked(ref: SeriesRef, timeMs: number, valueHigh: number, valueLow: number, startMs = 0): void {
     const { arena, startTime } = this.generation;
     const at = this.pending++;
+    this.setBatchStart(at, startMs);
     arena.words[arena.batchRefs / 4 + at] = ref;
     arena.words[arena.batchTimes / 4 + at] = timeMs - startTime;
     arena.words[arena.batchValues / 4 + 2 * at] = valueLow;
@@ -189,17 +232,16 @@ export class GenerationWriter {
   /** Adds the out-of-order floats of the batch to their series. @returns how many were added */
   applyLateFloats(commit: number): number {
     let added = 0;
-    for (const { ref, timeMs, valueHigh, valueLow } of this.lateFloats) {
-      if (insertFloat(this.generation, ref, timeMs, valueHigh, valueLow, commit)) added++;
-    }
+    for (const float of this.lateFloats) if (insertFloat(this.generation, float, commit)) added++;
     this.lateFloats.length = 0;
     return added;
   }
 
   applyLateHistograms(commit: number): number {
     let added = 0;
-    for (const { ref, timeMs, histogram } of this.lateHistograms) {
-      if (insertHistogram(this.generation, ref, timeMs, histogram, commit)) added++;
+    for (const late of this.lateHistograms) {
+      const startMs = this.keepsHistogramStarts ? late.startMs : 0;
+      if (insertHistogram(this.generation, { ...late, startMs }, commit)) added++;
     }
     this.lateHistograms.length = 0;
     return added;
@@ -208,7 +250,9 @@ export class GenerationWriter {
   /** Makes the histograms of the batch part of their series. @returns how many were appended */
   applyHistograms(commit: number): number {
     let appended = 0;
-    for (const { ref, timeMs, histogram } of this.pendingHistograms) {
+    for (const { ref, timeMs, histogram, startMs } of this.pendingHistograms) {
+      const isKept = this.histograms.judge(ref, timeMs, histogram) === SampleOutcome.appended;
+      if (isKept) this.startTimes.note(ref, timeMs, this.keepsHistogramStarts ? startMs : 0);
       if (this.histograms.append(ref, timeMs, histogram, commit)) appended++;
     }
     this.pendingHistograms.length = 0;
@@ -221,6 +265,7 @@ export class GenerationWriter {
     const count = this.pending;
     this.pending = 0;
     if (count === 0) return 0;
+    if (this.hasBatchStarts || hasStartTimes(this.generation)) this.noteStartTimes(count);
     const appended = this.kernel.append(arena.batchRefs, arena.batchValues, arena.batchTimes, count, commit);
     if (appended < 0) {
       throw new StorageError(
@@ -231,8 +276,34 @@ export class GenerationWriter {
     return appended;
   }
 
+  /** Of the samples that the kernel will append. */
+  private noteStartTimes(count: number): void {
+    const { arena, series, startTime } = this.generation;
+    const { batchStarts } = this;
+    /** The newest time of each series by now. */
+    const newest = new Map<SeriesRef, number>();
+    for (let i = 0; i < count; i++) {
+      const ref = arena.words[arena.batchRefs / 4 + i]!;
+      const time = arena.words[arena.batchTimes / 4 + i]!;
+      const before =
+        series.field(ref, SeriesField.samples) > 0 ? series.field(ref, SeriesField.lastTime) : -1;
+      const last = newest.get(ref) ?? before;
+      if (time <= last) continue;
+      newest.set(ref, time);
+      this.startTimes.note(ref, startTime + time, batchStarts[i] ?? 0);
+    }
+    this.forgetBatchStarts(count);
+  }
+
+  private forgetBatchStarts(count: number): void {
+    if (!this.hasBatchStarts) return;
+    this.batchStarts.fill(0, 0, count);
+    this.hasBatchStarts = false;
+  }
+
   /** Forgets the batch. */
   discard(): void {
+    this.forgetBatchStarts(this.pending);
     this.pending = 0;
     this.pendingHistograms.length = this.lateFloats.length = this.lateHistograms.length = 0;
   }

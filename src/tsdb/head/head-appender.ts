@@ -22,8 +22,14 @@ import type { Head } from "./head.ts";
 export interface HeadLog {
   /** The series of a generation that are not logged yet. */
   series(writer: GenerationWriter): void;
-  /** Samples of one time. */
-  samples(refs: Float64Array, timeMs: number, valueWords: Uint32Array, count: number): void;
+  /** Samples of one time. @param startTimes null where all are unknown, here as below */
+  samples(
+    refs: Float64Array,
+    timeMs: number,
+    valueWords: Uint32Array,
+    count: number,
+    startTimes: Float64Array | null,
+  ): void;
   /** Samples that each have a time of their own, in milliseconds since `startTime`. */
   timedSamples(
     refs: Float64Array,
@@ -31,6 +37,7 @@ export interface HeadLog {
     times: Uint32Array,
     valueWords: Uint32Array,
     count: number,
+    startTimes: Float64Array | null,
   ): void;
   histograms(entries: readonly PendingHistogram[]): void;
   metadata(entries: readonly MetadataEntry[]): void;
@@ -118,8 +125,10 @@ export class HeadAppender implements Appender {
     count: number,
     timeMs: number,
     outcomes: Uint8Array,
+    startTimes: Float64Array | null = null,
   ): number {
     const { head } = this;
+    const starts = head.startTimes === "none" ? null : startTimes;
     const writer = head.byEpoch(epoch);
     if (!writer || !this.takes(writer, timeMs)) {
       outcomes.fill(head.refusalOfOld, 0, count);
@@ -132,7 +141,7 @@ export class HeadAppender implements Appender {
       const fitting = head.isNewest(writer, timeMs)
         ? refs
         : this.withoutOvertaken(writer, refs, count, timeMs);
-      writer.addAll(fitting, valueWords, count, timeMs, outcomes);
+      writer.addAll(fitting, valueWords, count, timeMs, outcomes, starts);
       if (writer.pending > from) this.parts.push({ writer, from, to: writer.pending, timeMs });
       if (fitting !== refs) {
         for (let i = 0; i < count; i++) if (fitting[i] !== refs[i]) outcomes[i] = SampleOutcome.outOfOrder;
@@ -141,7 +150,9 @@ export class HeadAppender implements Appender {
     if (head.outOfOrderWindowMs > 0) {
       for (let i = 0; i < count; i++) {
         if (outcomes[i] !== SampleOutcome.outOfOrder || refs[i] === NO_SERIES) continue;
-        outcomes[i] = this.appendLate(writer, refs[i]!, timeMs, valueWords[2 * i + 1]!, valueWords[2 * i]!);
+        const [valueHigh, valueLow] = [valueWords[2 * i + 1]!, valueWords[2 * i]!];
+        const startMs = starts?.[i] ?? 0;
+        outcomes[i] = this.appendLate(writer, { ref: refs[i]!, timeMs, valueHigh, valueLow, startMs });
       }
     }
     return this.countRefusals(refs, outcomes, count, timeMs);
@@ -165,16 +176,10 @@ export class HeadAppender implements Appender {
     return this.head.isNewest(writer, timeMs) || !this.head.hasNewerSamples(writer, ref, timeMs);
   }
 
-  private appendLate(
-    writer: GenerationWriter,
-    ref: SeriesRef,
-    timeMs: number,
-    valueHigh: number,
-    valueLow: number,
-  ): SampleOutcome {
-    if (!this.head.takesOutOfOrder(timeMs)) return SampleOutcome.tooOld;
-    writer.lateFloats.push({ ref, timeMs, valueHigh, valueLow });
-    this.observeDelay(timeMs);
+  private appendLate(writer: GenerationWriter, late: LateFloat): SampleOutcome {
+    if (!this.head.takesOutOfOrder(late.timeMs)) return SampleOutcome.tooOld;
+    writer.lateFloats.push(late);
+    this.observeDelay(late.timeMs);
     return SampleOutcome.appended;
   }
 
@@ -193,10 +198,21 @@ export class HeadAppender implements Appender {
     return refused;
   }
 
-  appendFloat(labels: Labels, timeMs: number, valueHigh: number, valueLow: number): SampleOutcome {
+  appendFloat(
+    labels: Labels,
+    timeMs: number,
+    valueHigh: number,
+    valueLow: number,
+    startMs = 0,
+  ): SampleOutcome {
     const writer = this.head.at(timeMs);
     if (!writer) return this.refuseOld(timeMs);
-    return this.appendOne(writer, this.head.resolve(writer, labels).ref, timeMs, valueHigh, valueLow);
+    const { ref } = this.head.resolve(writer, labels);
+    return this.appendOne(writer, ref, timeMs, valueHigh, valueLow, this.keptStart(startMs));
+  }
+
+  private keptStart(startMs: number): number {
+    return this.head.startTimes === "none" ? 0 : startMs;
   }
 
   private refuseOld(timeMs: number, isHistogram = false): SampleOutcome {
@@ -211,19 +227,20 @@ export class HeadAppender implements Appender {
     timeMs: number,
     valueHigh: number,
     valueLow: number,
+    startMs = 0,
   ): SampleOutcome {
     // A series of histograms ends with one.
     const isStale = valueHigh === STALE_HIGH_WORD && valueLow === STALE_LOW_WORD;
     if (isStale && writer.histograms.isHistogramSeries(ref)) {
-      return this.appendOneHistogram(writer, ref, timeMs, writer.histograms.staleHistogram(ref));
+      return this.appendOneHistogram(writer, ref, timeMs, writer.histograms.staleHistogram(ref), startMs);
     }
     const from = writer.pending;
     let outcome: SampleOutcome = SampleOutcome.outOfOrder;
     if (this.mayBeNewest(writer, ref, timeMs)) {
-      outcome = writer.add(ref, timeMs, valueHigh, valueLow) as SampleOutcome;
+      outcome = writer.add(ref, timeMs, valueHigh, valueLow, startMs) as SampleOutcome;
     }
     if (outcome === SampleOutcome.outOfOrder && this.head.outOfOrderWindowMs > 0) {
-      outcome = this.appendLate(writer, ref, timeMs, valueHigh, valueLow);
+      outcome = this.appendLate(writer, { ref, timeMs, valueHigh, valueLow, startMs });
     }
     if (writer.pending > from) {
       const last = this.parts.at(-1);
@@ -260,16 +277,17 @@ export class HeadAppender implements Appender {
     this.observeDelay(timeMs);
   }
 
-  appendHistogram(labels: Labels, timeMs: number, histogram: FloatHistogram): SampleOutcome {
+  appendHistogram(labels: Labels, timeMs: number, histogram: FloatHistogram, startMs = 0): SampleOutcome {
     const writer = this.head.at(timeMs);
     if (!writer) return this.refuseOld(timeMs, true);
     const { ref } = this.head.resolve(writer, labels);
     // The caller may use its buckets again.
-    return this.appendOneHistogram(writer, ref, timeMs, {
+    const kept = {
       ...histogram,
       positiveBuckets: histogram.positiveBuckets.slice(),
       negativeBuckets: histogram.negativeBuckets.slice(),
-    });
+    };
+    return this.appendOneHistogram(writer, ref, timeMs, kept, this.keptStart(startMs));
   }
 
   private appendOneHistogram(
@@ -277,12 +295,13 @@ export class HeadAppender implements Appender {
     ref: SeriesRef,
     timeMs: number,
     histogram: FloatHistogram,
+    startMs: number,
   ): SampleOutcome {
     let outcome: SampleOutcome = SampleOutcome.outOfOrder;
-    if (this.mayBeNewest(writer, ref, timeMs)) outcome = writer.addHistogram(ref, timeMs, histogram);
+    if (this.mayBeNewest(writer, ref, timeMs)) outcome = writer.addHistogram(ref, timeMs, histogram, startMs);
     if (outcome === SampleOutcome.outOfOrder && this.head.outOfOrderWindowMs > 0) {
       if (this.head.takesOutOfOrder(timeMs)) {
-        writer.lateHistograms.push({ ref, timeMs, histogram });
+        writer.lateHistograms.push({ ref, timeMs, histogram, startMs });
         this.observeDelay(timeMs);
         outcome = SampleOutcome.appended;
       } else outcome = SampleOutcome.tooOld;
@@ -363,10 +382,11 @@ export class HeadAppender implements Appender {
         const { startTime } = writer.generation;
         const refs = writer.pendingLogRefs(from, to);
         const valueWords = writer.pendingValueWords.subarray(2 * from, 2 * to);
-        if (timeMs !== null) log.samples(refs, timeMs, valueWords, to - from);
+        const startTimes = writer.pendingStartTimes(from, to);
+        if (timeMs !== null) log.samples(refs, timeMs, valueWords, to - from, startTimes);
         else {
           const times = writer.pendingTimes.subarray(from, to);
-          log.timedSamples(refs, startTime, times, valueWords, to - from);
+          log.timedSamples(refs, startTime, times, valueWords, to - from, startTimes);
         }
       }
       for (const writer of this.head.generations) {

@@ -87,12 +87,14 @@ export class HeadReplay implements ReplaySink {
     refs: Float64Array,
     times: Float64Array,
     valueWords: Uint32Array,
-    _startTimes: Float64Array | null,
+    startTimes: Float64Array | null,
     count: number,
   ): void {
+    const starts = this.head.startTimes === "none" ? null : startTimes;
     for (let i = 0; i < count; i++) {
-      i += this.addRun(refs, times, valueWords, i, count);
-      if (i < count) this.addSample(refs[i]!, times[i]!, valueWords[2 * i + 1]!, valueWords[2 * i]!);
+      if (starts === null) i += this.addRun(refs, times, valueWords, i, count);
+      if (i === count) break;
+      this.addSample(refs[i]!, times[i]!, valueWords[2 * i + 1]!, valueWords[2 * i]!, starts?.[i] ?? 0);
     }
     if (this.isLate) this.head.apply();
   }
@@ -135,7 +137,13 @@ export class HeadReplay implements ReplaySink {
     return Math.max(0, i - from);
   }
 
-  private addSample(logRef: number, time: number, valueHigh: number, valueLow: number): void {
+  private addSample(
+    logRef: number,
+    time: number,
+    valueHigh: number,
+    valueLow: number,
+    startMs: number,
+  ): void {
     const { head } = this;
     if (time < head.minValidTime && !this.isLate) return;
     const known = this.byRef.get(logRef);
@@ -152,7 +160,7 @@ export class HeadReplay implements ReplaySink {
     this.writer = writer;
     if (this.isLate) {
       this.noteLate(writer);
-      writer.lateFloats.push({ ref, timeMs: time, valueHigh, valueLow });
+      writer.lateFloats.push({ ref, timeMs: time, valueHigh, valueLow, startMs });
       return;
     }
     if (writer.pending >= BATCH_SAMPLES) head.apply();
@@ -161,11 +169,11 @@ export class HeadReplay implements ReplaySink {
       // known once all before it is applied.
       if (writer.pending > 0 && writer.histograms.isHistogramSeries(ref)) head.apply();
       if (writer.histograms.isHistogramSeries(ref)) {
-        this.onHistogram(logRef, time, writer.histograms.staleHistogram(ref));
+        this.onHistogram(logRef, time, writer.histograms.staleHistogram(ref), startMs);
         return;
       }
     }
-    writer.addUnchecked(ref, time, valueHigh, valueLow);
+    writer.addUnchecked(ref, time, valueHigh, valueLow, startMs);
   }
 
   /** The generation to carry another series to. */
@@ -194,7 +202,7 @@ export class HeadReplay implements ReplaySink {
     return (carried[known] = ref);
   }
 
-  onHistogram(logRef: number, timeMs: number, histogram: FloatHistogram): void {
+  onHistogram(logRef: number, timeMs: number, histogram: FloatHistogram, loggedStartMs: number): void {
     const { head } = this;
     if (timeMs < head.minValidTime && !this.isLate) return;
     const known = this.byRef.get(logRef);
@@ -207,7 +215,13 @@ export class HeadReplay implements ReplaySink {
     if (writer.pending > 0) head.apply();
     const ref = this.carriedTo(writer)[known] || this.carry(writer, known);
     if (this.isLate) this.noteLate(writer);
-    (this.isLate ? writer.lateHistograms : writer.pendingHistograms).push({ ref, timeMs, histogram });
+    const startMs = head.startTimes === "none" ? 0 : loggedStartMs;
+    (this.isLate ? writer.lateHistograms : writer.pendingHistograms).push({
+      ref,
+      timeMs,
+      histogram,
+      startMs,
+    });
     head.apply();
   }
 
@@ -253,6 +267,7 @@ export class HeadReplay implements ReplaySink {
     return {
       numberOf: (ref) => byRef.get(ref),
       count: registry.generation.series.count,
+      labels: (known) => registry.generation.series.labels(known),
       placesOf: (known) =>
         head.generations.flatMap((writer) => {
           const ref = this.carriedTo(writer)[known] ?? 0;
@@ -265,10 +280,11 @@ export class HeadReplay implements ReplaySink {
   /** Takes what the log had lost, and writes it there. The log must be open for writing by now. */
   recoverInto(log: HeadLog): RecoverySink {
     const { head, registry } = this;
-    const inOrder: { ref: number; timeMs: number; valueHigh: number; valueLow: number }[] = [];
+    const inOrder: LateFloat[] = [];
     const inOrderHistograms: PendingHistogram[] = [];
     const late: LateFloat[] = [];
     const lateHistograms: PendingHistogram[] = [];
+    const startOf = (startMs: number) => (head.startTimes === "none" ? 0 : startMs);
     const placeOf = (known: number, timeMs: number) => {
       const writer = this.withRoom(head.atAnyAge(timeMs), timeMs);
       const ref = this.carriedTo(writer)[known] || this.carry(writer, known);
@@ -279,18 +295,20 @@ export class HeadReplay implements ReplaySink {
       return { writer, ref, logRef: registry.logRef(known), isNewest };
     };
     return {
-      addFloat: (known, timeMs, valueHigh, valueLow) => {
+      addFloat: (known, timeMs, valueHigh, valueLow, chunkStartMs) => {
         const { writer, ref, logRef, isNewest } = placeOf(known, timeMs);
-        const float = { ref, timeMs, valueHigh, valueLow };
+        const startMs = startOf(chunkStartMs);
+        const float = { ref, timeMs, valueHigh, valueLow, startMs };
         if (writer.isFull) head.apply();
-        if (isNewest) writer.addUnchecked(ref, timeMs, valueHigh, valueLow);
+        if (isNewest) writer.addUnchecked(ref, timeMs, valueHigh, valueLow, startMs);
         else writer.lateFloats.push(float);
         (isNewest ? inOrder : late).push({ ...float, ref: logRef });
       },
-      addHistogram: (known, timeMs, histogram) => {
+      addHistogram: (known, timeMs, histogram, chunkStartMs) => {
         const { writer, ref, logRef, isNewest } = placeOf(known, timeMs);
-        (isNewest ? writer.pendingHistograms : writer.lateHistograms).push({ ref, timeMs, histogram });
-        (isNewest ? inOrderHistograms : lateHistograms).push({ ref: logRef, timeMs, histogram });
+        const entry = { ref, timeMs, histogram, startMs: startOf(chunkStartMs) };
+        (isNewest ? writer.pendingHistograms : writer.lateHistograms).push(entry);
+        (isNewest ? inOrderHistograms : lateHistograms).push({ ...entry, ref: logRef });
       },
       commit: () => {
         head.apply();
@@ -302,6 +320,7 @@ export class HeadReplay implements ReplaySink {
             Uint32Array.from(inOrder, ({ timeMs }) => timeMs - startTime),
             Uint32Array.from(inOrder.flatMap(({ valueLow, valueHigh }) => [valueLow, valueHigh])),
             inOrder.length,
+            Float64Array.from(inOrder, ({ startMs }) => startMs),
           );
         }
         if (inOrderHistograms.length > 0) log.histograms(inOrderHistograms);

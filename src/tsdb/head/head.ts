@@ -21,9 +21,16 @@ export interface HeadOptions {
   readonly generationBytes?: number;
   /** How far behind the newest sample out-of-order ones are still taken; 0 for not at all. */
   readonly outOfOrderWindowMs?: number;
+  /** See `Head.staleThreshold`. */
+  readonly staleThreshold?: number;
+  /** Of which samples start times are kept; of none by default. */
+  readonly startTimes?: KeptStartTimes;
   /** A generation was opened: other threads may attach to its memory. */
   readonly onOpen?: (generation: Generation) => void;
 }
+
+/** Histograms need an encoding of their own for them, which earlier versions of Prometheus cannot read. */
+export type KeptStartTimes = "none" | "floats" | "all";
 
 /** What the head has done, for metrics. */
 export interface HeadStatistics {
@@ -105,6 +112,9 @@ export class Head {
   isAppending = false;
   readonly blockRangeMs: number;
   outOfOrderWindowMs: number;
+  /** With this share of ended series the head is written out early; 0 for never. */
+  staleThreshold: number;
+  readonly startTimes: KeptStartTimes;
   /** Samples before this are in blocks. */
   minValidTime = -Infinity;
   /** The greatest sample time there has been. */
@@ -122,6 +132,8 @@ export class Head {
   constructor(private readonly options: HeadOptions) {
     this.blockRangeMs = options.blockRangeMs;
     this.outOfOrderWindowMs = options.outOfOrderWindowMs ?? 0;
+    this.staleThreshold = options.staleThreshold ?? 0;
+    this.startTimes = options.startTimes ?? "none";
     this.generationBytes = options.generationBytes ?? 2 ** 32;
   }
 
@@ -177,6 +189,7 @@ export class Head {
       endTime: startTime + this.blockRangeMs,
       sizeBytes: isLate ? Math.min(this.generationBytes, LATE_GENERATION_BYTES) : this.generationBytes,
     });
+    writer.keepsHistogramStarts = this.startTimes === "all";
     const { endTime } = writer.generation;
     writer.sealAtTime =
       Math.max(endTime + this.blockRangeMs / 2, this.maxTime + this.blockRangeMs) +
@@ -221,9 +234,32 @@ export class Head {
   private closeFull(): void {
     for (const writer of this.writers) {
       if (writer.isClosed || writer.isSealed || !writer.generation.arena.isNearlyFull) continue;
-      writer.close();
-      this.closedMaxTime = Math.max(this.closedMaxTime, writer.generation.maxTime);
-      this.newest = this.newestOpen();
+      this.close(writer);
+    }
+  }
+
+  private close(writer: GenerationWriter): void {
+    writer.close();
+    this.closedMaxTime = Math.max(this.closedMaxTime, writer.generation.maxTime);
+    this.newest = this.newestOpen();
+  }
+
+  /**
+   * Where too many series have ended, has the next `seal` give every generation: those that go on are carried to the
+   * ones that come after them, and those that have ended stay behind.
+   */
+  private endEarly(): void {
+    const { staleThreshold, seriesCount } = this;
+    if (staleThreshold === 0 || seriesCount === 0) return;
+    // While the disk does not take what ended early there is nothing to be won.
+    if (this.writers.some(({ isSealed, isEarly }) => isSealed && isEarly)) return;
+    if (this.staleSeriesCount < staleThreshold * seriesCount) return;
+    for (const writer of this.writers) {
+      if (writer.isSealed || !writer.generation.hasSamples) continue;
+      if (!writer.isClosed) this.close(writer);
+      // One whose time has come ends as it always does.
+      writer.isEarly = this.maxTime < writer.sealAtTime;
+      writer.sealAtTime = -Infinity;
     }
   }
 
@@ -395,14 +431,18 @@ export class Head {
   /**
    * Seals the generations that take no more samples, and gives those that were not sealed before: when the range
    * after theirs is half over, or, if they were opened late for out-of-order samples, when they were open for a range.
+   * All of them, where too many series have ended.
    */
   seal(): GenerationWriter[] {
+    this.endEarly();
     const sealed: GenerationWriter[] = [];
     const open = this.writers.filter((writer) => !writer.isSealed);
     for (const [i, writer] of open.entries()) {
       const isExcess =
         open.length - i > MAX_OPEN_GENERATIONS && writer.generation.endTime <= this.minInOrderTime;
-      if (writer.hasPending || (this.maxTime < writer.sealAtTime && !isExcess)) continue;
+      // What is not in the log yet would not come there when it is gone.
+      const isBusy = writer.hasPending || writer.unlogged.length > 0;
+      if (isBusy || (this.maxTime < writer.sealAtTime && !isExcess)) continue;
       writer.seal();
       sealed.push(writer);
     }
@@ -416,7 +456,7 @@ export class Head {
     if (!writer) return;
     this.statistics.chunksRemoved += writer.generation.chunkCount;
     const { generation } = writer;
-    if (!this.hasSiblings(generation, [])) {
+    if (!writer.isEarly && !this.hasSiblings(generation, [])) {
       this.minValidTime = Math.max(this.minValidTime, generation.endTime);
     }
     this.writers = this.writers.filter((candidate) => candidate !== writer);

@@ -23,8 +23,9 @@ export function lateSamples(writer: GenerationWriter): {
       const timeMs = columns.times[i]!;
       const histogram = columns.histograms?.[i];
       const [valueLow, valueHigh] = [columns.valueWords[2 * i]!, columns.valueWords[2 * i + 1]!];
-      if (histogram) histograms.push({ ref, timeMs, histogram });
-      else floats.push({ ref, timeMs, valueHigh, valueLow });
+      const startMs = columns.startTimes?.[i] ?? 0;
+      if (histogram) histograms.push({ ref, timeMs, histogram, startMs });
+      else floats.push({ ref, timeMs, valueHigh, valueLow, startMs });
     }
   }
   return { floats, histograms };

@@ -1,23 +1,26 @@
 import { SeriesField } from "../../kernels/append-kernel.ts";
-import type { FloatHistogram } from "../../model/histogram.ts";
 import type { SampleColumns } from "../../model/storage.ts";
 import { appendSample } from "../chunk/append-sample.ts";
 import { decodeChunk } from "../chunk/decode-chunk.ts";
+import { ChunkEncoding } from "../chunk/encoding.ts";
 import { HistogramChunkBuilder } from "../chunk/histogram-chunk-builder.ts";
+import { Xor2ChunkWriter } from "../chunk/xor2-chunk.ts";
 import { Header } from "./arena.ts";
 import { ENTRY_CHAIN_WORDS, EntryChain } from "./entry-chain.ts";
 import type { Generation } from "./generation.ts";
+import type { LateFloat, PendingHistogram } from "./generation-writer.ts";
 
 /**
  * The out-of-order samples of the series that have some, as they came: unsorted, unencoded, few. They are sorted
  * and merged with the others when they are read.
  *
- * A series' record points to a run of ten words: for floats, then for histograms, a chain's head, the last commit
- * and the count before it. Entries are (time, value low, value high), or (time, run with a chunk, its encoding).
+ * A series' record points to a run of ten words: for plain floats, then for what is encoded (histograms, and floats
+ * with start times), a chain's head, the last commit and the count before it. Entries are (time, value low, value
+ * high), or (time, run with a chunk of one sample, its encoding).
  */
 const FLOATS = 0;
-const HISTOGRAMS = ENTRY_CHAIN_WORDS + 2;
-const RUN_WORDS = 2 * HISTOGRAMS;
+const ENCODED = ENTRY_CHAIN_WORDS + 2;
+const RUN_WORDS = 2 * ENCODED;
 const LAST_COMMIT = ENTRY_CHAIN_WORDS;
 const COUNT_BEFORE = ENTRY_CHAIN_WORDS + 1;
 
@@ -27,7 +30,7 @@ const MAX_COMPARED = 32;
 /** How many out-of-order samples of a series a query sees. */
 export interface OutOfOrderView {
   readonly floats: number;
-  readonly histograms: number;
+  readonly encoded: number;
 }
 
 export function hasOutOfOrder(generation: Generation, series: number): boolean {
@@ -48,41 +51,46 @@ export function outOfOrderView(
     return Atomics.load(atomic, isLater ? at + COUNT_BEFORE : at);
   };
   const floats = visible(run + FLOATS);
-  const histograms = visible(run + HISTOGRAMS);
-  return floats + histograms === 0 ? null : { floats, histograms };
+  const encoded = visible(run + ENCODED);
+  return floats + encoded === 0 ? null : { floats, encoded };
 }
 
 /** Adds a float. @returns false if there is a sample of that time already. Writer only. */
 export function insertFloat(
   generation: Generation,
-  series: number,
-  timeMs: number,
-  valueHigh: number,
-  valueLow: number,
+  { ref, timeMs, valueHigh, valueLow, startMs }: LateFloat,
   commit: number,
 ): boolean {
-  return insert(generation, series, FLOATS, timeMs, commit, (offset, chain) => {
-    chain.append(offset, valueLow, valueHigh);
+  if (startMs === 0) {
+    return insert(generation, ref, FLOATS, timeMs, commit, (offset, chain) => {
+      chain.append(offset, valueLow, valueHigh);
+    });
+  }
+  return insert(generation, ref, ENCODED, timeMs, commit, (offset, chain) => {
+    const writer = new Xor2ChunkWriter();
+    writer.append(timeMs, valueHigh, valueLow, startMs);
+    chain.append(offset, storeChunk(generation, writer.toBytes()), ChunkEncoding.xor2);
   });
 }
 
 /** Adds a histogram. @returns false if there is one of that time already. Writer only. */
 export function insertHistogram(
   generation: Generation,
-  series: number,
-  timeMs: number,
-  histogram: FloatHistogram,
+  { ref, timeMs, histogram, startMs }: PendingHistogram,
   commit: number,
 ): boolean {
-  return insert(generation, series, HISTOGRAMS, timeMs, commit, (offset, chain) => {
-    const { arena } = generation;
-    const builder = HistogramChunkBuilder.open(null, timeMs, histogram);
-    const bytes = builder.toBytes();
-    const pointer = arena.allocateRun(4 + bytes.length);
-    arena.words[pointer / 4] = bytes.length;
-    arena.bytes.set(bytes, pointer + 4);
-    chain.append(offset, pointer, builder.encoding);
+  return insert(generation, ref, ENCODED, timeMs, commit, (offset, chain) => {
+    const builder = HistogramChunkBuilder.open(null, timeMs, histogram, startMs, startMs !== 0);
+    chain.append(offset, storeChunk(generation, builder.toBytes()), builder.encoding);
   });
+}
+
+/** A chunk behind its size. @returns its byte offset */
+function storeChunk({ arena }: Generation, bytes: Uint8Array): number {
+  const pointer = arena.allocateRun(4 + bytes.length);
+  arena.words[pointer / 4] = bytes.length;
+  arena.bytes.set(bytes, pointer + 4);
+  return pointer;
 }
 
 function insert(
@@ -139,7 +147,7 @@ export function readOutOfOrder(
     });
   };
   collect(FLOATS, view.floats);
-  collect(HISTOGRAMS, view.histograms);
+  collect(ENCODED, view.encoded);
   entries.sort((a, b) => a.timeMs - b.timeMs);
   entries.forEach(({ kind, timeMs, low, high }, i) => {
     // Of equal times the one that came first is kept: the order is stable.

@@ -1,5 +1,7 @@
 import { SeriesField } from "../../kernels/append-kernel.ts";
 import type { FloatHistogram } from "../../model/histogram.ts";
+import type { Labels } from "../../model/labels.ts";
+import type { DeletedSamples } from "../block/deleted-samples.ts";
 import { decodeChunk, chunkSampleCount } from "../chunk/decode-chunk.ts";
 import { isChunkEncoding } from "../chunk/encoding.ts";
 import { PlainColumns } from "../chunk/plain-columns.ts";
@@ -15,6 +17,7 @@ export interface ReplayedSeries {
   /** 0 where the log does not know the reference. */
   numberOf(ref: number): number;
   readonly count: number;
+  labels(series: number): Labels;
   /** Where samples of a series are, by time. */
   placesOf(series: number): Iterable<{ readonly writer: GenerationWriter; readonly ref: number }>;
   /** Samples before this are in blocks. */
@@ -23,8 +26,8 @@ export interface ReplayedSeries {
 
 /** Takes samples that the log lost. */
 export interface RecoverySink {
-  addFloat(series: number, timeMs: number, valueHigh: number, valueLow: number): void;
-  addHistogram(series: number, timeMs: number, histogram: FloatHistogram): void;
+  addFloat(series: number, timeMs: number, valueHigh: number, valueLow: number, startMs: number): void;
+  addHistogram(series: number, timeMs: number, histogram: FloatHistogram, startMs: number): void;
   /** The samples so far are to be found in the head, and in the log. */
   commit(): void;
 }
@@ -36,11 +39,21 @@ export type ChunkWalk = (visit: (chunk: HeadFileChunk) => void) => void;
  * Finds the samples that are in chunks beside the log and that the log did not have: what a damaged log lost. In a
  * sound one there are none, so it is first looked at by counts, series by series, and only where something is missing
  * chunks are decoded.
+ *
+ * @param walk gives out-of-order chunks only where the log of such samples is not whole: they stay in their file for
+ * some time after their samples went to a block, and so may hold what was deleted there
+ * @param readDeleted reads the blocks for it, asked at most once
  * @returns how many samples were added
  */
-export function recoverHeadChunks(walk: ChunkWalk, replayed: ReplayedSeries, sink: RecoverySink): number {
+export function recoverHeadChunks(
+  walk: ChunkWalk,
+  replayed: ReplayedSeries,
+  sink: RecoverySink,
+  readDeleted: () => DeletedSamples,
+): number {
   const suspects = findSuspects(walk, replayed);
   if (suspects === null) return 0;
+  const deleted = readDeleted();
   const columns = new PlainColumns();
   let added = 0;
   walk((chunk) => {
@@ -53,12 +66,15 @@ export function recoverHeadChunks(walk: ChunkWalk, replayed: ReplayedSeries, sin
       if (!(error instanceof CorruptionError)) throw error;
     }
     const known = timesOf(replayed, series, chunk.minTime, chunk.maxTime);
+    const labels = replayed.labels(series);
     for (let i = 0; i < columns.count; i++) {
       const time = columns.times[i]!;
       if (known.has(time) || (time < replayed.minValidTime && !chunk.isOutOfOrder)) continue;
+      if (deleted.has(labels, time)) continue;
       const histogram = columns.histograms?.[i];
-      if (histogram) sink.addHistogram(series, time, histogram);
-      else sink.addFloat(series, time, columns.valueWords[2 * i + 1]!, columns.valueWords[2 * i]!);
+      const start = columns.startTimes?.[i] ?? 0;
+      if (histogram) sink.addHistogram(series, time, histogram, start);
+      else sink.addFloat(series, time, columns.valueWords[2 * i + 1]!, columns.valueWords[2 * i]!, start);
       added++;
     }
     sink.commit();
@@ -114,7 +130,7 @@ function countSamples(replayed: ReplayedSeries, series: number, minTime: number,
       inOrder += samplesUpTo(generation, ref, maxTime) - samplesUpTo(generation, ref, minTime - 1);
     }
     const late = outOfOrderView(generation, ref, null);
-    if (late) outOfOrder += late.floats + late.histograms;
+    if (late) outOfOrder += late.floats + late.encoded;
   }
   return { inOrder, outOfOrder };
 }

@@ -12,6 +12,7 @@ import { readDeletions } from "./deletions.ts";
 import { GenerationSource } from "./generation-source.ts";
 import { HeadView } from "./head-view.ts";
 import { hasOutOfOrder } from "./out-of-order.ts";
+import { seriesHasStartTimes } from "./start-times.ts";
 import type { Generation } from "./generation.ts";
 
 /** Reserved, not used: one series at a time is in it. */
@@ -38,7 +39,9 @@ export function* sealedSeries(generation: Generation): Generator<ChunkSeries> {
     if (i % GatherKernel.FETCHED_TOGETHER === 0) {
       gathering?.fetch(sorted.subarray(i, i + GatherKernel.FETCHED_TOGETHER));
     }
-    if (!isSealed || deletions?.has(id) || hasOutOfOrder(generation, id)) {
+    const isAsItLies =
+      !deletions?.has(id) && !hasOutOfOrder(generation, id) && !seriesHasStartTimes(generation, id);
+    if (!isSealed || !isAsItLies) {
       // What lies there is not what is to be read: that is encoded anew.
       const mark = memory.mark();
       const columns = memory.columns(1024);

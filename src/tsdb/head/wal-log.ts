@@ -11,6 +11,7 @@ import {
   encodeSamplesRecord,
   encodeTimedSamplesRecord,
 } from "../wal/record.ts";
+import { encodeHistogramsWithStartRecords, encodeSamplesWithStartRecord } from "../wal/start-time-records.ts";
 import type { WalWriter } from "../wal/segment.ts";
 import type { HeadLog } from "./head-appender.ts";
 import type { Generation } from "./generation.ts";
@@ -26,10 +27,14 @@ export class WalLog implements HeadLog {
   private times = new Float64Array(256);
   private usedLateWal: WalWriter | null = null;
 
-  /** @param lateWal opens the log of out-of-order samples, or gives it if it is open */
+  /**
+   * @param lateWal opens the log of out-of-order samples, or gives it if it is open
+   * @param withStarts whether start times are logged, in the records that have room for them
+   */
   constructor(
     private readonly wal: WalWriter,
     private readonly lateWal: () => WalWriter,
+    private readonly withStarts = false,
   ) {}
 
   series(writer: GenerationWriter): void {
@@ -43,8 +48,16 @@ export class WalLog implements HeadLog {
     if (this.record.length > 1) this.wal.append(this.record.written());
   }
 
-  samples(refs: Float64Array, timeMs: number, valueWords: Uint32Array, count: number): void {
-    encodeSamplesRecord(this.record, 0, refs, timeMs, valueWords, count);
+  samples(
+    refs: Float64Array,
+    timeMs: number,
+    valueWords: Uint32Array,
+    count: number,
+    startTimes: Float64Array | null,
+  ): void {
+    const { record } = this;
+    if (this.withStarts) encodeSamplesWithStartRecord(record, refs, timeMs, startTimes, valueWords, count);
+    else encodeSamplesRecord(record, 0, refs, timeMs, valueWords, count);
     if (this.record.length > 0) this.wal.append(this.record.written());
   }
 
@@ -54,11 +67,24 @@ export class WalLog implements HeadLog {
     times: Uint32Array,
     valueWords: Uint32Array,
     count: number,
+    startTimes: Float64Array | null,
   ): void {
     if (this.times.length < count) this.times = new Float64Array(2 * count);
     for (let i = 0; i < count; i++) this.times[i] = startTime + times[i]!;
-    encodeTimedSamplesRecord(this.record, refs, this.times, valueWords, count);
+    this.encodeTimed(refs, this.times, startTimes, valueWords, count);
     if (this.record.length > 0) this.wal.append(this.record.written());
+  }
+
+  private encodeTimed(
+    refs: Float64Array,
+    times: Float64Array,
+    startTimes: Float64Array | null,
+    valueWords: Uint32Array,
+    count: number,
+  ): void {
+    const { record } = this;
+    if (this.withStarts) encodeSamplesWithStartRecord(record, refs, times, startTimes, valueWords, count);
+    else encodeTimedSamplesRecord(record, refs, times, valueWords, count);
   }
 
   histograms(entries: readonly PendingHistogram[]): void {
@@ -66,7 +92,8 @@ export class WalLog implements HeadLog {
   }
 
   private appendHistograms(wal: WalWriter, entries: readonly PendingHistogram[]): void {
-    encodeHistogramRecords(this.record, entries, (record) => wal.append(record));
+    const encode = this.withStarts ? encodeHistogramsWithStartRecords : encodeHistogramRecords;
+    encode(this.record, entries, (record) => wal.append(record));
   }
 
   late(floats: readonly LateFloat[], histograms: readonly PendingHistogram[]): void {
@@ -75,7 +102,8 @@ export class WalLog implements HeadLog {
       const refs = Float64Array.from(floats, ({ ref }) => ref);
       const times = Float64Array.from(floats, ({ timeMs }) => timeMs);
       const words = Uint32Array.from(floats.flatMap(({ valueLow, valueHigh }) => [valueLow, valueHigh]));
-      encodeTimedSamplesRecord(this.record, refs, times, words, floats.length);
+      const starts = Float64Array.from(floats, ({ startMs }) => startMs);
+      this.encodeTimed(refs, times, starts, words, floats.length);
       wal.append(this.record.written());
     }
     this.appendHistograms(wal, histograms);

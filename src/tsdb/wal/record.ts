@@ -186,7 +186,8 @@ export function encodeHistogramRecords(
 
 const resetHints = ["unknown", "reset", "not-reset", "gauge"] as const;
 
-function encodeIntegerHistogram(writer: ByteWriter, histogram: FloatHistogram): void {
+/** As the log keeps a histogram, in every kind of record. */
+export function encodeIntegerHistogram(writer: ByteWriter, histogram: FloatHistogram): void {
   writer.u8(resetHints.indexOf(histogram.counterResetHint));
   writer.varint(histogram.schema);
   writer.f64(histogram.zeroThreshold);
@@ -206,7 +207,8 @@ function encodeIntegerHistogram(writer: ByteWriter, histogram: FloatHistogram): 
   encodeCustomValues(writer, histogram);
 }
 
-function encodeFloatHistogram(writer: ByteWriter, histogram: FloatHistogram): void {
+/** The same with counts that are floats. */
+export function encodeFloatHistogram(writer: ByteWriter, histogram: FloatHistogram): void {
   writer.u8(resetHints.indexOf(histogram.counterResetHint));
   writer.varint(histogram.schema);
   writer.f64(histogram.zeroThreshold);

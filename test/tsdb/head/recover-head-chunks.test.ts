@@ -2,12 +2,15 @@ import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
+import { ulid } from "ulid";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { QueryMemory } from "../../../src/kernels/index.ts";
 import type { FloatHistogram } from "../../../src/model/histogram.ts";
 import { Labels } from "../../../src/model/labels.ts";
 import { encodeChunks } from "../../../src/tsdb/chunk/encode-chunks.ts";
 import { PlainColumns } from "../../../src/tsdb/chunk/plain-columns.ts";
+import { writeHeadBlock } from "../../../src/tsdb/compaction/compact.ts";
+import { deleteFromBlock } from "../../../src/tsdb/compaction/delete-series.ts";
 import { Tsdb, type TsdbOptions } from "../../../src/tsdb/tsdb.ts";
 import { TsdbReader } from "../../../src/tsdb/tsdb-reader.ts";
 import { ByteWriter } from "../../../src/tsdb/varint.ts";
@@ -165,6 +168,28 @@ describe("chunks that Prometheus moved out of its head", () => {
     writeMoved([chunkOf(1, 40, 60, true), chunkOf(1, 50, 70, true)]);
     const { found } = open();
     expect(found).toEqual({ 1: [...steps(40, 70), ...steps(100, 110)] });
+    expectAgain(found);
+  });
+
+  test("that came out of order are left alone where the log of such samples is whole: what it lacks is in blocks", () => {
+    writeWal(new Map([[1, steps(100, 110)]]));
+    writeMoved([chunkOf(1, 40, 60, true)]);
+    new WalWriter(join(directory, "wbl"), { compression: "none" }).close();
+    const { found, recoveredSamples } = open();
+    expect(found).toEqual({ 1: steps(100, 110) });
+    expect(recoveredSamples).toBe(0);
+  });
+
+  test("that came out of order and are long in a block don't bring back what was deleted there", () => {
+    writeWal(new Map([[1, steps(100, 110)]]));
+    const late = chunkOf(1, 40, 60, true);
+    writeMoved([late]);
+    const range = { minTime: timeOf(0), maxTime: timeOf(480), isOutOfOrder: true };
+    const chunks = { labels: labelsOf(1), chunks: [late] };
+    const meta = writeHeadBlock(directory, [chunks], range, { newUlid: () => ulid() })!;
+    deleteFromBlock(join(directory, meta.ulid), [], timeOf(45), timeOf(49));
+    const { found } = open();
+    expect(found).toEqual({ 1: [...steps(40, 45), ...steps(50, 60), ...steps(100, 110)] });
     expectAgain(found);
   });
 
