@@ -1,5 +1,6 @@
 import type { HttpClient, HttpRequest, HttpResponse } from "../http-client/index.ts";
 import { MAX_ANSWER_BYTES } from "./http.ts";
+import { urlWithoutPassword } from "../http-client/url-without-password.ts";
 
 /** Where a service answers, and how to get there. */
 export interface Endpoint {
@@ -28,7 +29,10 @@ export async function fetchJsonWithHeaders<T>(
   try {
     return { body: JSON.parse(text.body) as T, headers: text.headers };
   } catch (cause) {
-    throw new Error(`cannot read the answer of ${endpoint.baseUrl}${path}: it is no JSON`, { cause });
+    throw new Error(
+      `cannot read the answer of ${urlWithoutPassword(endpoint.baseUrl)}${path}: it is no JSON`,
+      { cause },
+    );
   }
 }
 

@@ -9,6 +9,7 @@ import { PlainConnections, type PlainAnswer } from "./plain-connections.ts";
 import { chooseProxy, type Environment } from "./proxy-choice.ts";
 import { describeNetworkError, HttpRequestError, wasStaleConnection } from "./request-error.ts";
 import { tlsFilesVersion } from "./tls-context.ts";
+import { urlWithoutPassword } from "./url-without-password.ts";
 import { AnswerTooLargeError, BrokenAnswerError } from "./whole-answer.ts";
 import { WholeAnswerHandler } from "./whole-answer-handler.ts";
 
@@ -360,7 +361,7 @@ function plainHeaders(
 function failureOf(method: string, address: string, reason: string | null, cause: unknown): HttpRequestError {
   const verb = method[0] + method.slice(1).toLowerCase();
   return new HttpRequestError(
-    `${verb} ${JSON.stringify(address)}: ${reason ?? describeNetworkError(cause)}`,
+    `${verb} ${JSON.stringify(urlWithoutPassword(address))}: ${reason ?? describeNetworkError(cause)}`,
     { cause, isTimeout: reason === DEADLINE_EXCEEDED },
   );
 }
@@ -410,7 +411,9 @@ class UndiciResponse implements HttpResponse {
     for await (const chunk of this.chunks()) {
       size += chunk.length;
       if (size > limitBytes) {
-        throw new HttpRequestError(`cannot read answer of ${this.url}: more than ${limitBytes} bytes`);
+        throw new HttpRequestError(
+          `cannot read answer of ${urlWithoutPassword(this.url)}: more than ${limitBytes} bytes`,
+        );
       }
       chunks.push(chunk);
     }

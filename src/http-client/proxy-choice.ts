@@ -1,5 +1,6 @@
 import { BlockList, isIP } from "node:net";
 import type { ProxyOptions } from "./options.ts";
+import { urlWithoutPassword } from "./url-without-password.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -33,7 +34,7 @@ function parseProxyUrl(address: string): URL {
   try {
     proxy = new URL(address.includes("://") ? address : `http://${address}`);
   } catch (cause) {
-    throw new Error(`invalid proxy address ${JSON.stringify(address)}`, { cause });
+    throw new Error(`invalid proxy address ${JSON.stringify(urlWithoutPassword(address))}`, { cause });
   }
   if (PROXY_SCHEMES.has(proxy.protocol)) return proxy;
   throw new Error(`unsupported proxy scheme ${JSON.stringify(proxy.protocol.slice(0, -1))}`);

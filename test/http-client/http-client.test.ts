@@ -271,6 +271,19 @@ describe("failures say what an operator can act on", () => {
     );
   });
 
+  test("but never a password", async () => {
+    const { port } = await recordingServer();
+    for (const server of servers.splice(0)) server.close();
+    const url = `http://me:pass%40word@127.0.0.1:${port}/x?y=a:b@c`;
+    const shown = `Get "http://me:***@127.0.0.1:${port}/x?y=a:b@c": dial tcp`;
+    await expect(get({}, url)).rejects.toThrow(shown);
+    const whole = client().requestWhole(new URL(url), { limitBytes: 9, timeoutMs: 5000 });
+    await expect(whole).rejects.toThrow(shown);
+    await expect(get({ proxy: { url: "http://me:secret@[bad" } }, "http://a/")).rejects.toThrow(
+      'invalid proxy address "http://me:***@[bad"',
+    );
+  });
+
   test("a deadline, before and within the body", async () => {
     const silent = await recordingServer(() => {});
     const request = client().request(silent.url, { timeoutMs: 50 });
