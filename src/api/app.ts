@@ -1,15 +1,13 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import compress from "@fastify/compress";
-import staticFiles from "@fastify/static";
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { ApiError } from "./api-error.ts";
 import { errorEnvelope } from "./envelope.ts";
-import { LEAST_GZIPPED_BYTES } from "./gzip-answer.ts";
-import { GZIP_LEVEL } from "./gzip-pieces.ts";
 import { countRequests } from "./http-metrics.ts";
+import { packAnswers } from "./pack-answers.ts";
 import type { ApiOptions, Ports } from "./ports.ts";
 import { sendParts } from "./responses.ts";
+import { uiFiles } from "./ui-files.ts";
 import { answerUnknownRoute, KnownRoutes } from "./unknown-routes.ts";
 import { adminRoutes } from "./routes/admin.ts";
 import { lifecycleRoutes } from "./routes/lifecycle.ts";
@@ -72,13 +70,7 @@ export async function createApp(ports: Ports, options: ApiOptions): Promise<Fast
   app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, _body, done) => done(null, null));
 
   countRequests(app, ports.metrics.registry, options.routePrefix);
-  const zlibOptions = { level: GZIP_LEVEL, chunkSize: 256 * 1024 };
-  await app.register(compress, {
-    global: true,
-    encodings: ["gzip", "deflate"],
-    threshold: LEAST_GZIPPED_BYTES,
-    zlibOptions,
-  });
+  packAnswers(app);
 
   app.addHook("onRequest", async (request, reply) => {
     if (ports.lifecycle.state !== "ready" && request.routeOptions.config.needsReady) {
@@ -115,7 +107,7 @@ export async function createApp(ports: Ports, options: ApiOptions): Promise<Fast
     lifecycleRoutes(scope, ports);
     notificationRoutes(scope, ports);
     scope.options("/api/v1/*", (_request, reply) => reply.code(204).send());
-    await webPage(scope, options);
+    webPage(scope, options);
   };
   await app.register(routes, { prefix: options.routePrefix });
   if (options.routePrefix !== "") {
@@ -135,7 +127,7 @@ function allowOrigin(request: FastifyRequest, reply: FastifyReply, options: ApiO
   else if (options.corsOrigin.matches(origin)) reply.header("Access-Control-Allow-Origin", origin);
 }
 
-async function webPage(scope: FastifyInstance, options: ApiOptions): Promise<void> {
+function webPage(scope: FastifyInstance, options: ApiOptions): void {
   const { uiDirectory } = options;
   scope.get("/", (_request, reply) => reply.redirect(`${options.externalPath}/query`, 302));
   scope.get("/graph", (request, reply) => {
@@ -158,18 +150,7 @@ async function webPage(scope: FastifyInstance, options: ApiOptions): Promise<voi
   const page = renderIndex(readFileSync(indexPath, "utf8"), options);
   for (const path of uiPages)
     scope.get(path, (_request, reply) => reply.type("text/html; charset=utf-8").send(page));
-  await scope.register(staticFiles, {
-    root: uiDirectory,
-    prefix: "/",
-    wildcard: false,
-    index: false,
-    // Names under assets/ carry a hash of their content; the few others may change behind theirs.
-    setHeaders: (reply, path) => {
-      const isHashed = path.includes("/assets/");
-      void reply.header("Cache-Control", isHashed ? "public, max-age=31536000, immutable" : "no-cache");
-    },
-    cacheControl: false,
-  });
+  uiFiles(scope, uiDirectory);
 }
 
 /** The document with what only the server knows, in the places the page reads it from. */

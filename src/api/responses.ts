@@ -34,7 +34,8 @@ export function sendParts(
   );
 }
 
-function sayCoding(reply: FastifyReply, coding: "gzip" | "deflate"): void {
+/** Says how the body is compressed, and that this depends on what the client takes. */
+export function sayCoding(reply: FastifyReply, coding: "gzip" | "deflate"): void {
   reply.header("Content-Encoding", coding);
   const vary = reply.getHeader("Vary");
   reply.header("Vary", vary === undefined ? "accept-encoding" : `${String(vary)}, accept-encoding`);

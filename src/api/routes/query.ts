@@ -17,7 +17,7 @@ import { acceptedCoding, sendParts } from "../responses.ts";
 const MAX_POINTS_PER_SERIES = 11_000;
 
 /** Of routes that go by `answerTask`: their answers are compressed where they are made, or by `sendParts`. */
-export const ANSWERED_BY_TASK = { config: { needsReady: true }, compress: false } as const;
+export const ANSWERED_BY_TASK = { config: { needsReady: true, packsItself: true } } as const;
 
 export function queryRoutes(app: FastifyInstance, ports: Ports, options: ApiOptions): void {
   const route = (url: string, readTask: (params: Params) => QueryTask): void => {
