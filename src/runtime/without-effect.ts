@@ -8,11 +8,21 @@ const idleFlags: readonly (readonly [flag: FlagName, what: string])[] = [
   ["web.user-assets", "no files are served under /user"],
 ];
 
+/** The same of features. */
+const idleFeatures: readonly (readonly [feature: string, what: string])[] = [
+  ["memory-snapshot-on-shutdown", "the log is replayed whole; what Prometheus left as a snapshot is read"],
+  ["fast-startup", "the log is replayed whole"],
+  ["use-uncached-io", "blocks are written through the system's page cache"],
+  ["st-synthesis", "start times are stored as targets tell them, and none are made up"],
+];
+
 /** What was asked for on the command line and has no effect yet, a sentence each. */
-export function flagsWithoutEffect({ values, given }: CommandLine): string[] {
-  return idleFlags
+export function flagsWithoutEffect({ values, given, features }: CommandLine): string[] {
+  const flags = idleFlags
     .filter(([flag]) => given.includes(flag) && values[flag] !== false && values[flag] !== "")
     .map(([flag, what]) => `--${flag}: ${what}`);
+  const asked = idleFeatures.filter(([feature]) => features.includes(feature));
+  return [...flags, ...asked.map(([feature, what]) => `feature ${feature}: ${what}`)];
 }
 
 /** The same for sections of the configuration that belong to rooms still to be built. */

@@ -70,6 +70,14 @@ export function isHeadSnapshot(name: string): boolean {
   return name.startsWith("chunk_snapshot.");
 }
 
+const HEAD_SNAPSHOT = /^chunk_snapshot\.(\d+)\.(\d+)$/;
+
+/** Up to where in the log a finished snapshot of the head goes; null for other names. */
+export function parseHeadSnapshotName(name: string): { segment: number; offset: number } | null {
+  const match = HEAD_SNAPSHOT.exec(name);
+  return match && { segment: Number(match[1]), offset: Number(match[2]) };
+}
+
 /** Whether a folder in the data directory is the leftover of a block being made or deleted. */
 export function isTemporaryBlockFolder(name: string): boolean {
   for (const suffix of [TMP_FOR_CREATION, TMP_FOR_DELETION, TMP_OF_OLD]) {

@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Appender } from "../model/storage.ts";
+import { CorruptionError } from "./corruption-error.ts";
 import { DataLock } from "./data-lock.ts";
 import type { Matcher } from "../model/matcher.ts";
 import { DeletedSamples } from "./block/deleted-samples.ts";
@@ -13,6 +14,7 @@ import { ExemplarStorage } from "./head/exemplars.ts";
 import { Head, type HeadStatistics, type KeptStartTimes } from "./head/head.ts";
 import { HeadAppender } from "./head/head-appender.ts";
 import { readHeadChunkFiles } from "./head/head-chunk-files.ts";
+import { findHeadSnapshot, readHeadSnapshot } from "./head/head-snapshot.ts";
 import { HeadReplay, type UnknownRefs } from "./head/head-replay.ts";
 import { lateSamples } from "./head/late-samples.ts";
 import { type ChunkWalk, recoverHeadChunks } from "./head/recover-head-chunks.ts";
@@ -253,7 +255,10 @@ export class Tsdb {
       };
       tsdb = new Tsdb(options, head, exemplars, wal, lock, report, firstSegments, sink.firstLateSegments);
       const isLateLogWhole = hasLateLog && late.fault === null;
-      const recovered = recoverHeadFiles(options.directory, sink, tsdb.log, isLateLogWhole);
+      const recovered = recoverHeadFiles(options.directory, sink, tsdb.log, {
+        isLateLogWhole,
+        lastSegment: max,
+      });
       report.headChunkCorruptions = recovered.damagedFiles;
       report.recoveredSamples = recovered.samples;
       sink.finish();
@@ -446,24 +451,36 @@ export class Tsdb {
 }
 
 /**
- * Reads the chunks that Prometheus moved out of its head, for what a damaged log lost.
+ * Reads the chunks that Prometheus moved out of its head, and those of a snapshot of it, for what a damaged log lost.
  * @throws StorageError when the log cannot be written
  */
 function recoverHeadFiles(
   directory: string,
   replay: HeadReplay,
   log: WalLog,
-  isLateLogWhole: boolean,
+  { isLateLogWhole, lastSegment }: { readonly isLateLogWhole: boolean; readonly lastSegment: number },
 ): { readonly damagedFiles: number; readonly samples: number } {
   let damagedFiles = 0;
+  const { replayed } = replay;
+  const snapshot = findHeadSnapshot(directory, lastSegment);
   const walk: ChunkWalk = (visit) => {
     damagedFiles = readHeadChunkFiles(join(directory, HEAD_CHUNKS_FOLDER), (chunk) => {
       if (!chunk.isOutOfOrder || !isLateLogWhole) visit(chunk);
     });
+    if (snapshot === null) return;
+    try {
+      readHeadSnapshot(snapshot, (labels, chunk) => {
+        const known = replayed.numberOf(chunk.ref);
+        if (known !== 0 && replayed.labels(known).key === labels.key) visit(chunk);
+      });
+    } catch (error) {
+      if (!(error instanceof CorruptionError)) throw error;
+      damagedFiles++;
+    }
   };
   const readDeleted = () =>
     new DeletedSamples(takeInventory(directory).blocks.map((block) => block.directory));
-  const samples = recoverHeadChunks(walk, replay.replayed, replay.recoverInto(log), readDeleted);
+  const samples = recoverHeadChunks(walk, replayed, replay.recoverInto(log), readDeleted);
   return { damagedFiles, samples };
 }
 

@@ -89,4 +89,49 @@ scrape_configs: [{ job_name: steps, static_configs: [{ targets: ["127.0.0.1:${po
     running.push(back);
     expect(await answer(back)).toEqual(wanted);
   }, 120_000);
+
+  test("gives Narthex what a snapshot of the head has, too, and each sample once", async () => {
+    const first = join(folder, "with-snapshot");
+    const second = join(folder, "with-snapshot-copy");
+    const { port } = target.address() as AddressInfo;
+    const flags = ["--enable-feature=memory-snapshot-on-shutdown"];
+    const prometheus = await startPrometheus({
+      folder: first,
+      flags,
+      config: `
+global: { scrape_interval: 40ms, scrape_timeout: 40ms }
+scrape_configs: [{ job_name: steps, static_configs: [{ targets: ["127.0.0.1:${port}"] }] }]
+`,
+    });
+    running.push(prometheus);
+    const before = scrapes;
+    await eventually("chunks are half full", () => Promise.resolve(scrapes > before + 60), 30_000);
+    await prometheus.stop();
+    const nowMs = Date.now();
+    const data = join(first, "data");
+    expect(readdirSync(data).some((name) => /^chunk_snapshot\.\d+\.\d+$/.test(name))).toBe(true);
+    const answer = async (server: SpawnedServer) =>
+      samplesOf(await new ApiClient(server.url).instant("steps[10m]", nowMs));
+
+    // The log is whole: all of it is there twice, and shown once.
+    cpSync(data, join(second, "data"), { recursive: true });
+    const theirs = await startPrometheus({ folder: second, config: noScrapes, flags });
+    running.push(theirs);
+    const wanted = await answer(theirs);
+    expect(wanted.size).toBe(50);
+    const whole = join(folder, "with-snapshot-whole");
+    cpSync(data, join(whole, "data"), { recursive: true });
+    const unharmed = await startNarthex({ folder: whole, config: noScrapes });
+    running.push(unharmed);
+    expect(await answer(unharmed)).toEqual(wanted);
+
+    const wal = join(data, "wal");
+    const segment = join(wal, readdirSync(wal).filter((name) => /^\d+$/.test(name))[0]!);
+    const descriptor = openSync(segment, "r+");
+    writeSync(descriptor, Buffer.alloc(4096, 0x5a), 0, 4096, Math.floor(statSync(segment).size / 2));
+    closeSync(descriptor);
+    const damaged = await startNarthex({ folder: first, config: noScrapes });
+    running.push(damaged);
+    expect(await answer(damaged)).toEqual(wanted);
+  }, 120_000);
 });

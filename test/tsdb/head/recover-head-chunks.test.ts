@@ -71,6 +71,34 @@ function writeMoved(...files: (readonly MovedChunk[])[]): void {
   }
 }
 
+/** What Prometheus leaves of its open chunks, with what its appender wants to know behind each. */
+function writeSnapshot(
+  name: string,
+  series: readonly (readonly [number, Labels, MovedChunk | null])[],
+): void {
+  const wal = new WalWriter(join(directory, name), { compression: "none" });
+  for (const [ref, labels, chunk] of series) {
+    const record = new ByteWriter();
+    record.u8(1);
+    record.u64(ref);
+    record.uvarint(labels.pairs.length / 2);
+    for (const text of labels.pairs) record.string(text);
+    record.i64(0);
+    record.uvarint(chunk ? 1 : 0);
+    if (chunk) {
+      record.i64(chunk.minTime);
+      record.i64(chunk.maxTime);
+      record.u8(chunk.encoding);
+      record.uvarint(chunk.bytes.length);
+      record.raw(chunk.bytes);
+      for (let i = 0; i < 8; i++) record.i64(0);
+    }
+    wal.append(record.written());
+  }
+  wal.append(Uint8Array.of(2, 1, 1));
+  wal.close();
+}
+
 const steps = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
 
 /** Opens the directory, reads every sample as steps by series, and closes it. */
@@ -191,6 +219,55 @@ describe("chunks that Prometheus moved out of its head", () => {
     const { found } = open();
     expect(found).toEqual({ 1: [...steps(40, 45), ...steps(50, 60), ...steps(100, 110)] });
     expectAgain(found);
+  });
+
+  test("are joined by those of a snapshot of the head, of series that the log knows under the same number", () => {
+    writeWal(
+      new Map([
+        [1, steps(0, 150)],
+        [2, []],
+        [3, [7]],
+      ]),
+    );
+    writeMoved([chunkOf(1, 0, 120)]);
+    writeSnapshot("chunk_snapshot.000000.0000000100", [
+      [1, labelsOf(1), chunkOf(1, 120, 200)],
+      [2, labelsOf(2), null],
+      [3, labelsOf(4), chunkOf(3, 10, 30)],
+      [9, labelsOf(9), chunkOf(9, 10, 30)],
+    ]);
+    const older = "chunk_snapshot.000000.0000000099";
+    const [first] = [chunkOf(2, 10, 30)];
+    writeSnapshot(older, [[2, labelsOf(2), first]]);
+    const foreign = "chunk_snapshot.000077.0000000000";
+    writeSnapshot(foreign, [[2, labelsOf(2), first]]);
+    const { found, recoveredSamples } = open();
+    expect(found).toEqual({ 1: steps(0, 200), 3: [7] });
+    expect(recoveredSamples).toBe(50);
+    expect(fs.readdirSync(directory).filter((name) => name.startsWith("chunk_snapshot."))).toEqual([]);
+    expectAgain(found);
+  });
+
+  test("of a damaged snapshot are used as far as they are sound", () => {
+    writeWal(
+      new Map([
+        [1, []],
+        [2, []],
+      ]),
+    );
+    const name = "chunk_snapshot.000000.0000000100";
+    const damaged = chunkOf(2, 0, 20);
+    writeSnapshot(name, [
+      [1, labelsOf(1), chunkOf(1, 0, 20)],
+      [2, labelsOf(2), damaged],
+    ]);
+    const path = join(directory, name, "00000000");
+    const bytes = fs.readFileSync(path);
+    bytes[bytes.indexOf(damaged.bytes) + 20]! ^= 1;
+    fs.writeFileSync(path, bytes);
+    const { found, headChunkCorruptions } = open();
+    expect(found).toEqual({ 1: steps(0, 20) });
+    expect(headChunkCorruptions).toBe(1);
   });
 
   test("are read as far as they are sound, file by file", () => {
