@@ -457,6 +457,16 @@ export class ScrapeMemory {
       this.free(this.sequence);
       return (this.sequence = EMPTY_SEQUENCE);
     }
+    const { pointer, textPointer } = this.allocateSequence(count, sizeBytes);
+    this.exports["writeSequence"]!(this.state, pointer, pointer + 8 * count, textPointer);
+    const isFirst = this.sequence.count === 0;
+    this.free(this.sequence);
+    const text: StoredText = { pointer: textPointer, sizeBytes, hash: null, users: 1 };
+    this.sequence = { pointer, count, text: isFirst ? this.share(text) : text };
+    return this.sequence;
+  }
+
+  private allocateSequence(count: number, sizeBytes: number): { pointer: number; textPointer: number } {
     const pointer = this.allocator.allocate(ENTRY_BYTES * count);
     const textPointer = pointer === 0 ? 0 : this.allocator.allocate(sizeBytes);
     if (textPointer === 0) {
@@ -465,12 +475,7 @@ export class ScrapeMemory {
         `cannot remember page: no room for ${ENTRY_BYTES * count + sizeBytes} bytes`,
       );
     }
-    this.exports["writeSequence"]!(this.state, pointer, pointer + 8 * count, textPointer);
-    const isFirst = this.sequence.count === 0;
-    this.free(this.sequence);
-    const text: StoredText = { pointer: textPointer, sizeBytes, hash: null, users: 1 };
-    this.sequence = { pointer, count, text: isFirst ? this.share(text) : text };
-    return this.sequence;
+    return { pointer, textPointer };
   }
 
   /** A text that another target has stored already, in place of this one; else this one, for others to share. */
@@ -490,6 +495,19 @@ export class ScrapeMemory {
 
   private bytesOf({ pointer, sizeBytes }: StoredText): Buffer {
     return this.text.subarray(pointer, pointer + sizeBytes);
+  }
+
+  /** Takes a sequence over from another memory, which is to free it then. @throws ScrapeMemoryError when there is no room */
+  adopt({ pointer, count, text }: StoredSequence, from: ScrapeMemory): StoredSequence {
+    if (count === 0) return EMPTY_SEQUENCE;
+    const { pointer: ours, textPointer } = this.allocateSequence(count, text.sizeBytes);
+    this.bytes.set(from.bytes.subarray(pointer, pointer + ENTRY_BYTES * count), ours);
+    this.bytes.set(from.bytes.subarray(text.pointer, text.pointer + text.sizeBytes), textPointer);
+    return {
+      pointer: ours,
+      count,
+      text: { pointer: textPointer, sizeBytes: text.sizeBytes, hash: null, users: 1 },
+    };
   }
 
   free({ pointer, count, text }: StoredSequence): void {

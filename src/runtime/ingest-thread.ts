@@ -9,7 +9,7 @@ import { ScrapeMemory } from "../kernels/index.ts";
 import { Labels } from "../model/labels.ts";
 import { Matcher } from "../model/matcher.ts";
 import type { Appender } from "../model/storage.ts";
-import { ScrapeManager, systemClock, zeroCounters, type ScrapeFailure } from "../scrape/index.ts";
+import { LargePages, ScrapeManager, systemClock, zeroCounters, type ScrapeFailure } from "../scrape/index.ts";
 import { createLogger } from "../telemetry/logger.ts";
 import type { MetricFamilies } from "../telemetry/merge.ts";
 import { minValidTime, removeTemporaryFolders, takeInventory } from "../tsdb/compaction/block-directory.ts";
@@ -87,6 +87,7 @@ function run(): void {
   const scraping = new ScrapeManager({
     appender: tsdb.appender,
     memory: new ScrapeMemory(),
+    largePages: new LargePages(),
     clock: systemClock,
     log,
     counters,

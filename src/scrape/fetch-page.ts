@@ -1,6 +1,7 @@
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { AnswerTooLargeError, type Cancellation, type HttpClient } from "../http-client/index.ts";
+import { LARGE_PAGE_BYTES } from "./large-pages.ts";
 import { announcedBytes, SCRATCH_BYTES, threadInflater } from "./page-inflater.ts";
 
 const decompress = promisify(gunzip);
@@ -39,7 +40,7 @@ export interface Page {
 }
 
 /**
- * The page in the clear, good until the next call: it is to be parsed at once.
+ * The page in the clear; a small one is good until the next call: it is to be parsed at once.
  * @throws BodySizeLimitError, ScratchOverflowError or Error for a damaged stream
  */
 export function pageOf(fetched: FetchedPage, bodySizeLimitBytes: number): Page {
@@ -48,7 +49,8 @@ export function pageOf(fetched: FetchedPage, bodySizeLimitBytes: number): Page {
     fetched.chunks.length === 1 ? fetched.chunks[0]! : Buffer.concat(fetched.chunks, fetched.sizeBytes),
   );
   if (bodySizeLimitBytes > 0 && body.length >= bodySizeLimitBytes) throw new BodySizeLimitError();
-  return { chunks: [body], sizeBytes: body.length };
+  // Other pages are decompressed before a large one is read to its end.
+  return { chunks: [body.length < LARGE_PAGE_BYTES ? body : body.slice()], sizeBytes: body.length };
 }
 
 export interface FetchOptions {

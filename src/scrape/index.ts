@@ -1,6 +1,7 @@
 /** Scraping: from targets to an Appender. Enter by the manager. */
 export { ScrapeManager, type ScrapeSnapshot, type TargetMetadataSnapshot } from "./scrape-manager.ts";
 export { type PoolStatistics } from "./scrape-pool.ts";
+export { LargePages } from "./large-pages.ts";
 export { type TargetStatus } from "./scrape-loop.ts";
 export { DEFAULT_SCRAPE_POOL_OPTIONS, type ScrapePoolOptions, type TargetGroup } from "./options.ts";
 export {

@@ -2,22 +2,16 @@ import { Cancellation, type HttpClient } from "../http-client/index.ts";
 import type { CompiledRelabelRules } from "../model/relabel.ts";
 import { BucketLimitError } from "./bucket-limits.ts";
 import { chooseFormat, type ExpositionFormat } from "./exposition/negotiate.ts";
-import {
-  BodySizeLimitError,
-  fetchPage,
-  pageHeaders,
-  pageOf,
-  type FetchedPage,
-  type Page,
-} from "./fetch-page.ts";
+import { BodySizeLimitError, fetchPage, pageHeaders, pageOf, type FetchedPage } from "./fetch-page.ts";
+import { LARGE_PAGE_BYTES } from "./large-pages.ts";
 import { ScratchOverflowError } from "./page-inflater.ts";
 import type { ScrapePoolOptions } from "./options.ts";
 import { refuseOversizedPage } from "./page-bounds.ts";
 import { ReportSeries } from "./report-series.ts";
 import { LabelLimitError, SeriesLabels } from "./series-labels.ts";
-import { emptyCounts, SampleLimitError, type PageCounts } from "./series-sequence.ts";
+import { emptyCounts, readThrough, SampleLimitError, type PageCounts } from "./series-sequence.ts";
 import type { ScrapeSurroundings } from "./surroundings.ts";
-import type { TargetSeries } from "./target-series.ts";
+import type { TargetPage, TargetSeries } from "./target-series.ts";
 import { dialledUrl, offsetOf, type Target } from "./target.ts";
 
 /** What all loops of a job share. */
@@ -41,6 +35,14 @@ export interface TargetStatus {
   /** As they are written. */
   readonly interval: string;
   readonly timeout: string;
+}
+
+/** A scrape under way, and what is found out about it. */
+interface Scrape {
+  readonly timeMs: number;
+  readonly startedMs: number;
+  readonly counts: PageCounts;
+  bodySizeBytes: number;
 }
 
 /**
@@ -176,7 +178,7 @@ export class ScrapeLoop {
 
   /** One scrape, stored at `timeMs`; never throws. */
   async scrape(timeMs: number): Promise<void> {
-    const { clock, observer } = this.shared;
+    const { clock, observer, largePages } = this.shared;
     const startedMs = clock.elapsedMs();
     if (this.startedAtMs >= 0) {
       observer?.intervalPassed(this.target.intervalMs, (startedMs - this.startedAtMs) / 1000);
@@ -185,7 +187,12 @@ export class ScrapeLoop {
     this.isScraping = true;
     try {
       const fetched = await this.fetch();
-      if (!this.isStopped) this.store(fetched, timeMs, startedMs);
+      if (!this.isStopped) {
+        const scrape: Scrape = { timeMs, startedMs, counts: emptyCounts(), bodySizeBytes: 0 };
+        const page = this.open(fetched, scrape);
+        if (this.isLarge(page)) await largePages.inTurn(() => this.storeInSlices(page, scrape));
+        else this.store(page instanceof Error ? page : this.inOneStep(page, scrape), scrape);
+      }
       if (!(fetched instanceof Error)) fetched.release();
     } catch (error) {
       // Whatever goes wrong in storage, the next beat comes.
@@ -215,21 +222,69 @@ export class ScrapeLoop {
     }
   }
 
-  private store(fetched: FetchedPage | Error, timeMs: number, startedMs: number): void {
+  /** The page in the clear, or what is wrong with it. */
+  private open(fetched: FetchedPage | Error, scrape: Scrape): TargetPage | Error {
+    if (fetched instanceof Error) return fetched;
+    const { options } = this.job;
+    const { target } = this;
+    try {
+      const page = pageOf(fetched, options.bodySizeLimitBytes);
+      scrape.bodySizeBytes = page.sizeBytes;
+      if (page.sizeBytes > 0) {
+        this.format = chooseFormat(fetched.contentType, options.fallbackScrapeProtocol);
+        this.pageBytes = page.sizeBytes;
+      }
+      if (this.format !== "protobuf") {
+        const { metricRelabelRules } = this.job;
+        const linesTell = metricRelabelRules.length === 0 && !target.convertClassicHistogramsToNhcb;
+        refuseOversizedPage(page.chunks, page.sizeBytes, linesTell ? options.sampleLimit : 0, scrape.counts);
+      }
+      return { chunks: page.chunks, sizeBytes: page.sizeBytes, format: this.format };
+    } catch (error) {
+      this.inflateApart ||= error instanceof ScratchOverflowError;
+      return error as Error;
+    }
+  }
+
+  private isLarge(page: TargetPage | Error): page is TargetPage {
+    if (page instanceof Error) return false;
+    return page.sizeBytes >= LARGE_PAGE_BYTES || this.shared.largePages.owns(this.series.memory);
+  }
+
+  /** As `store`, with other scrapes between the slices of the page: it reads all before it appends anything. */
+  private async storeInSlices(page: TargetPage, scrape: Scrape): Promise<void> {
+    const { largePages } = this.shared;
+    if (this.isStopped) return;
+    let append: (() => void) | Error;
+    try {
+      this.series.moveTo(largePages.memory);
+      const reading = this.readPage(page, scrape, true);
+      let step = reading.next();
+      while (!step.done) {
+        await largePages.pause();
+        // The series may be another loop's by now.
+        if (this.isStopped) return;
+        step = reading.next();
+      }
+      append = step.value;
+    } catch (error) {
+      append = error as Error;
+    }
+    this.store(append, scrape);
+  }
+
+  /** Stores what `append` appends, and the report. Where it throws, or an error comes in its place, the series end. */
+  private store(append: (() => void) | Error, scrape: Scrape): void {
     const { appender, clock, observer } = this.shared;
-    const counts = emptyCounts();
-    let error = fetched instanceof Error ? fetched : null;
-    let bodySizeBytes = 0;
+    const { timeMs, startedMs, counts, bodySizeBytes } = scrape;
+    let error = append instanceof Error ? append : null;
     appender.begin();
     try {
-      if (!(fetched instanceof Error)) {
+      if (!(append instanceof Error)) {
         try {
-          const page = pageOf(fetched, this.job.options.bodySizeLimitBytes);
-          bodySizeBytes = page.sizeBytes;
-          this.appendPage(page, fetched.contentType, timeMs, counts);
+          append();
         } catch (cause) {
           error = cause as Error;
-          this.inflateApart ||= error instanceof ScratchOverflowError;
           appender.rollback();
           appender.begin();
         }
@@ -255,21 +310,16 @@ export class ScrapeLoop {
     if (this.job.options.extraScrapeMetrics) observer?.scrapeTook?.((clock.elapsedMs() - startedMs) / 1000);
   }
 
-  private appendPage(page: Page, contentType: string | undefined, timeMs: number, counts: PageCounts): void {
+  private inOneStep(page: TargetPage, scrape: Scrape): () => void {
+    return () => readThrough(this.readPage(page, scrape, false))();
+  }
+
+  private readPage(page: TargetPage, { timeMs, counts }: Scrape, readsAhead: boolean) {
     const { options } = this.job;
     const { target } = this;
     const { zerosAtStart = false, storesStartTimes = false } = this.shared;
-    if (page.sizeBytes > 0) {
-      this.format = chooseFormat(contentType, options.fallbackScrapeProtocol);
-      this.pageBytes = page.sizeBytes;
-    }
-    if (this.format !== "protobuf") {
-      const { metricRelabelRules } = this.job;
-      const linesTell = metricRelabelRules.length === 0 && !target.convertClassicHistogramsToNhcb;
-      refuseOversizedPage(page.chunks, page.sizeBytes, linesTell ? options.sampleLimit : 0, counts);
-    }
-    this.series.append(
-      { chunks: page.chunks, sizeBytes: page.sizeBytes, format: this.format },
+    return this.series.read(
+      page,
       {
         appender: this.shared.appender,
         labels: this.labels,
@@ -280,6 +330,7 @@ export class ScrapeLoop {
         appendsMetadata: this.shared.appendsMetadata,
         zerosAtStart,
         storesStartTimes,
+        readsAhead,
       },
       {
         scrapeNative: target.scrapeNativeHistograms,

@@ -47,6 +47,8 @@ export interface AppendOptions {
   readonly zerosAtStart?: boolean | undefined;
   /** Store each sample with its start time. */
   readonly storesStartTimes?: boolean | undefined;
+  /** The page is read before the batch is begun that it goes into. */
+  readonly readsAhead?: boolean | undefined;
 }
 
 /** What became of a page; right up to the line that failed, where one did. */
@@ -82,6 +84,16 @@ export class SampleLimitError extends SampleError {
   }
 }
 
+/** Reads all slices at once. */
+export function readThrough<T>(reading: Generator<void, T>): T {
+  let step = reading.next();
+  while (!step.done) step = reading.next();
+  return step.value;
+}
+
+/** What comments said that are gone, null while the comments are the same. */
+type Vanished = ReadonlyMap<string, Metadata> | null;
+
 /** Samples may lie this far ahead of the scrape when the target gives their times. */
 export const MAX_AHEAD_MS = 10 * 60_000;
 
@@ -111,7 +123,21 @@ export class SeriesSequence {
   private isLive = false;
   private reorderings = 0;
 
-  constructor(private readonly memory: ScrapeMemory) {}
+  constructor(private ownMemory: ScrapeMemory) {}
+
+  /** Where its lines are, and its pages are read. */
+  get memory(): ScrapeMemory {
+    return this.ownMemory;
+  }
+
+  /** Goes on in another memory. @throws ScrapeMemoryError when there is no room */
+  moveTo(memory: ScrapeMemory): void {
+    if (memory === this.ownMemory) return;
+    const moved = memory.adopt(this.stored, this.ownMemory);
+    this.ownMemory.free(this.stored);
+    this.stored = moved;
+    this.ownMemory = memory;
+  }
 
   /** How many lines are remembered. */
   get size(): number {
@@ -125,7 +151,16 @@ export class SeriesSequence {
    * @returns what comments said that are gone, null while the comments are the same
    * @throws ExpositionError, SampleError (limits, invalid labels), ScrapeMemoryError
    */
-  append(page: Page, options: AppendOptions, counts: PageCounts): ReadonlyMap<string, Metadata> | null {
+  append(page: Page, options: AppendOptions, counts: PageCounts): Vanished {
+    return readThrough(this.read(page, options, counts))();
+  }
+
+  /**
+   * The same in two steps: reads the page slice by slice, in a memory that reads no other page meanwhile, and gives what
+   * appends it. Between slices others may append; with `readsAhead` nothing is appended before all is read, though series
+   * may come into being.
+   */
+  *read(page: Page, options: AppendOptions, counts: PageCounts): Generator<void, () => Vanished> {
     const { memory } = this;
     const syntax = page.isOpenMetrics ? openMetricsSyntax : textSyntax;
     const epoch = this.enterEpoch(options);
@@ -133,7 +168,7 @@ export class SeriesSequence {
     const readsTimes = options.honorTimestamps && !page.isOpenMetrics;
     memory.beginPage(this.stored, page.isOpenMetrics, readsTimes ? { flag } : null);
     const judge = new LineJudge(memory, options, epoch, syntax, counts);
-    readChunks(page, memory, judge);
+    yield* readChunks(page, memory, judge);
 
     const sampleCount = memory.sampleCount;
     counts.scraped = sampleCount;
@@ -141,9 +176,25 @@ export class SeriesSequence {
     if (options.sampleLimit > 0 && counts.postRelabel - judge.repeatedCount > options.sampleLimit) {
       throw new SampleLimitError();
     }
+    return () => this.appendRead(judge, epoch, syntax, options, counts);
+  }
+
+  private appendRead(
+    judge: LineJudge,
+    epoch: number,
+    syntax: LineSyntax,
+    options: AppendOptions,
+    counts: PageCounts,
+  ): Vanished {
+    const { memory } = this;
+    const { appender, timeMs } = options;
+    if (appender.epochAt(timeMs) !== epoch) {
+      throw new SampleError(`cannot append scrape at ${timeMs}: storage turned to another epoch meanwhile`);
+    }
+    for (const append of judge.beforehand) append();
+    const { sampleCount } = memory;
     const refs = memory.sampleRefs.subarray(0, sampleCount);
     const outcomes = memory.outcomes.subarray(0, sampleCount);
-    const { appender, timeMs } = options;
     const refused = appender.appendFloats(epoch, refs, memory.sampleValues, sampleCount, timeMs, outcomes);
     if (refused > 0) {
       for (let i = 0; i < sampleCount; i++) if (refs[i] !== NO_SERIES) countOutcome(outcomes[i]!, counts);
@@ -264,7 +315,7 @@ export class SeriesSequence {
   }
 
   /** Keeps this page as the next prediction if it differs; for order alone only while that seems to help. */
-  private remember(judge: LineJudge, syntax: LineSyntax): ReadonlyMap<string, Metadata> | null {
+  private remember(judge: LineJudge, syntax: LineSyntax): Vanished {
     const { memory } = this;
     this.isLive = true;
     const hasAll = memory.seenCount === this.stored.count;
@@ -312,8 +363,8 @@ const MAX_REORDERINGS = 3;
 
 const EOF_MARK = "# EOF";
 
-/** Feeds the page to the kernel slice by slice and has every reported line judged. */
-function readChunks(page: Page, memory: ScrapeMemory, judge: LineJudge): void {
+/** Feeds the page to the kernel slice by slice and has every reported line judged. Yields between slices. */
+function* readChunks(page: Page, memory: ScrapeMemory, judge: LineJudge): Generator<void> {
   let remaining = page.sizeBytes;
   let hasEof = true;
   if (page.isOpenMetrics && page.sizeBytes > 0) {
@@ -332,6 +383,7 @@ function readChunks(page: Page, memory: ScrapeMemory, judge: LineJudge): void {
       if (taken > 0) continue;
       parseAll(memory, judge, false);
       memory.shift();
+      yield;
     }
   }
   parseAll(memory, judge, true);
@@ -369,6 +421,8 @@ class LineJudge {
   /** Series and metrics that this page brought or describes anew; kept only where metadata is stored. */
   readonly newRefs = new Set<SeriesRef>();
   readonly newMetrics = new Set<string>();
+  /** What waits until a batch is begun, where the page is read ahead. */
+  readonly beforehand: (() => void)[] = [];
   /** What must wait until the samples are appended that come before on the page. */
   readonly afterwards: (() => void)[] = [];
   /** Samples whose reference is 0 although relabelling kept them. */
@@ -471,11 +525,19 @@ class LineJudge {
       memory.sampleRefs[sampleIndex] = ref;
       if (flags & ReportFlag.new) this.newSamples.push(sampleIndex);
     }
-    if (rest?.exemplar) {
-      labels ??= options.appender.labelsOf(this.epoch, ref);
+    const exemplar = rest?.exemplar;
+    if (exemplar) {
+      const owner = labels ?? options.appender.labelsOf(this.epoch, ref);
       const timeMs = timestampMs ?? options.timeMs;
-      if (!appendExemplar(options.appender, labels, rest.exemplar, timeMs)) this.counts.exemplarsOutOfOrder++;
+      this.append(() => {
+        if (!appendExemplar(options.appender, owner, exemplar, timeMs)) this.counts.exemplarsOutOfOrder++;
+      });
     }
+  }
+
+  private append(append: () => void): void {
+    if (this.options.readsAhead) this.beforehand.push(append);
+    else append();
   }
 
   /** The series of a line that was never seen before; NO_SERIES where it is not to come into being. */
@@ -527,7 +589,7 @@ class LineJudge {
       if (isGood && flags & ReportFlag.new && options.trackTimestampsStaleness) counts.seriesAdded++;
     };
     if (flags & ReportFlag.repeated) this.afterwards.push(append);
-    else append();
+    else this.append(append);
   }
 
   private setValue(sampleIndex: number, value: number): void {

@@ -1,5 +1,6 @@
 import type { ScrapeMemory } from "../kernels/index.ts";
 import type { Appender } from "../model/storage.ts";
+import type { LargePages } from "./large-pages.ts";
 
 /** Time as the scrape room sees it; tests hold it in their hands. */
 export interface Clock {
@@ -86,6 +87,7 @@ export interface ScrapeFailure {
 export interface ScrapeSurroundings {
   readonly appender: Appender;
   readonly memory: ScrapeMemory;
+  readonly largePages: LargePages;
   readonly clock: Clock;
   readonly log: ScrapeLog;
   readonly counters: ScrapeCounters;

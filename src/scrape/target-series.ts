@@ -9,7 +9,7 @@ import type { FamilyOptions } from "./exposition/scraped-series.ts";
 import { textSyntax } from "./exposition/text.ts";
 import { RememberedMetadata } from "./remembered-metadata.ts";
 import { SeriesCache, type HistogramLimits } from "./series-cache.ts";
-import { SeriesSequence, type AppendOptions, type PageCounts } from "./series-sequence.ts";
+import { readThrough, SeriesSequence, type AppendOptions, type PageCounts } from "./series-sequence.ts";
 
 /** A page as it came, decompressed. */
 export interface TargetPage {
@@ -36,8 +36,18 @@ export class TargetSeries {
   private readonly remembered = new RememberedMetadata();
   private metadataSizeCache: MetadataSize | null = null;
 
-  constructor(private readonly memory: ScrapeMemory) {
+  constructor(memory: ScrapeMemory) {
     this.sequence = new SeriesSequence(memory);
+  }
+
+  /** Where the lines of the target are, and its pages are read. */
+  get memory(): ScrapeMemory {
+    return this.sequence.memory;
+  }
+
+  /** Goes on in another memory. @throws ScrapeMemoryError when there is no room */
+  moveTo(memory: ScrapeMemory): void {
+    this.sequence.moveTo(memory);
   }
 
   /** Appends a page, and staleness markers for what it no longer holds; see the two ways for what it throws. */
@@ -48,34 +58,66 @@ export class TargetSeries {
     limits: HistogramLimits,
     counts: PageCounts,
   ): void {
+    readThrough(this.read(page, options, families, limits, counts))();
+  }
+
+  /** The same in two steps, as `SeriesSequence.read`; pages that go by families are not read before the second. */
+  *read(
+    page: TargetPage,
+    options: AppendOptions,
+    families: FamilyOptions,
+    limits: HistogramLimits,
+    counts: PageCounts,
+  ): Generator<void, () => void> {
     const isEmpty = page.sizeBytes === 0;
     const usesCache = isEmpty ? this.usesCache : page.format === "protobuf" || needsFamilies(families);
     const hasChanged = usesCache !== this.usesCache;
     // Said on the page before, and looked for on this one.
-    let before: ReadonlyMap<string, Metadata> | null = hasChanged ? this.spoken() : null;
+    const before: ReadonlyMap<string, Metadata> | null = hasChanged ? this.spoken() : null;
     if (usesCache) {
-      this.cache ??= new SeriesCache(this.memory);
-      before ??= this.cache.metadata();
-      const body = Buffer.concat(page.chunks, page.sizeBytes);
-      const isOpenMetrics = page.format === "openmetrics";
-      const scraped =
-        page.format === "protobuf"
-          ? parseProtobuf(body, families)
-          : parseFamilyText(
-              body.toString("latin1"),
-              isOpenMetrics ? openMetricsSyntax : textSyntax,
-              isOpenMetrics,
-              families,
-            );
-      this.cache.append(scraped, options, limits, counts);
-      if (hasChanged) this.sequence.markStale(options.appender, options.timeMs);
-    } else {
-      const isOpenMetrics = page.format === "openmetrics";
-      const vanished = this.sequence.append({ ...page, isOpenMetrics }, options, counts);
-      before ??= vanished;
+      return () => {
+        const cache = this.appendFamilies(page, options, families, limits, counts);
+        if (hasChanged) this.sequence.markStale(options.appender, options.timeMs);
+        this.turnPage(usesCache, isEmpty, before ?? cache);
+      };
+    }
+    const isOpenMetrics = page.format === "openmetrics";
+    const append = yield* this.sequence.read({ ...page, isOpenMetrics }, options, counts);
+    return () => {
+      const vanished = append();
       // Where the same series goes on in the other format, its marker comes second at the same time and is refused.
       if (hasChanged) this.cache?.markStale(options.appender, options.timeMs);
-    }
+      this.turnPage(usesCache, isEmpty, before ?? vanished);
+    };
+  }
+
+  /** @returns what the page before said */
+  private appendFamilies(
+    page: TargetPage,
+    options: AppendOptions,
+    families: FamilyOptions,
+    limits: HistogramLimits,
+    counts: PageCounts,
+  ): ReadonlyMap<string, Metadata> {
+    this.cache ??= new SeriesCache(this.memory);
+    const before = this.cache.metadata();
+    const body = Buffer.concat(page.chunks, page.sizeBytes);
+    const isOpenMetrics = page.format === "openmetrics";
+    const scraped =
+      page.format === "protobuf"
+        ? parseProtobuf(body, families)
+        : parseFamilyText(
+            body.toString("latin1"),
+            isOpenMetrics ? openMetricsSyntax : textSyntax,
+            isOpenMetrics,
+            families,
+          );
+    this.cache.append(scraped, options, limits, counts);
+    return before;
+  }
+
+  /** @param before what was said before and may be gone, null where the same is said */
+  private turnPage(usesCache: boolean, isEmpty: boolean, before: ReadonlyMap<string, Metadata> | null): void {
     this.usesCache = usesCache;
     if (before !== null) {
       const now = this.spoken();

@@ -5,6 +5,7 @@ import { gzipSync } from "node:zlib";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { createHttpClient } from "../../src/http-client/index.ts";
 import { ScrapeMemory } from "../../src/kernels/index.ts";
+import { LargePages } from "../../src/scrape/large-pages.ts";
 import { DEFAULT_SCRAPE_POOL_OPTIONS, zeroCounters, type ScrapePoolOptions } from "../../src/scrape/index.ts";
 import { ScrapeLoop } from "../../src/scrape/scrape-loop.ts";
 import { TargetSeries } from "../../src/scrape/target-series.ts";
@@ -33,11 +34,11 @@ async function newServer(): Promise<PageServer> {
 function loopFor(
   address: string,
   changes: Partial<ScrapePoolOptions> = {},
+  { appender = new FakeAppender(), largePages = new LargePages(), instance = "i" } = {},
 ): { appender: FakeAppender; loop: ScrapeLoop; scrape(): Promise<ScrapeLoop["status"]> } {
-  const appender = new FakeAppender();
   const options = { ...DEFAULT_SCRAPE_POOL_OPTIONS, jobName: "j", scrapeTimeoutMs: 5000, ...changes };
   const [target] = targetsOf(
-    [{ source: "s", targets: [{ __address__: address, instance: "i" }], labels: {} }],
+    [{ source: "s", targets: [{ __address__: address, instance }], labels: {} }],
     options,
     [],
   ).targets;
@@ -49,6 +50,7 @@ function loopFor(
     clock: new ManualClock(),
     log: { debug: () => {}, warn: () => {}, error: () => {} },
     counters: zeroCounters(),
+    largePages,
     offsetSeed: "",
     userAgent: "t",
     timestampToleranceMs: 2,
@@ -81,6 +83,96 @@ async function expectRecovery(server: PageServer, target: ReturnType<typeof loop
   expect((await target.scrape()).lastError).toBe("");
   expect(target.appender.series('good{instance="i",job="j"}').at(-1)).toMatch(/ 1$/);
 }
+
+describe("a target with a very large page", () => {
+  const PADDING = "x".repeat(400);
+  const linesOf = (count: number, value: number): string =>
+    Array.from({ length: count }, (_, i) => `large{padding="${PADDING}",i="${i}"} ${value}\n`).join("");
+  const LINES = 40_000;
+
+  /** A large target and a small one that share all they can. */
+  async function neighbours() {
+    const [large, small] = [await newServer(), await newServer()];
+    const shared = { appender: new FakeAppender(), largePages: new LargePages() };
+    small.page = "small 1\n";
+    const largeTarget = loopFor(large.address, { scrapeTimeoutMs: 60_000 }, { ...shared, instance: "large" });
+    const smallTarget = loopFor(small.address, {}, { ...shared, instance: "small" });
+    return { large, largeTarget, smallTarget, appender: shared.appender };
+  }
+
+  const countOf = (appender: FakeAppender, value: string): number =>
+    Object.entries(appender.stored).filter(
+      ([name, samples]) => name.startsWith("large") && samples.at(-1)!.endsWith(value),
+    ).length;
+
+  test("lets others be scraped while it is read, and is stored whole", async () => {
+    const { large, largeTarget, smallTarget, appender } = await neighbours();
+    large.page = linesOf(LINES, 1);
+    let isDone = false;
+    const scrape = largeTarget.scrape().finally(() => (isDone = true));
+    // From the moment on at which series come into being, until all are stored.
+    while (appender.seriesCount() < 100) await smallTarget.scrape();
+    let between = 0;
+    while (!isDone) {
+      await smallTarget.scrape();
+      if (appender.seriesCount() < LINES) {
+        expect(countOf(appender, " 1")).toBe(0);
+        between++;
+      }
+    }
+    expect((await scrape).lastError).toBe("");
+    expect(between).toBeGreaterThan(0);
+    expect(countOf(appender, " 1")).toBe(LINES);
+    expect(appender.series('scrape_series_added{instance="large",job="j"}')).toEqual([`1000 ${LINES}`]);
+  });
+
+  test("keeps its series when pages grow, shrink, fail and change their order", async () => {
+    const { large, largeTarget, appender } = await neighbours();
+    large.page = linesOf(10, 1);
+    await largeTarget.scrape();
+    large.page = linesOf(LINES, 2);
+    await largeTarget.scrape();
+    expect(appender.series('scrape_series_added{instance="large",job="j"}').at(-1)).toBe(
+      `2000 ${LINES - 10}`,
+    );
+    large.page = `${linesOf(LINES, 3)}broken{ 1\n`;
+    expect((await largeTarget.scrape()).lastError).not.toBe("");
+    expect(countOf(appender, "stale")).toBe(LINES);
+    large.page = linesOf(20, 4);
+    await largeTarget.scrape();
+    expect(countOf(appender, " 4")).toBe(20);
+    large.page = linesOf(LINES, 5);
+    await largeTarget.scrape();
+    large.page = linesOf(LINES, 6).trimEnd().split("\n").reverse().join("\n") + "\n";
+    await largeTarget.scrape();
+    expect(countOf(appender, " 6")).toBe(LINES);
+    expect(appender.series('scrape_series_added{instance="large",job="j"}').at(-1)).toBe("6000 0");
+  });
+
+  test("is forgotten in the middle when its scraping ends, and taken up by who follows", async () => {
+    const { large, largeTarget, smallTarget, appender } = await neighbours();
+    large.page = linesOf(LINES, 1);
+    const scrape = largeTarget.scrape();
+    while (appender.seriesCount() < 100) await smallTarget.scrape();
+    largeTarget.loop.stop();
+    await scrape;
+    expect(countOf(appender, " 1")).toBe(0);
+    expect(appender.series('up{instance="large",job="j"}')).toEqual([]);
+  });
+
+  test("brings times and exemplars along", async () => {
+    const { large, largeTarget, appender } = await neighbours();
+    large.headers = { "content-type": "application/openmetrics-text; version=1.0.0" };
+    const page = `# TYPE large counter\n${linesOf(LINES, 1).replaceAll("large{", "large_total{")}`;
+    large.page = `${page}timed 7 0.5\nbox_total 1 # {id="a"} 5 0.25\n# EOF\n`.replace(
+      "timed",
+      "# TYPE timed gauge\ntimed",
+    );
+    expect((await largeTarget.scrape()).lastError).toBe("");
+    expect(appender.series('timed{instance="large",job="j"}')).toEqual(["500 7"]);
+    expect(appender.exemplars.map(({ exemplar }) => exemplar.value)).toEqual([5]);
+  });
+});
 
 describe("a target", () => {
   test("that never stops sending is cut off at the limit", async () => {

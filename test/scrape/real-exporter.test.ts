@@ -3,6 +3,7 @@ import { createServer, type AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createHttpClient } from "../../src/http-client/index.ts";
 import { ScrapeMemory } from "../../src/kernels/index.ts";
+import { LargePages } from "../../src/scrape/large-pages.ts";
 import { acceptHeader } from "../../src/scrape/exposition/negotiate.ts";
 import { DEFAULT_SCRAPE_POOL_OPTIONS, systemClock, zeroCounters } from "../../src/scrape/index.ts";
 import { ScrapeLoop } from "../../src/scrape/scrape-loop.ts";
@@ -59,6 +60,7 @@ describe.skipIf(!isInstalled)("a real node exporter", () => {
           clock: systemClock,
           log: { debug: () => {}, warn: () => {}, error: () => {} },
           counters: zeroCounters(),
+          largePages: new LargePages(),
           offsetSeed: "",
           userAgent: "t",
           timestampToleranceMs: 2,

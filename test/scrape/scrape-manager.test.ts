@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { ScrapeMemory } from "../../src/kernels/index.ts";
+import { LargePages } from "../../src/scrape/large-pages.ts";
 import {
   DEFAULT_SCRAPE_POOL_OPTIONS,
   ScrapeManager,
@@ -41,6 +42,7 @@ class House {
       error: (fields) => this.warnings.push(fields),
     },
     counters: this.counters,
+    largePages: new LargePages(),
     offsetSeed: "here",
     userAgent: "Narthex/test",
     timestampToleranceMs: 2,
