@@ -29,6 +29,7 @@ export {
   ReportFlag,
   TYPE_REPORTED,
   emptyReport,
+  type LineReport,
   type StoredSequence,
 } from "./parse-kernel.ts";
 export { FloatPrinter, POINTS_PER_CALL } from "./float-printer.ts";

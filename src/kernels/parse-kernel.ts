@@ -72,6 +72,9 @@ const ENTRY_LENGTH_MASK = 0xffffff;
 /** Set in the code of an entry that the page under way brought. */
 const NEW_ENTRY = 0x80000000;
 
+/** Noted of an entry of the last page, beside that it was seen: it is tracked now if it wasn't, or the other way round. */
+const TRACKING_CHANGED = 2;
+
 /** Why a line is reported; several may hold. */
 export const ReportFlag = {
   /** Its text was never seen before: resolve it. */
@@ -371,8 +374,24 @@ export class ScrapeMemory {
     this.words[this.entryWord(code) + 1]! |= flags;
   }
 
-  clearEntryFlags(code: number, flags: number): void {
-    this.words[this.entryWord(code) + 1]! &= ~flags;
+  /** Whether the series of an entry of this page gets a marker when it vanishes. */
+  setTracked(code: number, isTracked: boolean): void {
+    const word = this.entryWord(code) + 1;
+    if (isTracked !== ((this.words[word]! & EntryFlag.untracked) !== 0)) return;
+    this.words[word]! ^= EntryFlag.untracked;
+    if (code < NEW_ENTRY) this.bytes[this.get("seen") + code]! |= TRACKING_CHANGED;
+  }
+
+  /** The page is not to be: entries of the last one get back the flags they had. Without effect once it is stored. */
+  undoPage(): void {
+    const { pointer, count } = this.sequence;
+    if (pointer !== this.get("entries")) return;
+    const seen = this.get("seen");
+    for (let i = 0; i < count; i++) {
+      if ((this.bytes[seen + i]! & TRACKING_CHANGED) === 0) continue;
+      this.bytes[seen + i]! &= ~TRACKING_CHANGED;
+      this.words[pointer / 4 + 2 * i + 1]! ^= EntryFlag.untracked;
+    }
   }
 
   entryRef(code: number): number {

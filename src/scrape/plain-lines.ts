@@ -29,7 +29,7 @@ const valueEnds = new Uint32Array(MAX_LABELS);
 const names = new Uint32Array(MAX_LABELS);
 
 /**
- * From sample lines to series without a string, for the lines that nearly all targets write: `name{label="value",…} `
+ * From sample lines to series without a string, for the lines that nearly all targets write: `name{label="value",…}`
  * in ASCII, without escapes, blanks or empty values, whose labels neither clash with the target's nor are relabelled.
  * What is not certain to be such a line, and whatever is wrong with one, is left to `SeriesLabels`. Lives for one page.
  */
@@ -63,7 +63,7 @@ export class PlainLines {
   }
 
   /**
-   * The series of the line whose text, up to its value, is in `bytes` from `start` to `end`.
+   * The series of the line whose text, up to the blanks before its value, is in `bytes` from `start` to `end`.
    * @returns NO_SERIES for a line that is to be read with care
    */
   resolve(bytes: Uint8Array, start: number, end: number, bound: BoundLabel): SeriesRef {
@@ -94,14 +94,11 @@ export class PlainLines {
 
   /** Finds the names and values between the metric's name and `end`. @returns how many, -1 for any other text */
   private split(bytes: Uint8Array, from: number, end: number): number {
-    // What comes before the value ends with one blank.
-    const last = end - 1;
-    if (bytes[last] !== BLANK) return -1;
-    if (from === last) return 0;
+    if (from === end) return 0;
     let at = from;
-    if (bytes[at++] !== OPENING_BRACE || bytes[last - 1] !== CLOSING_BRACE) return -1;
+    if (bytes[at++] !== OPENING_BRACE || bytes[end - 1] !== CLOSING_BRACE) return -1;
     for (let count = 0; count < MAX_LABELS;) {
-      const nameEnd = skip(bytes, at, last, LABEL);
+      const nameEnd = skip(bytes, at, end, LABEL);
       if (
         nameEnd === at ||
         isDigit(bytes[at]!) ||
@@ -111,7 +108,7 @@ export class PlainLines {
         return -1;
       }
       const valueStart = nameEnd + 2;
-      const valueEnd = skip(bytes, valueStart, last, VALUE);
+      const valueEnd = skip(bytes, valueStart, end, VALUE);
       if (valueEnd === valueStart || bytes[valueEnd] !== QUOTE) return -1;
       nameStarts[count] = at;
       nameEnds[count] = nameEnd;
@@ -120,7 +117,7 @@ export class PlainLines {
       count++;
       at = valueEnd + 1;
       if (bytes[at] === COMMA) at++;
-      else return at === last - 1 ? count : -1;
+      else return at === end - 1 ? count : -1;
     }
     return -1;
   }
@@ -189,7 +186,6 @@ export class PlainLines {
 /** Bounds whose usual form is remembered. */
 const MAX_KNOWN_BOUNDS = 256;
 
-const BLANK = 0x20;
 const QUOTE = 0x22;
 const COMMA = 0x2c;
 const EQUALS = 0x3d;

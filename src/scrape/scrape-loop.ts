@@ -263,7 +263,10 @@ export class ScrapeLoop {
       while (!step.done) {
         await largePages.pause();
         // The series may be another loop's by now.
-        if (this.isStopped) return;
+        if (this.isStopped) {
+          reading.return(() => {});
+          return;
+        }
         step = reading.next();
       }
       append = step.value;

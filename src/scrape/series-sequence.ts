@@ -5,6 +5,7 @@ import {
   ReportFlag,
   TYPE_REPORTED,
   emptyReport,
+  type LineReport,
   type ScrapeMemory,
   type StoredSequence,
 } from "../kernels/index.ts";
@@ -168,15 +169,28 @@ export class SeriesSequence {
     const readsTimes = options.honorTimestamps && !page.isOpenMetrics;
     memory.beginPage(this.stored, page.isOpenMetrics, readsTimes ? { flag } : null);
     const judge = new LineJudge(memory, options, epoch, syntax, counts);
-    yield* readChunks(page, memory, judge);
+    let isRead = false;
+    try {
+      yield* readChunks(page, memory, judge);
 
-    const sampleCount = memory.sampleCount;
-    counts.scraped = sampleCount;
-    counts.postRelabel = sampleCount - memory.droppedCount - judge.droppedCount;
-    if (options.sampleLimit > 0 && counts.postRelabel - judge.repeatedCount > options.sampleLimit) {
-      throw new SampleLimitError();
+      const sampleCount = memory.sampleCount;
+      counts.scraped = sampleCount;
+      counts.postRelabel = sampleCount - memory.droppedCount - judge.droppedCount;
+      if (options.sampleLimit > 0 && counts.postRelabel - judge.repeatedCount > options.sampleLimit) {
+        throw new SampleLimitError();
+      }
+      isRead = true;
+    } finally {
+      if (!isRead) memory.undoPage();
     }
-    return () => this.appendRead(judge, epoch, syntax, options, counts);
+    return () => {
+      try {
+        return this.appendRead(judge, epoch, syntax, options, counts);
+      } catch (error) {
+        memory.undoPage();
+        throw error;
+      }
+    };
   }
 
   private appendRead(
@@ -259,7 +273,7 @@ export class SeriesSequence {
       const flags = this.memory.flagsOf(this.stored, i);
       if (flags >>> ENTRY_TYPE_SHIFT) bound = boundOf(flags >>> ENTRY_TYPE_SHIFT);
       if (refs[i] !== NO_SERIES || flags & (EntryFlag.comment | EntryFlag.dropped)) continue;
-      const resolved = labels.of(this.syntax.parseSeries(this.memory.textOf(this.stored, i)), bound);
+      const resolved = labels.of(this.syntax.parseSeries(`${this.memory.textOf(this.stored, i)} `), bound);
       if (resolved) refs[i] = appender.resolve(epoch, resolved).ref;
     }
     return epoch;
@@ -309,7 +323,7 @@ export class SeriesSequence {
       const ref = refs[i]!;
       if (ref === NO_SERIES || metadata === null) continue;
       if (!judge.newRefs.has(ref) && !judge.newMetrics.has(metric)) continue;
-      const name = nameOf(this.syntax.parseSeries(memory.textOf(stored, i)));
+      const name = nameOf(this.syntax.parseSeries(`${memory.textOf(stored, i)} `));
       if (isOfFamily(name, metric)) appender.updateMetadata(appender.labelsOf(epoch, ref), metadata);
     }
   }
@@ -362,6 +376,9 @@ function nameOf(pairs: readonly string[]): string {
 const MAX_REORDERINGS = 3;
 
 const EOF_MARK = "# EOF";
+
+const BLANK = 0x20;
+const TAB = 0x09;
 
 /** Feeds the page to the kernel slice by slice and has every reported line judged. Yields between slices. */
 function* readChunks(page: Page, memory: ScrapeMemory, judge: LineJudge): Generator<void> {
@@ -470,6 +487,13 @@ class LineJudge {
     return this.memory.text.toString("latin1", start, start + length);
   }
 
+  /** What comes after the series and its blanks. */
+  private restOf({ line, textLength, lineLength }: LineReport): string {
+    let start = line + textLength;
+    while (this.memory.bytes[start] === BLANK || this.memory.bytes[start] === TAB) start++;
+    return this.bytesOf(start, line + lineLength - start);
+  }
+
   /** The kernel found no value: whatever is wrong, the format's parser says it best. */
   private judgeBroken(): never {
     const line = this.bytesOf(this.report.line, this.report.lineLength);
@@ -501,8 +525,7 @@ class LineJudge {
     let timestampMs: number | null = null;
     let rest: SampleRest | null = null;
     if (flags & ReportFlag.oddValue) {
-      const start = report.line + report.textLength;
-      rest = this.syntax.parseRest(this.bytesOf(start, report.lineLength - report.textLength));
+      rest = this.syntax.parseRest(this.restOf(report));
       this.setValue(sampleIndex, rest.value);
       if (options.honorTimestamps) timestampMs = rest.timestampMs;
     }
@@ -521,7 +544,7 @@ class LineJudge {
       this.repeatedCount++;
       this.counts.duplicateTimestamp++;
     } else {
-      if (flags & ReportFlag.oddValue) memory.clearEntryFlags(code, EntryFlag.untracked);
+      if (flags & ReportFlag.oddValue) memory.setTracked(code, true);
       memory.sampleRefs[sampleIndex] = ref;
       if (flags & ReportFlag.new) this.newSamples.push(sampleIndex);
     }
@@ -553,7 +576,7 @@ class LineJudge {
       ? NO_SERIES
       : (this.plainLines?.resolve(memory.bytes, line, line + textLength, bound) ?? NO_SERIES);
     if (ref === NO_SERIES) {
-      const labels = options.labels.of(this.syntax.parseSeries(this.bytesOf(line, textLength)), bound);
+      const labels = options.labels.of(this.syntax.parseSeries(`${this.bytesOf(line, textLength)} `), bound);
       if (labels === null) memory.setEntryFlags(code, EntryFlag.dropped);
       if (labels === null || isOverLimit) return NO_SERIES;
       ref = options.appender.resolve(this.epoch, labels).ref;
@@ -580,7 +603,7 @@ class LineJudge {
     this.keptWithoutRef++;
     memory.sampleRefs[sampleIndex] = NO_SERIES;
     if (options.trackTimestampsStaleness) this.timedRefs.push(ref);
-    else if (!(flags & ReportFlag.repeated)) memory.setEntryFlags(code, EntryFlag.untracked);
+    else if (!(flags & ReportFlag.repeated)) memory.setTracked(code, false);
     const low = memory.sampleValueWords[2 * sampleIndex]!;
     const high = memory.sampleValueWords[2 * sampleIndex + 1]!;
     const append = (): void => {

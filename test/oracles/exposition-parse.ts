@@ -78,15 +78,18 @@ export function parsePageByHand(
     let code = NO_ENTRY;
     for (let e = predicted; e < Math.min(predicted + LOOK_AHEAD, last.length); e++) {
       const { text, isComment } = last[e]!;
-      const follower = body[p + text.length] ?? "\n";
-      if (!body.startsWith(text, p) || (isComment ? follower !== "\n" : follower === "{")) continue;
+      if (!body.startsWith(text, p)) continue;
+      const isOther = isComment
+        ? (body[p + text.length] ?? "\n") !== "\n"
+        : valueAfter(body, p + text.length, isOpenMetrics) < 0;
+      if (isOther) continue;
       code = e;
       break;
     }
     let flags = 0;
     if (code === NO_ENTRY) {
       const isComment = body[p] === "#";
-      const length = isComment ? end(body.indexOf("\n", p)) - p : textLengthAt(body, p);
+      const length = isComment ? end(body.indexOf("\n", p)) - p : textLengthAt(body, p, isOpenMetrics);
       if (length === 0) {
         const stop = lineEndAt(body, p);
         report(stop - p, 0, NO_ENTRY, BROKEN);
@@ -125,7 +128,7 @@ export function parsePageByHand(
       continue;
     }
 
-    const start = p + text.length;
+    const start = valueAfter(body, p + text.length, isOpenMetrics);
     let stop = end(body.indexOf("\n", start));
     let value = readValueByHand(body.slice(start, stop));
     const withTime = /^([^ ]+) (\d{1,15})$/.exec(body.slice(start, stop));
@@ -210,7 +213,17 @@ function upperBits(exponent: number): bigint {
   return inverse;
 }
 
-function textLengthAt(body: string, start: number): number {
+/** Where the value begins behind a series' text that ends at `p`; -1 where none may. */
+function valueAfter(body: string, p: number, isOpenMetrics: boolean): number {
+  const at = (i: number): string => body[i] ?? "\n";
+  const blanks = /^[ \t]*/.exec(body.slice(p))![0];
+  if (blanks === "") return !isOpenMetrics && at(p) !== "\n" && body[p - 1] === "}" ? p : -1;
+  if (isOpenMetrics && blanks !== " ") return -1;
+  const start = p + blanks.length;
+  return at(start) === "\n" || at(start) === "{" ? -1 : start;
+}
+
+function textLengthAt(body: string, start: number, isOpenMetrics: boolean): number {
   let p = start;
   const isBlank = (): boolean => body[p] === " " || body[p] === "\t";
   while (isBlank()) p++;
@@ -230,7 +243,9 @@ function textLengthAt(body: string, start: number): number {
     p++;
     while (isBlank()) p++;
   }
-  return p >= body.length || body[p] === "\n" ? 0 : p - start;
+  if (p >= body.length || body[p] === "\n") return 0;
+  const { length } = body.slice(start, p).replace(/[ \t]+$/, "");
+  return valueAfter(body, start + length, isOpenMetrics) < 0 ? 0 : length;
 }
 
 function lineEndAt(body: string, start: number): number {

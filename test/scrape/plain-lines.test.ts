@@ -33,11 +33,11 @@ function shortWay(options: SeriesLabelsOptions, lines: readonly string[], bound:
 describe("a line as nearly all are", () => {
   test("becomes its series, with the target's labels in their order", () => {
     const lines = [
-      'http_requests_total{method="GET",code="200",zone="a b\tc"} ',
-      'http_requests_total{method="PUT",code="200",zone="é"} ',
-      'http_requests_total{method="PUT",code="500",zone="="} ',
-      "up ",
-      'a:b{Z="1"} ',
+      'http_requests_total{method="GET",code="200",zone="a b\tc"}',
+      'http_requests_total{method="PUT",code="200",zone="é"}',
+      'http_requests_total{method="PUT",code="500",zone="="}',
+      "up",
+      'a:b{Z="1"}',
     ];
     const target = { instance: "host:9100", job: "node" };
     const requests = { __name__: "http_requests_total", ...target };
@@ -52,10 +52,10 @@ describe("a line as nearly all are", () => {
 
   test("has its bucket bounds in their usual form, where bounds are what they are", () => {
     const lines = [
-      'h_bucket{le="1"} ',
-      'h_bucket{le="5e-3"} ',
-      'h_bucket{le="+Inf"} ',
-      'h_bucket{quantile="1"} ',
+      'h_bucket{le="1"}',
+      'h_bucket{le="5e-3"}',
+      'h_bucket{le="+Inf"}',
+      'h_bucket{quantile="1"}',
     ];
     const valuesOf = (bound: "le" | null) =>
       shortWay(defaults, lines, bound).map((labels) => labels?.["le"] ?? labels?.["quantile"]);
@@ -65,26 +65,26 @@ describe("a line as nearly all are", () => {
 
   test("is left to the long way when it may be anything else", () => {
     const lines = [
-      'x{a="\\n"} ',
-      'x{a=""} ',
-      'x{a="1",a="2"} ',
-      'x{job="mine"} ',
-      'x{__name__="y"} ',
+      'x{a="\\n"}',
+      'x{a=""}',
+      'x{a="1",a="2"}',
+      'x{job="mine"}',
+      'x{__name__="y"}',
       'x{a="1",} ',
-      'x{ a="1"} ',
-      'x{a="1"}  ',
-      'x{a="1"}',
-      "x{} ",
-      '{"x"} ',
-      '1x{a="1"} ',
-      'x{1a="1"} ',
-      'x{a:b="1"} ',
-      "x{a='1'} ",
+      'x{ a="1"}',
+      'x{a="1"} ',
+      "x ",
+      "x{}",
+      '{"x"}',
+      '1x{a="1"}',
+      'x{1a="1"}',
+      'x{a:b="1"}',
+      "x{a='1'}",
       'x{a="1"}} ',
-      'x{a="1"b="2"} ',
+      'x{a="1"b="2"}',
     ];
     expect(shortWay(defaults, lines)).toEqual(lines.map(() => null));
-    const line = ['xyz{ab="1234"} '];
+    const line = ['xyz{ab="1234"}'];
     expect(shortWay(defaults, line)).not.toEqual([null]);
     for (const limit of [{ labelLimit: 3 }, { labelNameLengthLimit: 7 }, { labelValueLengthLimit: 8 }]) {
       expect(shortWay({ ...defaults, ...limit }, line)).toEqual([null]);
@@ -119,10 +119,10 @@ const line = fc
     fc.constantFrom("up", "h_bucket", "a:b", "9x", "", " up"),
     fc.array(label, { maxLength: 4 }),
     fc.constantFrom(",", ", ", ""),
-    fc.constantFrom("} ", "}", "}  ", ",} ", " } ", "}\t"),
+    fc.constantFrom("}", "}", ",}", " }", "} ", "}}"),
   )
   .map(([metric, labels, comma, end]) =>
-    labels.length === 0 ? `${metric} ` : `${metric}{${labels.join(comma === "" ? "," : comma)}${end}`,
+    labels.length === 0 ? metric : `${metric}{${labels.join(comma === "" ? "," : comma)}${end}`,
   )
   .map((text) => Buffer.from(text, "utf8").toString("latin1"));
 
@@ -147,7 +147,7 @@ test("whatever the lines and limits, the short way gives the labels the long way
         shortWay(all, lines, bound).forEach((found, i) => {
           if (found === null) return;
           for (const syntax of [textSyntax, openMetricsSyntax]) {
-            const labels = new SeriesLabels(all).of(syntax.parseSeries(lines[i]!), bound);
+            const labels = new SeriesLabels(all).of(syntax.parseSeries(`${lines[i]!} `), bound);
             expect(found).toEqual(labels!.toRecord());
           }
         });

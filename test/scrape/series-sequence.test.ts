@@ -353,6 +353,55 @@ describe("metric relabelling", () => {
   });
 });
 
+describe("a page that fails", () => {
+  test("does not change which series bring their own times", () => {
+    const target = new FakeTarget();
+    target.says("mine 1\nown 1 500\nodd 1 500 \n");
+    // Were the page good, `mine` would bring its own time from now on, and the others would not.
+    expect(() => target.says("own 2\nmine 2 1500\nodd 2\nbroken\n")).toThrow("expected value");
+    expect(() => target.says("own 2 \nmine 2 1500 \nbroken\n")).toThrow("expected value");
+    target.says("other 3\n", 9000);
+    expect(target.stored).toEqual({
+      mine: ["1000 1", "9000 stale"],
+      own: ["500 1"],
+      odd: ["500 1"],
+      other: ["9000 3"],
+    });
+  });
+
+  test("over its limit does so neither", () => {
+    const target = new FakeTarget({ sampleLimit: 2 });
+    target.says("mine 1\nown 1 500\n");
+    expect(() => target.says("own 2\nmine 2 1500\nnew 1\n")).toThrow("sample limit exceeded");
+    target.says("", 9000);
+    expect(target.stored).toEqual({ mine: ["1000 1", "9000 stale"], own: ["500 1"] });
+  });
+});
+
+describe("blanks before a value", () => {
+  test("make no other series of it: the second line repeats the first", () => {
+    const target = new FakeTarget({ sampleLimit: 2 });
+    const page = (value: number): string => `a ${value}\na  8\na\t9\nb{x="1"}${value}\nb{x="1"} \t7\n`;
+    for (const value of [1, 2]) {
+      expect(target.says(page(value))).toMatchObject({ scraped: 5, duplicateTimestamp: 3 });
+    }
+    expect(() => target.says(`${page(3)}c 1\n`)).toThrow("sample limit exceeded");
+    target.says('a\t4\nb{x="1"}  4\n');
+    expect(target.stored).toEqual({
+      a: ["1000 1", "2000 2", "4000 4"],
+      'b{x="1"}': ["1000 1", "2000 2", "4000 4"],
+    });
+  });
+
+  test("are one in OpenMetrics", () => {
+    for (const line of ["a  2", "a\t2", 'a{x="1"}2']) {
+      const target = new FakeTarget({ isOpenMetrics: true });
+      target.says('a 1\na{x="1"} 1\n# EOF\n');
+      expect(() => target.says(`${line}\n# EOF\n`)).toThrow("expected value");
+    }
+  });
+});
+
 describe("a limit", () => {
   test("on samples counts those after relabelling", () => {
     const target = new FakeTarget({

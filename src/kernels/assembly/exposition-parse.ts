@@ -2,8 +2,8 @@
 // costs one comparison and one number; any other is looked up by its text among all the target's lines, whatever
 // the order, and only a text never seen before, or a value out of the ordinary, is reported for TypeScript to judge.
 //
-// An entry is a line of the page as the target wrote it: for a sample all bytes before the value, for a comment the
-// whole line. Two words: offset of the text from the text's base; length in 24 bits, flags in the upper 8.
+// An entry is a line of the page as the target wrote it: for a sample all bytes before the value, without the blanks
+// between the two; for a comment the whole line. Two words: offset of the text from the text's base; length in 24 bits, flags in the upper 8.
 
 const COMMENT: u32 = 1 << 24;
 const DROPPED: u32 = 2 << 24;
@@ -17,6 +17,10 @@ const TYPE_REPORTED: u32 = 15;
 const NEW_ENTRY: u32 = 0x80000000;
 /** In the order of the page: a line that is not to be remembered. */
 const NO_ENTRY: u32 = 0xffffffff;
+
+/** What is noted of entries of the last page: this one has their line; and their flags are others now. */
+const SEEN: u8 = 1;
+const SEEN_AND_CHANGED: u8 = 3;
 
 const REPORT_NEW: u32 = 1;
 const REPORT_ODD_VALUE: u32 = 2;
@@ -112,6 +116,7 @@ export function parsePage(state: usize): u32 {
     // ── the predicted line, or one of the few after it ──
     let code = NO_ENTRY;
     let length: usize = 0;
+    let valueStart: usize = 0;
     let word: u32 = 0;
     const last = min(next + LOOK_AHEAD, entryCount);
     for (let e = next; e < last; e++) {
@@ -119,9 +124,13 @@ export function parsePage(state: usize): u32 {
       word = load<u32>(entry, 4);
       length = word & LENGTH_MASK;
       if (p + length > end || !areEqual(p, text + load<u32>(entry), length)) continue;
-      // What begins like it may still be another line: a longer comment, or `name {…}` where `name ` is predicted.
-      const follower = load<u8>(p + length);
-      if (word & COMMENT ? follower != 10 : follower == 123) continue;
+      // What begins like it may still be another line: a longer comment, another name, or `name {…}` for `name`.
+      if (word & COMMENT) {
+        if (load<u8>(p + length) != 10) continue;
+      } else {
+        valueStart = valueAfter(p + length, s.isOpenMetrics != 0);
+        if (valueStart == 0) continue;
+      }
       code = e;
       break;
     }
@@ -130,10 +139,16 @@ export function parsePage(state: usize): u32 {
 
     if (code == NO_ENTRY) {
       // ── any other line: by its text ──
-      length = load<u8>(p) == 35 ? commentLength(p, end) : textLength(p, end);
-      if (length == UNFINISHED) {
-        if (!isFinal) break;
-        length = 0;
+      if (load<u8>(p) == 35) length = commentLength(p, end);
+      else {
+        length = textLength(p, end);
+        if (length == UNFINISHED) {
+          if (!isFinal) break;
+          length = 0;
+        }
+        valueStart = p + length;
+        while (length != 0 && isBlank(load<u8>(p + length - 1))) length--;
+        if (length != 0 && valueAfter(p + length, s.isOpenMetrics != 0) == 0) length = 0;
       }
       const stop = lineEnd(p + length, end);
       if (stop == end && !isFinal) break;
@@ -181,7 +196,7 @@ export function parsePage(state: usize): u32 {
         if (type) s.currentType = type;
         if (load<u8>(seen + code)) code = NO_ENTRY;
         else {
-          store<u8>(seen + code, 1);
+          store<u8>(seen + code, SEEN);
           s.seenCount++;
           if (isJump) s.jumpCount++;
           next = code + 1;
@@ -198,7 +213,6 @@ export function parsePage(state: usize): u32 {
     }
 
     // ── the value ──
-    const valueStart = p + length;
     const sample: usize = s.sampleCount;
     let stop = readValue(valueStart, s.powersOfTen, <usize>s.sampleValues + (sample << 3));
     let isTimed = false;
@@ -221,7 +235,7 @@ export function parsePage(state: usize): u32 {
         flags |= REPORT_REPEATED;
         rememberedCode = NO_ENTRY;
       } else {
-        store<u8>(seen + code, 1);
+        let mark: u8 = SEEN;
         s.seenCount++;
         ref = load<u32>(<usize>s.refs + ((<usize>code) << 2));
         if (word & DROPPED) s.droppedCount++;
@@ -232,10 +246,15 @@ export function parsePage(state: usize): u32 {
             s.timedCount++;
           }
           ref = 0;
-          store<u32>(entries + ((<usize>code) << 3), word | s.timedFlag, 4);
+          if (s.timedFlag & ~word) {
+            store<u32>(entries + ((<usize>code) << 3), word | s.timedFlag, 4);
+            mark = SEEN_AND_CHANGED;
+          }
         } else if (word & UNTRACKED && flags == 0) {
           store<u32>(entries + ((<usize>code) << 3), word & ~UNTRACKED, 4);
+          mark = SEEN_AND_CHANGED;
         }
+        store<u8>(seen + code, mark);
         if (isJump) s.jumpCount++;
         next = code + 1;
       }
@@ -314,6 +333,25 @@ function textLength(start: usize, end: usize): usize {
   }
   if (p >= end) return UNFINISHED;
   return load<u8>(p) == 10 ? 0 : p - start;
+}
+
+/**
+ * Where the value begins whose series' text ends at `p`; 0 where there is none, the text goes on, or blanks are not as
+ * OpenMetrics has them. The byte behind all others is a line feed.
+ */
+// @ts-ignore: decorator
+@inline
+function valueAfter(p: usize, isOpenMetrics: bool): usize {
+  let c = load<u8>(p);
+  if (!isBlank(c)) return !isOpenMetrics && c != 10 && load<u8>(p - 1) == 125 ? p : 0;
+  if (isOpenMetrics && c != 32) return 0;
+  c = load<u8>(++p);
+  if (isBlank(c)) {
+    if (isOpenMetrics) return 0;
+    do c = load<u8>(++p);
+    while (isBlank(c));
+  }
+  return c == 10 || c == 123 ? 0 : p;
 }
 
 // @ts-ignore: decorator
