@@ -92,6 +92,47 @@ scrape_configs: [{ job_name: steps, static_configs: [{ targets: ["127.0.0.1:${po
   });
 });
 
+test("series that ended leave the head early once a reload asks for it, and stay to be read", async () => {
+  const folder = temporaryFolder("stale-series");
+  let scrapes = 0;
+  const target = createServer((_request, response) => {
+    const lines = ["steady 1"];
+    if (scrapes++ < 5) for (let i = 0; i < 50; i++) lines.push(`gone{series="${i}"} ${i}`);
+    response.writeHead(200, { "Content-Type": "text/plain; version=0.0.4" }).end(`${lines.join("\n")}\n`);
+  });
+  await new Promise<void>((resolve) => target.listen(0, "127.0.0.1", resolve));
+  const { port } = target.address() as AddressInfo;
+  const configOf = (threshold: number) => `
+global: { scrape_interval: 200ms, scrape_timeout: 200ms }
+storage: { tsdb: { stale_series_compaction_threshold: ${threshold} } }
+scrape_configs: [{ job_name: churn, static_configs: [{ targets: ["127.0.0.1:${port}"] }] }]
+`;
+  const narthex = await startNarthex({
+    folder,
+    config: configOf(0),
+    flags: ["--storage.tsdb.block-reload-interval=1s", "--web.enable-lifecycle"],
+  });
+  const staleSeries = async () => {
+    const page = await (await fetch(`${narthex.url}/metrics`)).text();
+    return Number(/^prometheus_tsdb_head_stale_series (\d+)$/m.exec(page)![1]);
+  };
+  try {
+    await eventually("series that ended", async () => (await staleSeries()) >= 50);
+    writeFileSync(join(folder, "prometheus.yml"), configOf(0.5));
+    expect((await fetch(`${narthex.url}/-/reload`, { method: "POST" })).status).toBe(200);
+    await eventually("a head without them", async () => (await staleSeries()) === 0);
+    const api = new ApiClient(narthex.url);
+    const [ended] = await api.instant("count(count_over_time(gone[10m]))");
+    expect(ended!.value![1]).toBe("50");
+    await eventually("what goes on goes on", async () => (await api.instant("steady")).length === 1);
+    expect(readdirSync(join(folder, "data")).some((name) => name.length === 26)).toBe(true);
+  } finally {
+    await narthex.stop();
+    target.close();
+    removeFolder(folder);
+  }
+}, 60_000);
+
 test("an encoding without room for start timestamps is refused where they are to be stored", async () => {
   const folder = temporaryFolder("no-room");
   const config = "storage: { tsdb: { chunk_encoding: { floats: xor } } }\nscrape_configs: []\n";
