@@ -25,6 +25,8 @@ interface KeptTimes {
   readonly capacity: number;
   /** Times that stand there; a series may have fewer. */
   count: number;
+  /** Series that have these times. */
+  users: number;
 }
 
 /** All samples that the sources of a series have from `minTime` to `maxTime`, joined. */
@@ -111,7 +113,9 @@ export class DecodedCache {
 
   /** The source is gone: what was kept of series that ended with it is not found any more, and makes room in its turn. */
   forget(source: object): void {
-    this.series.delete(this.numberOf(source));
+    const number = this.numberOf(source);
+    for (const kept of this.series.get(number)?.values() ?? []) this.release(kept);
+    this.series.delete(number);
   }
 
   clear(): void {
@@ -145,6 +149,7 @@ export class DecodedCache {
     if (grown < 0) return null;
     if (grown > 0 && !this.extend(kept, grown, parts, readTail)) {
       this.series.get(parts.sources[last]!)?.delete(parts.ids[last]!);
+      this.release(kept);
       return null;
     }
     this.noteUse(kept);
@@ -212,7 +217,11 @@ export class DecodedCache {
     );
     let ofSource = this.series.get(source);
     if (!ofSource) this.series.set(source, (ofSource = new Map<number, KeptSeries>()));
+    const before = ofSource.get(id);
+    if (before) this.release(before);
     ofSource.set(id, kept);
+    segment.live++;
+    if (times.users++ === 0) times.segment.live++;
     segment.keys.push(source, id);
     this.noteUse(kept);
     this.used += SERIES_BYTES;
@@ -256,7 +265,7 @@ export class DecodedCache {
     const pointer = segment.take(capacity);
     const from = columns.times.byteOffset;
     this.memory.bytes.copyWithin(pointer, from, from + 8 * count);
-    const times: KeptTimes = { segment, pointer, capacity, count };
+    const times: KeptTimes = { segment, pointer, capacity, count, users: 0 };
     const known = this.timesByFirst.get(columns.times[0]!)?.filter((one) => one.segment.isAlive) ?? [];
     this.timesByFirst.set(columns.times[0]!, [times, ...known].slice(0, COMPARED_TIMES));
     segment.firstTimes.push(columns.times[0]!);
@@ -269,6 +278,7 @@ export class DecodedCache {
       return this.open;
     }
     if (bytes > this.segmentBytes) return null;
+    this.dropDead();
     while (this.freeSlots.length === 0 || this.used + this.segmentBytes + SERIES_BYTES > this.limitBytes) {
       if (!this.dropOldest()) return null;
     }
@@ -278,6 +288,19 @@ export class DecodedCache {
     this.segments.add(this.open);
     this.used += this.segmentBytes;
     return this.open;
+  }
+
+  /** What was kept is not found any more, for something else has taken its place. */
+  private release(kept: KeptSeries): void {
+    kept.segment.live--;
+    if (--kept.times.users === 0) kept.times.segment.live--;
+  }
+
+  /** A query that has seen what lies in a segment may do so again: such segments wait for the next one. */
+  private dropDead(): void {
+    for (const segment of this.segments) {
+      if (segment.live === 0 && segment !== this.open && segment.lastQuery < this.query) this.drop(segment);
+    }
   }
 
   private dropOldest(): boolean {
@@ -298,7 +321,9 @@ export class DecodedCache {
     for (let i = 0; i < segment.keys.length; i += 2) {
       const ofSource = this.series.get(segment.keys[i]!);
       const kept = ofSource?.get(segment.keys[i + 1]!);
-      if (kept && !kept.isAlive) ofSource!.delete(segment.keys[i + 1]!);
+      if (!kept || kept.isAlive) continue;
+      ofSource!.delete(segment.keys[i + 1]!);
+      this.release(kept);
     }
     for (const first of segment.firstTimes) {
       const alive = this.timesByFirst.get(first)?.filter((times) => times.segment.isAlive) ?? [];
@@ -331,6 +356,8 @@ function growthOf(kept: SeriesParts, now: SeriesParts): number {
 class Segment {
   usedWords = 0;
   heapBytes = 0;
+  /** Series that are found here, and columns of times that series found anywhere have. */
+  live = 0;
   isAlive = true;
   /** Source and id of each series that was kept here, one behind the other. */
   readonly keys: number[] = [];

@@ -195,6 +195,40 @@ describe("what is kept of decoded samples", () => {
     // Or else two plain readers were compared.
     expect(kept).toBeGreaterThan(0);
   }, 60_000);
+
+  test("takes no more room where series are kept anew again and again, each time with more", () => {
+    const own = new QueryMemory(16 * 1024 * 1024, 32 * 1024 * 1024);
+    const cache = new DecodedCache(own);
+    const samples = 1000;
+    const ids = Array.from({ length: 300 }, (_, id) => id);
+    const parts = (id: number) => ({ sources: [1], ids: [id], samples: [0] });
+    let most = 0;
+    for (let round = 1; round <= 12; round++) {
+      cache.beginQuery();
+      for (const id of ids) {
+        const mark = own.mark();
+        const columns = own.columns(samples);
+        for (let i = 0; i < samples; i++) {
+          columns.times[i] = i * 1000 - round;
+          columns.values[i] = id * round + i;
+        }
+        columns.count = samples;
+        expect(cache.keep(parts(id), columns, -round, samples * 1000)).not.toBeNull();
+        own.release(mark);
+      }
+      for (const id of ids) {
+        const found = cache.find(parts(id), -round, samples * 1000, () => null)!;
+        expect(found.isAlive).toBe(true);
+        const times = new Float64Array(own.buffer, found.timesPointer, found.count);
+        const values = new Float64Array(own.buffer, found.valuesPointer, found.count);
+        expect([times.length, times[0], times[999]]).toEqual([samples, -round, 999_000 - round]);
+        expect([values[0], values[999]]).toEqual([id * round, id * round + 999]);
+      }
+      most = Math.max(most, cache.usedBytes);
+    }
+    // Once what the series have, once what the query before left, and some for the ends of segments.
+    expect(most).toBeLessThan(2 * ids.length * (8 * samples + 1024) + 3 * 1024 * 1024);
+  });
 });
 
 function someHistogram(): FloatHistogram {
