@@ -1,4 +1,4 @@
-import { closeSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "../telemetry/logger.ts";
 
@@ -108,12 +108,16 @@ function entryText(query: string, seconds: number): string {
 
 /** The JSON text of what a file that was left behind lists, null if nothing. */
 function unfinishedQueries(path: string): string | null {
-  const left = Buffer.alloc(MOST_LEFT_BYTES);
+  let left: Buffer;
   let length: number;
   try {
     const descriptor = openSync(path, "r");
-    length = readSync(descriptor, left, 0, MOST_LEFT_BYTES, 0);
-    closeSync(descriptor);
+    try {
+      left = Buffer.alloc(Math.min(fstatSync(descriptor).size, MOST_LEFT_BYTES));
+      length = readSync(descriptor, left, 0, left.length, 0);
+    } finally {
+      closeSync(descriptor);
+    }
   } catch {
     return null;
   }

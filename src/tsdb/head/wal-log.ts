@@ -18,8 +18,11 @@ import type { Generation } from "./generation.ts";
 import type { GenerationWriter, LateFloat, PendingHistogram } from "./generation-writer.ts";
 import type { DeletedRange } from "./head.ts";
 
-/** A record of series ends when it is longer than this. */
-const MAX_SERIES_RECORD_BYTES = 1 << 20;
+/**
+ * A record of series ends when it is longer than this. What records are put together in stays as large as the longest,
+ * and once the allocator has given a large block back it keeps more of what else is free.
+ */
+const MAX_SERIES_RECORD_BYTES = 100 * 1024;
 
 /** The head's commits as records of the write-ahead log. */
 export class WalLog implements HeadLog {
