@@ -1,0 +1,13 @@
+import { expect, test } from "vitest";
+import { parseFlags } from "../../src/config/flags.ts";
+import { flagsWithoutEffect } from "../../src/runtime/without-effect.ts";
+
+test("features that change nothing here are named, and only those that were asked for", () => {
+  const asked = (features: string) => flagsWithoutEffect(parseFlags([`--enable-feature=${features}`]));
+  expect(asked("st-storage,exemplar-storage")).toEqual([]);
+  const sentences = asked("fast-startup,st-storage,memory-snapshot-on-shutdown");
+  expect(sentences.map((sentence) => sentence.split(":")[0])).toEqual([
+    "feature memory-snapshot-on-shutdown",
+    "feature fast-startup",
+  ]);
+});
