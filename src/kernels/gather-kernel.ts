@@ -5,6 +5,7 @@ import { SERIES_RECORD_BYTES } from "./append-kernel.ts";
 const LIST_WORDS = 6;
 const MAX_CHUNKS = 4096;
 const CHECKSUM_TABLES_BYTES = 8192;
+const CRC_BYTES = 4;
 const UNKNOWN_TIME = 0xffffffff;
 
 /** A chunk of a sealed series; `bytes` are overwritten by the next `gather`. */
@@ -38,6 +39,8 @@ export class GatherKernel {
   private readonly list: number;
   private readonly out: number;
   private readonly maxChunks: number;
+  /** Where the frames gathered so far end. */
+  endOfFrames = 0;
 
   constructor(private readonly options: GatherOptions) {
     const { memory, scratch, scratchEnd } = options;
@@ -48,6 +51,7 @@ export class GatherKernel {
     this.list = scratch + CHECKSUM_TABLES_BYTES;
     this.maxChunks = Math.min(MAX_CHUNKS, Math.floor((scratchEnd - this.list) / 1024));
     this.out = this.list + 4 * LIST_WORDS * this.maxChunks;
+    this.dropFrames();
   }
 
   /** Series that `fetch` takes at a time. */
@@ -62,15 +66,9 @@ export class GatherKernel {
 
   /** @returns the series' chunks in order, or null where they are too many to be gathered at once */
   gather(series: number): GatheredChunk[] | null {
-    const { records, startTime, scratchEnd } = this.options;
-    const count = this.exports["gatherChunks"]!(
-      records + SERIES_RECORD_BYTES * series,
-      startTime,
-      this.out,
-      scratchEnd - this.out,
-      this.list,
-      this.maxChunks,
-    );
+    const { startTime } = this.options;
+    this.dropFrames();
+    const count = this.gatherFrames(series);
     if (count < 0) return null;
     const chunks: GatheredChunk[] = [];
     const { words } = this;
@@ -87,4 +85,78 @@ export class GatherKernel {
     }
     return chunks;
   }
+
+  /**
+   * Puts the frames of a series' chunks behind those that were gathered before: each as it lies in a chunk file, from
+   * its size to its checksum. `chunk` tells of them until the next call.
+   * @returns how many, or -1 where there is no room for them
+   */
+  gatherFrames(series: number): number {
+    const { records, startTime, scratchEnd } = this.options;
+    const count = this.exports["gatherChunks"]!(
+      records + SERIES_RECORD_BYTES * series,
+      startTime,
+      this.endOfFrames,
+      scratchEnd - this.endOfFrames,
+      this.list,
+      this.maxChunks,
+    );
+    if (count > 0) {
+      const last = this.list / 4 + LIST_WORDS * (count - 1);
+      this.endOfFrames = this.words[last]! + this.words[last + 1]! + CRC_BYTES;
+    }
+    return count;
+  }
+
+  /** The next frames overwrite those there are. */
+  dropFrames(): void {
+    this.endOfFrames = this.out;
+  }
+
+  /** What was gathered, from one place to another; not to be kept. */
+  view(from: number, to: number): Uint8Array {
+    return this.bytes.subarray(from, to);
+  }
+
+  /** Sets `chunk` to one of the chunks gathered last. */
+  look(index: number): GatheredFrame {
+    const { chunk, words } = this;
+    const { startTime } = this.options;
+    const at = this.list / 4 + LIST_WORDS * index;
+    const pointer = words[at]!;
+    chunk.start = pointer;
+    chunk.end = pointer + words[at + 1]!;
+    chunk.frameEnd = chunk.end + CRC_BYTES;
+    chunk.header = (this.bytes[pointer]! << 8) | this.bytes[pointer + 1]!;
+    chunk.encoding = words[at + 2]!;
+    chunk.minTime = startTime + words[at + 3]!;
+    const last = words[at + 4]!;
+    chunk.maxTime = last === UNKNOWN_TIME ? NaN : startTime + last;
+    return chunk;
+  }
+
+  private readonly chunk: GatheredFrame = {
+    start: 0,
+    end: 0,
+    frameEnd: 0,
+    header: 0,
+    encoding: 0,
+    minTime: 0,
+    maxTime: 0,
+  };
+}
+
+/** A chunk among the frames. */
+export interface GatheredFrame {
+  /** Where its data lies, sample count first: the encoding, and before that the size, stand in front of it. */
+  start: number;
+  end: number;
+  /** Behind its checksum. */
+  frameEnd: number;
+  /** The first two bytes of the data. */
+  header: number;
+  encoding: number;
+  minTime: number;
+  /** NaN where it can only be told by decoding the chunk. */
+  maxTime: number;
 }

@@ -21,3 +21,22 @@ export function collectGarbage(): void {
   setFlagsFromString("--bytecode-old-age=5");
   setFlagsFromString("--no-compact-on-every-full-gc");
 }
+
+const SOON_MS = 3000;
+let timer: NodeJS.Timeout | null = null;
+
+/**
+ * Collects once nobody has asked for it for a while. After a long log was replayed generations go one after the other,
+ * and one collection gives back the memory of all of them.
+ */
+export function collectGarbageSoon(): void {
+  if (timer) {
+    timer.refresh();
+    return;
+  }
+  timer = setTimeout(() => {
+    timer = null;
+    collectGarbage();
+  }, SOON_MS);
+  timer.unref();
+}

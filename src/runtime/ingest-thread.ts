@@ -16,7 +16,7 @@ import { minValidTime, removeTemporaryFolders, takeInventory } from "../tsdb/com
 import { repairOldBlocks } from "../tsdb/compaction/repair-old-blocks.ts";
 import { Tsdb } from "../tsdb/tsdb.ts";
 import { headStatus } from "../tsdb/head/head-status.ts";
-import { collectGarbage } from "./collect-garbage.ts";
+import { collectGarbage, collectGarbageSoon } from "./collect-garbage.ts";
 import { exportIngestMetrics, observeScrapes } from "./ingest-metrics.ts";
 import { SyncDurations } from "./tsdb-metrics.ts";
 import type {
@@ -127,7 +127,7 @@ function run(): void {
           "the write-ahead log cannot be shortened; it is tried again with the next generation",
         );
       });
-      collectGarbage();
+      collectGarbageSoon();
     },
     applyStorage({ outOfOrderWindowMs, staleThreshold, maxExemplars }) {
       tsdb.head.outOfOrderWindowMs = outOfOrderWindowMs;

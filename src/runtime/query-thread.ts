@@ -17,7 +17,7 @@ import { PageCache } from "../tsdb/block/page-cache.ts";
 import { OpenBlocks } from "../tsdb/compaction/block-directory.ts";
 import { DecodedCache } from "../tsdb/decoded-cache.ts";
 import { TsdbReader } from "../tsdb/tsdb-reader.ts";
-import { collectGarbage } from "./collect-garbage.ts";
+import { collectGarbage, collectGarbageSoon } from "./collect-garbage.ts";
 import type {
   FromQueryThread,
   HeavyWork,
@@ -100,7 +100,7 @@ function useBlocks({ blocks, changed, droppedGenerations }: StorageChanged): voi
   reader.setBlocks(openBlocks.readable(memory));
   for (const epoch of droppedGenerations) reader.detach(epoch);
   // A generation's memory is given back when no thread's heap refers to it.
-  if (droppedGenerations.length > 0) collectGarbage();
+  if (droppedGenerations.length > 0) collectGarbageSoon();
 }
 
 function createEngine(defaultSubqueryStepMs: number, queryable: Queryable = reader): PromqlEngine {

@@ -7,7 +7,7 @@ import type { BlockInfo } from "../tsdb/compaction/block-directory.ts";
 import type { RetentionLimits } from "../tsdb/compaction/retention.ts";
 import type { GenerationAnnouncement } from "../tsdb/tsdb.ts";
 import { BlockMetrics } from "./block-metrics.ts";
-import { collectGarbage } from "./collect-garbage.ts";
+import { collectGarbageSoon } from "./collect-garbage.ts";
 import type { CompactionCalls, CompactionThreadOptions, PlainMatcher } from "./compaction-messages.ts";
 import { ThreadCaller } from "./thread-calls.ts";
 
@@ -134,7 +134,7 @@ export class StorageKeeper {
       }
       this.sealed.shift();
       // A generation's memory is given back when no thread's heap refers to it.
-      collectGarbage();
+      collectGarbageSoon();
     }
   }
 

@@ -86,6 +86,44 @@ describe("the gather kernel", () => {
     );
   });
 
+  test("puts frames of many series behind each other: size, encoding, bytes, checksum", () => {
+    fc.assert(
+      fc.property(fc.array(anySeries, { minLength: 1, maxLength: 4 }), (series) => {
+        const writer = writerOf(
+          series.map((steps) => {
+            let timeMs = BigInt(START);
+            return steps.map(({ step, bits }) => ({ timeMs: (timeMs += BigInt(step)), bits }));
+          }),
+        );
+        const single = kernelOf(writer, Infinity);
+        const expected = series.flatMap((_, i) =>
+          single.gather(i + 1)!.flatMap(({ encoding, bytes, crc }) => {
+            const size =
+              bytes.length < 128 ? [bytes.length] : [(bytes.length & 127) | 128, bytes.length >> 7];
+            return [
+              ...size,
+              encoding,
+              ...bytes,
+              crc >>> 24,
+              (crc >>> 16) & 255,
+              (crc >>> 8) & 255,
+              crc & 255,
+            ];
+          }),
+        );
+        const kernel = kernelOf(writer, Infinity);
+        const begin = kernel.endOfFrames;
+        series.forEach((steps, i) => {
+          const count = kernel.gatherFrames(i + 1);
+          expect(count).toBe(Math.ceil(steps.length / SAMPLES_PER_CHUNK));
+          if (count > 0) expect(kernel.look(count - 1).frameEnd).toBe(kernel.endOfFrames);
+        });
+        expect(Array.from(kernel.view(begin, kernel.endOfFrames))).toEqual(expected);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
   test("says so where a series has more than its scratch memory takes", () => {
     const samples = Array.from({ length: 3000 }, (_, i) => ({
       timeMs: BigInt(START + 1000 * i),

@@ -20,7 +20,8 @@ const DECODE_BYTES: usize = 16 + 16 * (<usize>MAX_DECODED + 1);
 const PADDING_BYTES: usize = 16;
 
 /**
- * Copies the chunks of a series to `out`, each behind its two bytes of sample count, and lists them.
+ * Copies the chunks of a series to `out`, as they lie in a chunk file, and lists them: uvarint size, u8 encoding, u16
+ * sample count, bits, u32 checksum. What is listed begins with the sample count.
  *
  * @param start the generation's first millisecond
  * @param room bytes at `out`; the last few thousand are worked in
@@ -50,7 +51,9 @@ export function gatherChunks(
     const used: u32 = isSealed ? (sealed >>> 16) & 0xff : (<u32>load<u16>(record, 20) + 7) >>> 3;
 
     if (out + 2 * PAGE_BYTES + PADDING_BYTES > work) return -1;
-    const begin = out;
+    const frame = out;
+    // Behind its size, which nearly always takes two bytes, and its encoding.
+    const begin = (out += 3);
     store<u8>(out, <u8>(count >>> 8));
     store<u8>(out, <u8>count, 1);
     out += 2;
@@ -71,18 +74,31 @@ export function gatherChunks(
     let lastTime = UNKNOWN_TIME;
     if (next == 0) lastTime = load<u32>(record);
     else if (encoding == ENCODING_XOR) lastTime = lastTimeOf(last, used, begin, size, count, start, work);
-    store<u32>(list, <u32>begin);
+    const crc = crc32c(begin, out, crcByte(0xffffffff, encoding)) ^ 0xffffffff;
+    const data = putSize(frame, size) + 1;
+    if (data != begin) memory.copy(data, begin, size);
+    store<u8>(data - 1, <u8>encoding);
+    out = data + size;
+    store<u32>(out, bswap<u32>(crc));
+    out += 4;
+    store<u32>(list, <u32>data);
     store<u32>(list, size, 4);
     store<u32>(list, encoding, 8);
     store<u32>(list, firstTime, 12);
     store<u32>(list, lastTime, 16);
-    store<u32>(list, crc32c(begin, out, crcByte(0xffffffff, encoding)) ^ 0xffffffff, 20);
+    store<u32>(list, crc, 20);
     list += LIST_ENTRY_BYTES;
     chunks++;
     left -= min(count, left);
     page = <usize>next << 6;
   }
   return chunks;
+}
+
+function putSize(at: usize, size: u32): usize {
+  for (; size >= 0x80; size >>>= 7) store<u8>(at++, <u8>size | 0x80);
+  store<u8>(at++, <u8>size);
+  return at;
 }
 
 /**

@@ -99,20 +99,21 @@ export class SeriesWriter {
     chunks.clear();
     for (const chunk of encoded) {
       const { minTime, maxTime, encoding, bytes } = chunk;
-      const samples = chunkSampleCount(encoding, bytes);
-      this.countSamples(encoding, samples);
-      this.onChunk?.(bytes.length, samples, maxTime - minTime);
+      this.countChunk(encoding, chunkSampleCount(encoding, bytes), bytes.length, maxTime - minTime);
       chunks.push(minTime, maxTime, this.chunkFiles.append(chunk));
     }
     this.index.addLabels(labels, chunks);
     counts.numSeries++;
-    counts.numChunks += chunks.count;
   }
 
-  countSamples(encoding: number, samples: number): void {
-    this.counts.numSamples += samples;
-    if (isFloat(encoding)) this.counts.numFloatSamples += samples;
-    else this.counts.numHistogramSamples += samples;
+  /** Counts a chunk that someone has put into the files. */
+  countChunk(encoding: number, samples: number, sizeBytes: number, rangeMs: number): void {
+    const { counts } = this;
+    counts.numChunks++;
+    counts.numSamples += samples;
+    if (isFloat(encoding)) counts.numFloatSamples += samples;
+    else counts.numHistogramSamples += samples;
+    this.onChunk?.(sizeBytes, samples, rangeMs);
   }
 }
 

@@ -51,6 +51,11 @@ export class ChunkFileWriter {
     return this.refOf(offset);
   }
 
+  /** How many bytes of frames go into one file at most. */
+  get mostFrameBytes(): number {
+    return this.maxFileBytes - HEADER_BYTES - MAX_SIZE_BYTES;
+  }
+
   /** Where the next frames will lie, and how many bytes of them, at least `needed`, the file has room for. */
   placeForFrames(needed: number): { readonly ref: ChunkRef; readonly room: number } {
     const { position } = this.fileWithRoom(needed + MAX_SIZE_BYTES);

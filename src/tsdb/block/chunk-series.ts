@@ -1,4 +1,5 @@
 import type { Labels } from "../../model/labels.ts";
+import type { SeriesWriter } from "./block-writer.ts";
 
 /** One encoded chunk, as it lies in a chunk file. */
 export interface EncodedChunk {
@@ -23,4 +24,14 @@ export interface ChunkSeries {
  * Series one at a time, strictly ascending by `compareLabels`: what a block is written from, be it a sealed head
  * generation or other blocks. May be iterated once.
  */
-export type ChunkSeriesSource = Iterable<ChunkSeries>;
+export interface ChunkSeriesSource extends Iterable<ChunkSeries> {
+  /** A shorter way into a block that takes everything as it is, instead of iterating. */
+  readonly direct?: DirectSource;
+}
+
+export interface DirectSource {
+  /** No sample lies outside: `endTime` is excluded. */
+  readonly startTime: number;
+  readonly endTime: number;
+  writeTo(writer: SeriesWriter): void;
+}

@@ -42,8 +42,12 @@ export function decodeChunk(
 
 /** How many samples a chunk holds, from its header. */
 export function chunkSampleCount(encoding: number, bytes: Uint8Array): number {
-  const count = (bytes[0]! << 8) | bytes[1]!;
+  return sampleCount(encoding, (bytes[0]! << 8) | bytes[1]!);
+}
+
+/** @param header the first two bytes of a chunk */
+export function sampleCount(encoding: number, header: number): number {
   const hasFlags =
     encoding === ChunkEncoding.histogramWithStart || encoding === ChunkEncoding.floatHistogramWithStart;
-  return hasFlags ? count & 0x3fff : count;
+  return hasFlags ? header & 0x3fff : header;
 }

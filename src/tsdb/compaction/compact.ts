@@ -55,7 +55,14 @@ export function writeHeadBlock(
         hints: ["from-out-of-order"],
       }
     : { level: 1, sources: [ulid] };
-  return writeBlock(dataDirectory, tidied(series, range, options), {
+  const { direct } = series;
+  const takesAll =
+    direct !== undefined && direct.startTime >= range.minTime && direct.endTime <= range.maxTime;
+  const content =
+    takesAll && areAsHeadCuts(options)
+      ? (writer: SeriesWriter) => direct.writeTo(writer)
+      : tidied(series, range, options);
+  return writeBlock(dataDirectory, content, {
     ulid,
     minTime: range.minTime,
     maxTime: range.maxTime,
@@ -74,16 +81,21 @@ function blockOptions({ onChunk, maxChunkFileBytes }: CompactionOptions) {
 function* tidied(
   series: ChunkSeriesSource,
   range: HeadBlockRange,
-  { floats = "xor", samplesPerChunk = SAMPLES_PER_CHUNK }: CompactionOptions,
+  options: CompactionOptions,
 ): Generator<ChunkSeries> {
-  // As the head cuts its chunks.
-  const areAsWanted = floats === "xor" && samplesPerChunk === SAMPLES_PER_CHUNK;
+  const { floats = "xor", samplesPerChunk = SAMPLES_PER_CHUNK } = options;
+  const areAsWanted = areAsHeadCuts(options);
   for (const each of series) {
     const tidy = areTidy(each.chunks, range) ? each : tidiedSeries(each, range, floats);
     if (tidy.chunks.length === 0) continue;
     if (areAsWanted) yield tidy;
     else yield { labels: tidy.labels, chunks: recutFloats(tidy.chunks, floats, samplesPerChunk) };
   }
+}
+
+/** Whether chunks are to be as the head cuts them. */
+function areAsHeadCuts({ floats = "xor", samplesPerChunk = SAMPLES_PER_CHUNK }: CompactionOptions): boolean {
+  return floats === "xor" && samplesPerChunk === SAMPLES_PER_CHUNK;
 }
 
 function tidiedSeries(

@@ -181,6 +181,9 @@ class Input {
 
 /** What is written, on its way through the kernel's memory. */
 class Output {
+  /** Chunks of the series that are counted already. */
+  private appended = 0;
+
   constructor(
     private readonly kernel: MergeKernel,
     private readonly writer: SeriesWriter,
@@ -213,8 +216,10 @@ class Output {
   append(chunk: EncodedChunk): void {
     const { kernel, writer } = this;
     this.writeFrames();
-    writer.countSamples(chunk.encoding, chunkSampleCount(chunk.encoding, chunk.bytes));
-    kernel.listChunk(chunk.minTime, chunk.maxTime, writer.chunkFiles.append(chunk));
+    const { minTime, maxTime, encoding, bytes } = chunk;
+    writer.countChunk(encoding, chunkSampleCount(encoding, bytes), bytes.length, maxTime - minTime);
+    kernel.listChunk(minTime, maxTime, writer.chunkFiles.append(chunk));
+    this.appended++;
   }
 
   endSeries({ numbers, count }: PairRow): void {
@@ -222,7 +227,8 @@ class Output {
     const chunks = kernel.listedChunks;
     if (chunks === 0) return;
     writer.counts.numSeries++;
-    writer.counts.numChunks += chunks;
+    writer.counts.numChunks += chunks - this.appended;
+    this.appended = 0;
     writer.index.countSeries(numbers, count);
     if (kernel.putRecord(numbers, count)) writer.index.addRecords(kernel.takeRecords());
   }
