@@ -450,14 +450,14 @@ scrape_configs:
     expect(readdirSync(join(data, "wbl")).length).toBeGreaterThan(0);
     expect(blocksIn(data).length).toBeGreaterThan(1);
     await expectAlikeOf("killed", endMs, theirs);
-  }, 90_000);
+  }, 240_000);
 
   test("after a clean stop, too", async () => {
     await startUp();
     const { endMs, theirs } = await runFor(6_000);
     expect(await leaver!.stop()).toBe(0);
     await expectAlikeOf("stopped", endMs, theirs);
-  }, 90_000);
+  }, 240_000);
 });
 
 /** Of an exemplar as `answers` has it. */
