@@ -55,6 +55,8 @@ const QUERY_HEAP_MIB = 512;
 /** A query that takes longer is written down in `queries.active`. */
 const WRITTEN_AFTER_MS = 10;
 const KEEP_ALIVE_MS = 60_000;
+/** After this, most of what a server does it has done once. */
+const SETTLED_MS = 20_000;
 const USER_AGENT = `Narthex/${version.narthex}`;
 
 export type ServerState = "starting" | "ready" | "stopping";
@@ -131,6 +133,8 @@ export class Server {
     setThreadPriority("ahead", log);
     // What starting took is not needed again, and with little to do V8 would keep it for long.
     collectGarbage();
+    // The first scrapes and what they set going leave as much behind once more.
+    setTimeout(collectGarbage, SETTLED_MS).unref();
     log.info("server is ready to receive web requests");
   }
 

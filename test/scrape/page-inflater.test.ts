@@ -1,4 +1,4 @@
-import { crc32, gzipSync } from "node:zlib";
+import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
@@ -8,10 +8,9 @@ import {
   ScratchOverflowError,
 } from "../../src/scrape/page-inflater.ts";
 
-describe.each([
-  ["that leaves the checksum to zlib", new PageInflater()],
-  ["with a checksum of its own", new PageInflater((bytes) => crc32(bytes))],
-])("a page's inflater %s", (_, inflater) => {
+const inflater = new PageInflater();
+
+describe("a page's inflater", () => {
   test("gives back any page, one after the other, out of the same memory", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 100_000 }), (page) => {
