@@ -1,9 +1,10 @@
 // The storage of Prometheus 2.42 and of Narthex on copies of the same data: replay of the log, compaction, bytes on
 // disk, a thousand blocks; and a day of churning series, which only Narthex can be given in minutes.
 //
-//   npm run bench:storage -- [--part log|blocks|many-blocks|churn] [--series 50000] [--hours 9.5] [--interval 30]
+//   npm run bench:storage -- [--part log|blocks|merging|many-blocks|churn] [--series 50000] [--hours 9.5] [--interval 30]
 //                            [--many-blocks 1000] [--churn-series 1000000] [--churn-interval 60] [--keep FOLDER]
 //
+// `merging` alone takes the blocks that a run with --keep left in that folder.
 // Processor time is all of a process, as the kernel counts it; peaks are VmHWM, set back when the work begins.
 import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync } from "node:fs";
@@ -49,7 +50,7 @@ type Measured<T> = Record<ServerKind, T>;
 try {
   const isWanted = (part: string) => values.part === undefined || values.part === part;
   if (isWanted("log") || isWanted("blocks")) await measureLog();
-  if (isWanted("blocks")) await measureMerging();
+  if (isWanted("blocks") || isWanted("merging")) await measureMerging();
   if (isWanted("many-blocks")) await measureManyBlocks(Number(values["many-blocks"]));
   if (isWanted("churn")) {
     console.log(
@@ -157,6 +158,7 @@ async function measureMerging(): Promise<void> {
   const measured = await ofBoth(async (kind) => {
     const data = of(kind, "merging", "data");
     const waiting = of(kind, "merging", "waiting");
+    removeFolder(of(kind, "merging"));
     return withServer(kind, of(kind, "merging"), [], async (server) => {
       for (const block of blocksIn(of("narthex", "data"))) {
         cpSync(block, join(waiting, block.slice(-26)), { recursive: true });
