@@ -87,6 +87,7 @@ export class PlainLines {
         i === boundAt
           ? this.boundSymbol(bytes, valueStarts[i]!, valueEnds[i]!)
           : interner.symbolOfBytes(bytes, valueStarts[i]!, valueEnds[i]!);
+      if (value === TOO_LONG) return NO_SERIES;
       pairs[places[i]!] = interner.pair(names[i]!, value);
     }
     return interner.series(pairs, pairs.length);
@@ -135,7 +136,10 @@ export class PlainLines {
     for (let i = start; i < end; i++) text += String.fromCharCode(bytes[i]!);
     let symbol = this.bounds.get(text);
     if (symbol === undefined) {
-      symbol = this.interner.symbol(normalizeBound(text));
+      const usual = normalizeBound(text);
+      const { labelValueLengthLimit: limit } = this.options;
+      if (limit > 0 && usual.length > limit) return TOO_LONG;
+      symbol = this.interner.symbol(usual);
       if (this.bounds.size < MAX_KNOWN_BOUNDS) this.bounds.set(text, symbol);
     }
     return symbol;
@@ -182,6 +186,9 @@ export class PlainLines {
     };
   }
 }
+
+/** In place of a symbol: a bound whose usual form is longer than a value may be. */
+const TOO_LONG = 0;
 
 /** Bounds whose usual form is remembered. */
 const MAX_KNOWN_BOUNDS = 256;

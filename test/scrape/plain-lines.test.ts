@@ -63,6 +63,14 @@ describe("a line as nearly all are", () => {
     expect(valuesOf(null)).toEqual(["1", "5e-3", "+Inf", "1"]);
   });
 
+  test("is left to the long way when its bound is too long in the usual form", () => {
+    const options = { ...defaults, targetLabels: Labels.empty, labelValueLengthLimit: 3 };
+    expect(shortWay(options, ['b{le="12"}', 'b{le="1"}'], "le")).toEqual([
+      null,
+      { __name__: "b", le: "1.0" },
+    ]);
+  });
+
   test("is left to the long way when it may be anything else", () => {
     const lines = [
       'x{a="\\n"}',
@@ -110,7 +118,21 @@ const name = fc.constantFrom(
   "",
 );
 const value = fc.oneof(
-  fc.constantFrom("", "1", "0.5", "+Inf", "a b", "\\\\", "\\n", "ü", "{}", "x=y", "longer value"),
+  fc.constantFrom(
+    "",
+    "1",
+    "12",
+    "1e5",
+    "0.5",
+    "+Inf",
+    "a b",
+    "\\\\",
+    "\\n",
+    "ü",
+    "{}",
+    "x=y",
+    "longer value",
+  ),
   fc.string({ maxLength: 6 }),
 );
 const label = fc.tuple(name, value).map(([key, text]) => `${key}="${text}"`);
