@@ -12,7 +12,7 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import { StorageError } from "../../model/storage.ts";
 import { CorruptionError } from "../corruption-error.ts";
-import { crc32c } from "../crc32c.ts";
+import { crc32c, crc32cBySlices } from "../crc32c.ts";
 import { parseCheckpointName, parseSegmentName, segmentName } from "../file-names.ts";
 import {
   canCompress,
@@ -236,7 +236,8 @@ export class WalWriter {
   private putFragment(header: number, data: Uint8Array, from: number, length: number): void {
     const buffer = this.buffer;
     let at = this.buffered;
-    const crc = crc32c(data, from, from + length);
+    // The native function is not worth its library, whose allocator takes 3 MiB, for the little that is written here.
+    const crc = crc32cBySlices(data, from, from + length, 0);
     buffer[at++] = header;
     buffer[at++] = length >>> 8;
     buffer[at++] = length & 0xff;
