@@ -44,23 +44,7 @@ const threads = readdirSync("src/runtime").filter((name) => name.endsWith("-thre
 const benches = existsSync("bench/end-to-end")
   ? readdirSync("bench/end-to-end").filter((name) => name.endsWith(".bench.ts"))
   : [];
-await build({
-  entryPoints: [
-    ...["src/server.ts", "src/promtool.ts"]
-      .filter((path) => existsSync(path))
-      .map((path) => ({
-        in: path,
-        out: path.replace(/^src\/|\.ts$/g, ""),
-      })),
-    ...threads.map((name) => ({ in: `src/runtime/${name}`, out: name.replace(/\.ts$/, "") })),
-    ...benches.map((name) => ({
-      in: `bench/end-to-end/${name}`,
-      out: `bench/${name.replace(/\.bench\.ts$/, "")}`,
-    })),
-    ...["fuzz", "fuzz-thread"]
-      .filter((name) => existsSync(`test/fuzz/${name}.ts`))
-      .map((name) => ({ in: `test/fuzz/${name}.ts`, out: `fuzz/${name}` })),
-  ],
+const options = {
   outdir: "dist",
   bundle: true,
   splitting: true,
@@ -75,10 +59,33 @@ await build({
   banner: {
     js: 'import { createRequire as narthexCreateRequire } from "node:module"; const require = narthexCreateRequire(import.meta.url);',
   },
-  plugins: [smallPackages],
   sourcemap: true,
   chunkNames: "chunk-[name]-[hash]",
   logLevel: "warning",
+};
+await build({
+  ...options,
+  entryPoints: [
+    ...["src/server.ts", "src/promtool.ts"]
+      .filter((path) => existsSync(path))
+      .map((path) => ({
+        in: path,
+        out: path.replace(/^src\/|\.ts$/g, ""),
+      })),
+    ...threads.map((name) => ({ in: `src/runtime/${name}`, out: name.replace(/\.ts$/, "") })),
+    ...benches.map((name) => ({
+      in: `bench/end-to-end/${name}`,
+      out: `bench/${name.replace(/\.bench\.ts$/, "")}`,
+    })),
+  ],
+  plugins: [smallPackages],
+});
+// The fuzzer asks the API by Fastify's test client.
+await build({
+  ...options,
+  entryPoints: ["fuzz", "fuzz-thread"]
+    .filter((name) => existsSync(`test/fuzz/${name}.ts`))
+    .map((name) => ({ in: `test/fuzz/${name}.ts`, out: `fuzz/${name}` })),
 });
 
 if (!process.argv.includes("--no-ui")) {

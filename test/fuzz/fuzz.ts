@@ -34,6 +34,8 @@ const LOOK_MS = 200;
 /** Processor time that one input may take, and time by the clock where it waits for something. */
 const HANG_CPU_MS = 5_000;
 const HANG_CLOCK_MS = 120_000;
+/** A watcher that did not look for so long was not let run. */
+const PAUSE_MS = 5_000;
 /** What a process may take beyond what it had when it began, and what may stay alive of it. */
 const MOST_GROWTH_BYTES = 1.5 * 2 ** 30;
 const MOST_LIVE_GROWTH_BYTES = 96 * 2 ** 20;
@@ -171,7 +173,9 @@ class Watch {
       if (process.memoryUsage().rss - this.startedRss > MOST_GROWTH_BYTES) end = "takes too much memory";
       else if (stuck.isStuck()) end = "takes for ever";
       else if (this.share >= 1) end = "";
-      if (end !== null) void worker.terminate();
+      if (end === null) return;
+      clearInterval(timer);
+      void worker.terminate();
     }, LOOK_MS);
     const error = await ended;
     clearInterval(timer);
@@ -250,10 +254,15 @@ class Stuck {
   private count = -1;
   private sinceCpu = 0;
   private sinceMs = 0;
+  private lookedMs = Date.now();
 
   constructor(private readonly progress: Float64Array) {}
 
   isStuck(): boolean {
+    // Whoever was not let run for a while, on a machine that slept or was wanted by others, was not at anything meanwhile.
+    const notLookedMs = Date.now() - this.lookedMs;
+    this.lookedMs += notLookedMs;
+    if (notLookedMs > PAUSE_MS) this.sinceMs += notLookedMs;
     if (this.progress[Progress.runs] !== this.count) {
       this.count = this.progress[Progress.runs]!;
       this.sinceCpu = cpuMs();
@@ -273,7 +282,8 @@ if (given.input !== undefined) {
   console.log("the input is taken, or refused as it should be");
 } else if (given.group !== undefined) {
   const result = await new Watch(given.group.split(",")).run();
-  process.send?.(result);
+  await new Promise((resolve) => process.send!(result, resolve));
+  process.disconnect();
 } else {
   process.exitCode = (await runGroups()) ? 0 : 1;
 }
