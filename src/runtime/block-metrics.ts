@@ -10,23 +10,9 @@ import {
 import { exportNumbers, type NumberMetric } from "../telemetry/metrics.ts";
 import type { BlockInfo } from "../tsdb/compaction/block-directory.ts";
 import type { RetentionLimits } from "../tsdb/compaction/retention.ts";
+import { type ChunkDistributions, emptyChunkDistributions } from "./chunk-distributions.ts";
 
 const PREFIX = "prometheus_tsdb_";
-
-/** Size in bytes, samples and milliseconds of the chunks that compactions meet for the first time. */
-export interface ChunkDistributions {
-  readonly sizeBytes: BucketCounts;
-  readonly samples: BucketCounts;
-  readonly rangeMs: BucketCounts;
-}
-
-export function emptyChunkDistributions(): ChunkDistributions {
-  return {
-    sizeBytes: emptyBuckets(exponentialBounds(32, 1.5, 12)),
-    samples: emptyBuckets(exponentialBounds(4, 1.5, 12)),
-    rangeMs: emptyBuckets(exponentialBounds(100, 4, 10)),
-  };
-}
 
 /** What there is to be read when the page is asked for. */
 export interface BlockMetricsSource {

@@ -2,7 +2,7 @@
 import type { MatchType } from "../model/matcher.ts";
 import type { BlockInfo, BlockProblem } from "../tsdb/compaction/block-directory.ts";
 import type { RetentionLimits } from "../tsdb/compaction/retention.ts";
-import type { ChunkDistributions } from "./block-metrics.ts";
+import type { ChunkDistributions } from "./chunk-distributions.ts";
 import type { GenerationAnnouncement } from "../tsdb/tsdb.ts";
 
 export interface CompactionThreadOptions {
@@ -48,7 +48,7 @@ export interface CompactionCalls {
     selectors: readonly (readonly PlainMatcher[])[],
     minTime: number,
     maxTime: number,
-  ): readonly string[];
+  ): Promise<readonly string[]>;
   /** Writes blocks with tombstones anew, without what they hide. @returns the blocks that are to go now */
   cleanTombstones(): readonly string[];
   /** Of the chunks that were compacted since the thread began. */

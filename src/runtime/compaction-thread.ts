@@ -6,17 +6,15 @@ import { randomBytes } from "node:crypto";
 import { parentPort, workerData } from "node:worker_threads";
 import { ulid } from "ulid";
 import { observe } from "../telemetry/distribution.ts";
-import { Matcher } from "../model/matcher.ts";
 import { deleteBlock, takeInventory } from "../tsdb/compaction/block-directory.ts";
 import { cleanBlock, type CompactionOptions } from "../tsdb/compaction/compact.ts";
 import { compactNext, diskSizeBytes, retireBlocks } from "../tsdb/compaction/compactor.ts";
-import { deleteFromBlock } from "../tsdb/compaction/delete-series.ts";
 import { writeGeneration } from "../tsdb/compaction/write-generation.ts";
 import { untilUploaded } from "../tsdb/compaction/uploaded-blocks.ts";
 import { createSnapshot } from "../tsdb/compaction/snapshot.ts";
 import { Generation } from "../tsdb/head/generation.ts";
 import { sealedSeries } from "../tsdb/head/sealed-series.ts";
-import { emptyChunkDistributions } from "./block-metrics.ts";
+import { emptyChunkDistributions } from "./chunk-distributions.ts";
 import type { CompactionCalls, CompactionThreadOptions } from "./compaction-messages.ts";
 import { answerCalls } from "./thread-calls.ts";
 import { setThreadPriority } from "./thread-priority.ts";
@@ -66,7 +64,10 @@ const calls: CompactionCalls = {
     for (const directory of directories) deleteBlock(directory);
   },
 
-  deleteSeries(selectors, minTime, maxTime) {
+  async deleteSeries(selectors, minTime, maxTime) {
+    // Seldom asked for, and expressions are the larger part of what this thread would load.
+    const { Matcher } = await import("../model/matcher.ts");
+    const { deleteFromBlock } = await import("../tsdb/compaction/delete-series.ts");
     const changed = new Set<string>();
     for (const { directory, meta } of takeInventory(dataDirectory).blocks) {
       if (meta.minTime > maxTime || meta.maxTime <= minTime) continue;

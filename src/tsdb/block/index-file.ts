@@ -7,6 +7,7 @@
  * 32nd symbol and of every 32nd label pair.
  */
 import * as fs from "node:fs";
+import { SeriesEntriesKernel } from "../../kernels/series-entries-kernel.ts";
 import { compareLabels, compareUtf8, Labels } from "../../model/labels.ts";
 import { CorruptionError } from "../corruption-error.ts";
 import { crc32c } from "../crc32c.ts";
@@ -627,6 +628,8 @@ class SymbolTable {
  */
 export class IndexWriter {
   seriesCount = 0;
+  /** No record is larger. */
+  private largestRecordBytes = 0;
   private readonly series: FileWriter;
   private readonly seriesPath: string;
   private readonly symbolIds = new Map<string, number>();
@@ -692,6 +695,7 @@ export class IndexWriter {
     out.uvarint(labelsEnd);
     out.raw(body.written());
     this.series.commit();
+    this.largestRecordBytes = Math.max(this.largestRecordBytes, body.length + 20);
     this.countSeries(pairs, count);
   }
 
@@ -702,6 +706,7 @@ export class IndexWriter {
    */
   addRecords(records: Uint8Array): void {
     this.series.writeThrough(records);
+    this.largestRecordBytes = Math.max(this.largestRecordBytes, records.length);
   }
 
   countSeries(pairs: Uint32Array, count: number): void {
@@ -793,45 +798,34 @@ export class IndexWriter {
     return ordinals;
   }
 
-  /** Copies the series with their final symbols. @returns by pair: where its series begin in `ids`, and all series */
-  private writeSeries(index: FileWriter, ordinals: Uint32Array): PostingLists {
-    const starts = new Float64Array(this.pairCounts.length + 1);
-    for (let pair = 0; pair < this.pairCounts.length; pair++) {
-      starts[pair + 1] = starts[pair]! + this.pairCounts[pair]!;
+  /** Copies the series with their final symbols. @returns the lists of the series of each label pair, and of all */
+  private writeSeries(index: FileWriter, ordinals: Uint32Array): SeriesEntriesKernel {
+    const { pairCounts, pairNames, pairValues, seriesCount, largestRecordBytes, series } = this;
+    const pairSymbols = new Uint32Array(2 * pairCounts.length);
+    for (let pair = 0; pair < pairCounts.length; pair++) {
+      pairSymbols[2 * pair] = ordinals[pairNames[pair]!]!;
+      pairSymbols[2 * pair + 1] = ordinals[pairValues[pair]!]!;
     }
-    const ids = new Uint32Array(starts[this.pairCounts.length]!);
-    const all = new Uint32Array(this.seriesCount);
-    const next = starts.slice();
-    const source = new BackReader(this.series);
-    const { body } = this;
-    for (let i = 0; i < this.seriesCount; i++) {
-      const reader = source.next();
-      const labelsEnd = reader.uvarint();
-      const bodyStart = reader.offset;
-      index.out.pad(SERIES_ALIGNMENT, -(index.position - index.out.length) % SERIES_ALIGNMENT);
-      const id = index.position / SERIES_ALIGNMENT;
-      if (id > 0xffffffff) throw new Error(`cannot write index ${this.path}: it would pass 64 GiB`);
-      all[i] = id;
-      body.clear();
-      const labels = reader.uvarint();
-      body.uvarint(labels);
-      for (let label = 0; label < labels; label++) {
-        const pair = reader.uvarint();
-        ids[next[pair]!++] = id;
-        body.uvarint(ordinals[this.pairNames[pair]!]!);
-        body.uvarint(ordinals[this.pairValues[pair]!]!);
+    const kernel = new SeriesEntriesKernel({ pairSymbols, pairCounts, seriesCount, largestRecordBytes });
+    const end = series.position;
+    for (let position = 0; position < end;) {
+      const count = series.readBack(position, kernel.recordsRoom());
+      if (count === 0) break;
+      position += count;
+      kernel.recordsRead(count);
+      for (let isFull = true; isFull;) {
+        isFull = kernel.put(index.position);
+        if (kernel.entries.length > 0) index.writeThrough(kernel.entries);
+        if (index.position / SERIES_ALIGNMENT > 0xffffffff) {
+          throw new Error(`cannot write index ${this.path}: it would pass 64 GiB`);
+        }
       }
-      body.raw(reader.bytes.subarray(bodyStart + labelsEnd, reader.end));
-      index.out.uvarint(body.length);
-      index.beginChecksum();
-      index.out.raw(body.written());
-      index.endChecksum();
     }
-    index.commit();
-    return { starts, ids, all };
+    if (!kernel.isComplete) throw new Error(`cannot read back series of ${this.path}: some are missing`);
+    return kernel;
   }
 
-  private writePostings(index: FileWriter, ordinals: Uint32Array, { starts, ids, all }: PostingLists): void {
+  private writePostings(index: FileWriter, ordinals: Uint32Array, lists: SeriesEntriesKernel): void {
     const order = Uint32Array.from(this.pairNames.keys());
     order.sort(
       (a, b) =>
@@ -839,10 +833,10 @@ export class IndexWriter {
         ordinals[this.pairValues[a]!]! - ordinals[this.pairValues[b]!]!,
     );
     const offsets = new Float64Array(order.length + 1);
-    offsets[0] = writePostingsList(index, all);
+    offsets[0] = writePostingsList(index, lists.allIds);
     for (let i = 0; i < order.length; i++) {
       const pair = order[i]!;
-      offsets[i + 1] = writePostingsList(index, ids.subarray(starts[pair], starts[pair + 1]));
+      offsets[i + 1] = writePostingsList(index, lists.idsOf(pair, this.pairCounts[pair]!));
     }
 
     this.tableOffset = index.position;
@@ -871,28 +865,26 @@ export class IndexWriter {
   }
 }
 
-interface PostingLists {
-  readonly starts: Float64Array;
-  readonly ids: Uint32Array;
-  readonly all: Uint32Array;
-}
-
 function uvarintSize(value: number): number {
   let size = 1;
   for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) size++;
   return size;
 }
 
-function writePostingsList(index: FileWriter, ids: Uint32Array): number {
-  index.out.pad(POSTINGS_ALIGNMENT, -(index.position - index.out.length) % POSTINGS_ALIGNMENT);
+/** A list of all series is long: it is handed on in parts. */
+const POSTINGS_PART_BYTES = 256 * 1024;
+
+/** @param ids 32 bits each, big-endian @returns where the list begins */
+function writePostingsList(index: FileWriter, ids: Uint8Array): number {
+  const { out } = index;
+  out.pad(POSTINGS_ALIGNMENT, -(index.position - out.length) % POSTINGS_ALIGNMENT);
   const offset = index.position;
-  index.out.u32(4 + 4 * ids.length);
+  out.u32(4 + ids.length);
   index.beginChecksum();
-  index.out.u32(ids.length);
-  for (let i = 0; i < ids.length; i++) {
-    index.out.u32(ids[i]!);
-    // A list of all series is long: hand it on in parts.
-    if ((i & 0xffff) === 0xffff) index.commit();
+  out.u32(ids.length / 4);
+  for (let at = 0; at < ids.length; at += POSTINGS_PART_BYTES) {
+    out.raw(ids.subarray(at, at + POSTINGS_PART_BYTES));
+    index.commit();
   }
   index.endChecksum();
   return offset;
@@ -909,50 +901,4 @@ function writeTableEntry(out: ByteWriter, name: string, value: string, offset: n
   out.string(name);
   out.string(value);
   out.uvarint(offset);
-}
-
-/** Reads back the records of a file just written, each behind its length. */
-class BackReader {
-  private buffer = new Uint8Array(1 << 18);
-  private readonly reader = new ByteReader();
-  private filled = 0;
-  private at = 0;
-  private position = 0;
-  private isAtEnd = false;
-
-  constructor(private readonly file: FileWriter) {}
-
-  next(): ByteReader {
-    const { reader } = this;
-    for (;;) {
-      reader.reset(this.buffer, this.at, this.filled);
-      // A length and a record behind another number: room for both is asked for at once.
-      if (reader.remaining >= 20 || this.isAtEnd) {
-        const length = reader.uvarint();
-        const labelsEndAt = reader.offset;
-        reader.uvarint();
-        const end = reader.offset + length;
-        if (end <= this.filled) {
-          this.at = end;
-          return reader.reset(this.buffer, labelsEndAt, end);
-        }
-        if (this.isAtEnd) throw new Error("cannot read back series: the file ends before");
-        this.refill(end - this.at);
-        continue;
-      }
-      this.refill(20);
-    }
-  }
-
-  private refill(needed: number): void {
-    const rest = this.buffer.slice(this.at, this.filled);
-    if (needed > this.buffer.length) this.buffer = new Uint8Array(2 * needed);
-    this.buffer.set(rest);
-    const target = this.buffer.subarray(rest.length);
-    const count = this.file.readBack(this.position, target);
-    this.position += count;
-    this.filled = rest.length + count;
-    this.at = 0;
-    this.isAtEnd = count < target.length;
-  }
 }
