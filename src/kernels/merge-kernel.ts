@@ -58,6 +58,8 @@ export class MergeKernel {
   private readonly records: number;
   private recordBytes = 0;
   private readonly pairs: number;
+  /** For `putRecord`: as many as a series has label pairs at most. */
+  readonly pairNumbers: Uint32Array;
   private readonly list: number;
   private next = RESERVED_BYTES;
 
@@ -78,6 +80,7 @@ export class MergeKernel {
     this.frames = this.allocate(FRAMES_BYTES);
     this.records = this.allocate(RECORDS_BYTES + MAX_RECORD_BYTES);
     this.pairs = this.allocate(4 * MAX_SYMBOLS);
+    this.pairNumbers = this.words.subarray(this.pairs / 4, this.pairs / 4 + MAX_SYMBOLS);
     this.list = this.allocate(4 * ranks.length);
     const output = this.output / 4;
     this.words.set([this.frames, 0, 0, 0, MAX_MERGED_CHUNKS], output);
@@ -178,9 +181,8 @@ export class MergeKernel {
     return this.floats[this.output / 8 + 6]!;
   }
 
-  /** Puts the listed chunks and the label pairs of a series behind the other records. @returns whether to take them */
-  putRecord(pairs: Uint32Array, count: number): boolean {
-    this.words.set(count === pairs.length ? pairs : pairs.subarray(0, count), this.pairs / 4);
+  /** Puts the listed chunks of a series, and the first `pairNumbers`, behind the other records. @returns whether to take them */
+  putRecord(count: number): boolean {
     const target = this.records + this.recordBytes;
     this.recordBytes += this.exports["putSeriesRecord"]!(this.output, this.pairs, count, target);
     this.words[this.output / 4 + 3] = 0;

@@ -29,7 +29,7 @@ export function mergeBlocks(
   const kernel = new MergeKernel(rankSymbols(blocks.map(({ index }) => index)));
   const inputs = blocks.map((block, i) => new Input(block, kernel.inputs[i]!));
   const output = new Output(kernel, writer);
-  const pairs = new PairRow(writer.index);
+  const pairs = new PairRow(writer.index, kernel.pairNumbers);
   // Few blocks meet in a compaction: looking at each is as good as any heap.
   const same: Input[] = [];
   for (;;) {
@@ -230,7 +230,7 @@ class Output {
     writer.counts.numChunks += chunks - this.appended;
     this.appended = 0;
     writer.index.countSeries(numbers, count);
-    if (kernel.putRecord(numbers, count)) writer.index.addRecords(kernel.takeRecords());
+    if (kernel.putRecord(count)) writer.index.addRecords(kernel.takeRecords());
   }
 
   finish(): void {
@@ -259,7 +259,6 @@ class Output {
 
 /** The label pairs of one series after the other, as the writer numbers them. */
 class PairRow {
-  numbers = new Uint32Array(32);
   count = 0;
   /** Of the series it has come to. */
   private ranks = new Uint32Array(64);
@@ -267,7 +266,11 @@ class PairRow {
   /** By rank of the name, then of the value. */
   private readonly known = new Map<number, Map<number, number>>();
 
-  constructor(private readonly index: IndexWriter) {}
+  /** @param numbers where they go, with room for those of any series */
+  constructor(
+    private readonly index: IndexWriter,
+    readonly numbers: Uint32Array,
+  ) {}
 
   /** @throws CorruptionError where the series does not come behind the one before */
   moveTo(input: Input): void {
@@ -280,10 +283,7 @@ class PairRow {
       throw new CorruptionError(`cannot merge ${input.block.directory}: its series are out of order`);
     }
     this.isFirst = false;
-    if (symbolCount > this.ranks.length) {
-      this.ranks = withRoom(this.ranks, 2 * symbolCount);
-      this.numbers = withRoom(this.numbers, symbolCount);
-    }
+    if (symbolCount > this.ranks.length) this.ranks = withRoom(this.ranks, 2 * symbolCount);
     const { ranks, numbers } = this;
     this.count = symbolCount / 2;
     // Series behind each other have most of their labels in common: one is looked up only where they differ.
