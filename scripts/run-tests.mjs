@@ -50,7 +50,7 @@ async function run(program, parameters) {
 async function startFuzz() {
   const child = spawn(
     process.execPath,
-    // Always the same inputs: what CI says of a change must not hang on luck. To find new ones is what \`npm run fuzz\` is for.
+    // Always the same inputs: what CI says of a change must not hang on luck. To find new ones is what `npm run fuzz` is for.
     ["--enable-source-maps", "dist/fuzz/fuzz.js", ...["--seconds", "60", "--jobs", "4", "--seed", "narthex"]],
     { stdio: ["ignore", "pipe", "pipe"] },
   );

@@ -6,6 +6,7 @@ import type { QueryAnswer } from "./query-tasks.ts";
 export const LEAST_GZIPPED_BYTES = 1024;
 /** From here on it pays to compress on several threads. */
 const LARGE_BYTES = 1024 * 1024;
+const CHUNK_BYTES = 64 * 1024;
 
 export function sizeOf(parts: readonly Uint8Array[]): number {
   return parts.reduce((total, { length }) => total + length, 0);
@@ -22,5 +23,3 @@ export function gzipAnswer(answer: QueryAnswer): QueryAnswer {
   const packed = gzipSync(only, { level: GZIP_LEVEL, chunkSize: CHUNK_BYTES });
   return { ...answer, parts: [packed], isGzipped: true };
 }
-
-const CHUNK_BYTES = 64 * 1024;

@@ -1,4 +1,5 @@
-import type { DiscoveryConfigOf, DiscoveryMechanismName } from "../config/schema/discovery.ts";
+import type { DiscoveryMechanismName } from "../config/discovery-mechanisms.ts";
+import type { DiscoveryConfigOf } from "../config/schema/discovery.ts";
 import { consulDiscovery } from "./consul.ts";
 import { digitalOceanDiscovery } from "./digitalocean.ts";
 import { dnsDiscovery } from "./dns.ts";

@@ -2,6 +2,7 @@ import { validateHeaderName, validateHeaderValue } from "node:http";
 import { connect, type Socket } from "node:net";
 import { AnswerTooLargeError, BrokenAnswerError, type WholeAnswer } from "./whole-answer.ts";
 import { ResponseReader, type BodyBuffers } from "./response-reader.ts";
+import { socketHost } from "./socket-host.ts";
 
 /** What the kernel hands over at once; every connection of a thread reads into the same memory. */
 const READ_BYTES = 256 * 1024;
@@ -127,7 +128,7 @@ class Connection {
         return true;
       },
     };
-    const host = url.hostname.replace(/^\[|\]$/g, "");
+    const host = socketHost(url);
     this.socket = unixSocketPath
       ? connect({ path: unixSocketPath, onread })
       : connect({ host, port: Number(url.port || 80), noDelay: true, onread });

@@ -1,5 +1,6 @@
 import { BlockList, isIP } from "node:net";
 import type { ProxyOptions } from "./options.ts";
+import { socketHost } from "./socket-host.ts";
 import { urlWithoutPassword } from "./url-without-password.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -42,7 +43,7 @@ function parseProxyUrl(address: string): URL {
 
 /** Whether a host is exempt: `*`, an address, a network `10.0.0.0/8`, a domain with its subdomains, `.domain` for these alone; each with an optional port. */
 function isDirect(target: URL, noProxy: string): boolean {
-  const host = target.hostname.replace(/^\[|\]$/g, "").toLowerCase();
+  const host = socketHost(target).toLowerCase();
   const port = target.port || (target.protocol === "https:" ? "443" : "80");
   const family = isIP(host);
   if (host === "localhost" || (family === 4 && host.startsWith("127.")) || host === "::1") return true;

@@ -4,6 +4,7 @@ import { connect as connectTls } from "node:tls";
 import type { buildConnector } from "undici";
 import { credentialsOf } from "./credentials.ts";
 import { headEnd, parseResponseHead } from "./response-head.ts";
+import { socketHost } from "./socket-host.ts";
 import { socksHandshake } from "./socks-handshake.ts";
 import type { TlsContext } from "./tls-context.ts";
 
@@ -33,7 +34,7 @@ export function proxyConnector(
   connect: buildConnector.connector,
 ): buildConnector.connector {
   return (options, callback) => {
-    const host = options.hostname.replace(/^\[|\]$/g, "");
+    const host = socketHost(options);
     const isTls = options.protocol === "https:";
     const port = Number(options.port || (isTls ? 443 : 80));
     openTunnel(route, host, port).then(
@@ -65,7 +66,7 @@ async function openTunnel(route: ProxyRoute, host: string, port: number): Promis
 }
 
 function dial({ proxy, tls }: ProxyRoute): Socket {
-  const host = proxy.hostname.replace(/^\[|\]$/g, "");
+  const host = socketHost(proxy);
   const port = (fallback: number): number => Number(proxy.port || fallback);
   if (proxy.protocol === "https:")
     return connectTls({ ...(isIP(host) ? {} : { servername: host }), ...tls, host, port: port(443) });

@@ -1,10 +1,10 @@
 import { instantiateKernels, type KernelExports } from "./instantiate.ts";
 import { SERIES_RECORD_BYTES } from "./append-kernel.ts";
+import { CHECKSUM_TABLES_BYTES } from "./memory-layout.ts";
 
 /** Words a chunk takes in the kernel's list. */
 const LIST_WORDS = 6;
 const MAX_CHUNKS = 4096;
-const CHECKSUM_TABLES_BYTES = 8192;
 const CRC_BYTES = 4;
 const UNKNOWN_TIME = 0xffffffff;
 
@@ -66,22 +66,14 @@ export class GatherKernel {
 
   /** @returns the series' chunks in order, or null where they are too many to be gathered at once */
   gather(series: number): GatheredChunk[] | null {
-    const { startTime } = this.options;
     this.dropFrames();
     const count = this.gatherFrames(series);
     if (count < 0) return null;
     const chunks: GatheredChunk[] = [];
-    const { words } = this;
-    for (let i = 0, at = this.list / 4; i < count; i++, at += LIST_WORDS) {
-      const pointer = words[at]!;
-      const last = words[at + 4]!;
-      chunks.push({
-        encoding: words[at + 2]!,
-        minTime: startTime + words[at + 3]!,
-        maxTime: last === UNKNOWN_TIME ? NaN : startTime + last,
-        bytes: this.bytes.subarray(pointer, pointer + words[at + 1]!),
-        crc: words[at + 5]!,
-      });
+    for (let i = 0; i < count; i++) {
+      const { encoding, minTime, maxTime, start, end } = this.look(i);
+      const crc = this.words[this.list / 4 + LIST_WORDS * i + 5]!;
+      chunks.push({ encoding, minTime, maxTime, bytes: this.view(start, end), crc });
     }
     return chunks;
   }

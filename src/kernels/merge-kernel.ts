@@ -4,8 +4,9 @@ import {
   RESERVED_BYTES,
   reserveSharedMemory,
 } from "./instantiate.ts";
+import { CHECKSUM_TABLES_BYTES, MemoryLayout } from "./memory-layout.ts";
 
-const CHECKSUM_TABLES_BYTES = 8192 + 27 * 4096;
+const ZERO_TABLES_BYTES = 27 * 4096;
 const INPUT_BYTES = 64;
 const OUTPUT_BYTES = 64;
 
@@ -15,7 +16,7 @@ const MAX_CHUNKS = 2 ** 18;
 const MAX_MERGED_CHUNKS = 2 ** 20;
 
 /** Address space for the piece of an index that is read; the greatest entry of a series fits. */
-export const INDEX_WINDOW_BYTES = 8 * 1024 * 1024;
+const INDEX_WINDOW_BYTES = 8 * 1024 * 1024;
 /** Chunks longer than this do not pass through the kernel. */
 export const CHUNK_WINDOW_BYTES = 1024 * 1024;
 const FRAMES_BYTES = CHUNK_WINDOW_BYTES;
@@ -61,7 +62,7 @@ export class MergeKernel {
   /** For `putRecord`: as many as a series has label pairs at most. */
   readonly pairNumbers: Uint32Array;
   private readonly list: number;
-  private next = RESERVED_BYTES;
+  private readonly layout = new MemoryLayout();
 
   /** @param ranks of each input: the ranks of its symbols, by their numbers from `first` on */
   constructor(ranks: readonly { readonly ranks: Uint32Array; readonly first: number }[]) {
@@ -73,35 +74,31 @@ export class MergeKernel {
     this.longs = new BigInt64Array(memory.buffer);
     this.floats = new Float64Array(memory.buffer);
     this.exports = instantiateKernels(memory);
-    const tables = this.allocate(CHECKSUM_TABLES_BYTES);
-    this.exports["makeChecksumTables"]!(tables);
-    this.exports["makeZeroTables"]!(tables + 8192);
-    this.output = this.allocate(OUTPUT_BYTES);
-    this.frames = this.allocate(FRAMES_BYTES);
-    this.records = this.allocate(RECORDS_BYTES + MAX_RECORD_BYTES);
-    this.pairs = this.allocate(4 * MAX_SYMBOLS);
+    this.exports["makeChecksumTables"]!(this.layout.place(CHECKSUM_TABLES_BYTES));
+    this.exports["makeZeroTables"]!(this.layout.place(ZERO_TABLES_BYTES));
+    this.output = this.layout.place(OUTPUT_BYTES);
+    this.frames = this.layout.place(FRAMES_BYTES);
+    this.records = this.layout.place(RECORDS_BYTES + MAX_RECORD_BYTES);
+    this.pairs = this.layout.place(4 * MAX_SYMBOLS);
     this.pairNumbers = this.words.subarray(this.pairs / 4, this.pairs / 4 + MAX_SYMBOLS);
-    this.list = this.allocate(4 * ranks.length);
+    this.list = this.layout.place(4 * ranks.length);
     const output = this.output / 4;
     this.words.set([this.frames, 0, 0, 0, MAX_MERGED_CHUNKS], output);
     for (let column = 0; column < 3; column++)
-      this.words[output + 5 + column] = this.allocate(8 * MAX_MERGED_CHUNKS);
+      this.words[output + 5 + column] = this.layout.place(8 * MAX_MERGED_CHUNKS);
     this.inputs = ranks.map((each) => this.newInput(each));
   }
 
-  private allocate(bytes: number): number {
-    const pointer = this.next;
-    this.next += Math.ceil(bytes / 64) * 64;
-    return pointer;
-  }
-
   private newInput({ ranks, first }: { readonly ranks: Uint32Array; readonly first: number }): MergeInput {
-    const pointer = this.allocate(INPUT_BYTES);
-    const table = this.allocate(4 * ranks.length);
+    const pointer = this.layout.place(INPUT_BYTES);
+    const table = this.layout.place(4 * ranks.length);
     this.words.set(ranks, table / 4);
-    const indexWindow = this.allocate(INDEX_WINDOW_BYTES);
-    const chunkWindow = this.allocate(CHUNK_WINDOW_BYTES);
-    const columns = [this.allocate(4 * MAX_SYMBOLS), ...[0, 1, 2].map(() => this.allocate(8 * MAX_CHUNKS))];
+    const indexWindow = this.layout.place(INDEX_WINDOW_BYTES);
+    const chunkWindow = this.layout.place(CHUNK_WINDOW_BYTES);
+    const columns = [
+      this.layout.place(4 * MAX_SYMBOLS),
+      ...[0, 1, 2].map(() => this.layout.place(8 * MAX_CHUNKS)),
+    ];
     const at = pointer / 4;
     this.words.set([0, 0, chunkWindow, 0, 0, NO_FILE, chunkWindow, chunkWindow, 0], at);
     this.words.set([table, first, ranks.length], at + RANKS_FIELD);
@@ -202,6 +199,7 @@ const MAX_INPUT_BYTES =
 const FIXED_BYTES =
   RESERVED_BYTES +
   CHECKSUM_TABLES_BYTES +
+  ZERO_TABLES_BYTES +
   OUTPUT_BYTES +
   FRAMES_BYTES +
   RECORDS_BYTES +

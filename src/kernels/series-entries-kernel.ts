@@ -4,8 +4,8 @@ import {
   RESERVED_BYTES,
   reserveSharedMemory,
 } from "./instantiate.ts";
+import { CHECKSUM_TABLES_BYTES, MemoryLayout } from "./memory-layout.ts";
 
-const CHECKSUM_TABLE_BYTES = 8192;
 const STATE_BYTES = 64;
 const LEAST_RECORDS_BYTES = 256 * 1024;
 const LEAST_ROOM_BYTES = 1024 * 1024;
@@ -40,7 +40,6 @@ export class SeriesEntriesKernel {
   private readonly seriesCount: number;
   /** By label pair: the end of its list so far. */
   private readonly places: Uint32Array;
-  private next = RESERVED_BYTES;
   /** Entries that `put` made last, not to be kept. */
   entries: Uint8Array = new Uint8Array(0);
 
@@ -49,37 +48,32 @@ export class SeriesEntriesKernel {
     this.recordsBytes = Math.max(LEAST_RECORDS_BYTES, largestRecordBytes + 64);
     const roomBytes = LEAST_ROOM_BYTES + 10 * largestRecordBytes;
     const inLists = pairCounts.reduce((sum, count) => sum + count, seriesCount);
-    const tables = CHECKSUM_TABLE_BYTES + STATE_BYTES + 4 * pairSymbols.length + 4 * pairCounts.length;
+    const tables = CHECKSUM_TABLES_BYTES + STATE_BYTES + 4 * pairSymbols.length + 4 * pairCounts.length;
     const size = RESERVED_BYTES + tables + 4 * inLists + this.recordsBytes + roomBytes + 8 * 64;
     if (size > MAX_BYTES) throw new Error(`cannot number ${inLists} labels of series in one memory`);
     const memory = reserveSharedMemory(size);
     this.bytes = new Uint8Array(memory.buffer);
     this.exports = instantiateKernels(memory);
-    this.exports["makeChecksumTables"]!(this.allocate(CHECKSUM_TABLE_BYTES));
+    const layout = new MemoryLayout();
+    this.exports["makeChecksumTables"]!(layout.place(CHECKSUM_TABLES_BYTES));
     const words = new Uint32Array(memory.buffer);
-    this.statePointer = this.allocate(STATE_BYTES);
-    const symbols = this.allocate(4 * pairSymbols.length);
+    this.statePointer = layout.place(STATE_BYTES);
+    const symbols = layout.place(4 * pairSymbols.length);
     words.set(pairSymbols, symbols / 4);
-    const places = this.allocate(4 * pairCounts.length);
+    const places = layout.place(4 * pairCounts.length);
     this.seriesCount = seriesCount;
-    this.all = this.allocate(4 * inLists);
+    this.all = layout.place(4 * inLists);
     let list = this.all + 4 * seriesCount;
     for (let pair = 0; pair < pairCounts.length; pair++) {
       words[places / 4 + pair] = list;
       list += 4 * pairCounts[pair]!;
     }
     this.places = words.subarray(places / 4, places / 4 + pairCounts.length);
-    this.records = this.allocate(this.recordsBytes);
-    this.room = this.allocate(roomBytes);
+    this.records = layout.place(this.recordsBytes);
+    this.room = layout.place(roomBytes);
     this.state = words.subarray(this.statePointer / 4, (this.statePointer + STATE_BYTES) / 4);
     this.state.set([this.records, this.records, this.room, this.room + roomBytes]);
     this.state.set([symbols, places, this.all, this.room, 0], 4);
-  }
-
-  private allocate(bytes: number): number {
-    const pointer = this.next;
-    this.next += Math.ceil(bytes / 64) * 64;
-    return pointer;
   }
 
   /** Where the next records are to be read to: one that is cut in the middle goes on there. */

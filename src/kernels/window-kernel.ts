@@ -267,6 +267,8 @@ class BoundWindows {
 
 /** A step of the table of a time column. */
 const TABLE_BYTES = 40;
+/** Lines that are asked for their slope alone count from the first sample of each window. */
+const FROM_FIRST_SAMPLES = { startMs: 0, stepMs: 0 };
 
 /** The windows of one range selector over one series after another. */
 export class SlidingWindows {
@@ -414,22 +416,10 @@ export class SlidingWindows {
           kinds,
         );
       case "deriv":
-        return exports.lineOverTime(
-          times,
-          values,
-          lo,
-          hi,
-          steps,
-          0,
-          0,
-          0,
-          this.lineSums(times, name, 0, 0),
-          valuesPointer,
-          kinds,
-        );
       case "predict_linear": {
-        const { startMs, stepMs } = argument!.steps;
-        const durations = this.argumentPointer(argument!.values);
+        const isSlope = name === "deriv";
+        const { startMs, stepMs } = isSlope ? FROM_FIRST_SAMPLES : argument!.steps;
+        const durations = isSlope ? 0 : this.argumentPointer(argument!.values);
         return exports.lineOverTime(
           times,
           values,

@@ -9,7 +9,7 @@ import type {
 } from "../scrape/index.ts";
 import type { MetricFamilies } from "../telemetry/merge.ts";
 import type { PlainMatcher } from "./compaction-messages.ts";
-import type { KeptStartTimes } from "../tsdb/head/head.ts";
+import type { KeptStartTimes } from "../tsdb/head/start-times.ts";
 import type { GenerationAnnouncement, ReplayProgress } from "../tsdb/tsdb.ts";
 
 export interface IngestThreadOptions {

@@ -31,7 +31,6 @@ export class TargetDiscovery {
   private readonly scrape: DiscoveryManager;
   private readonly notify: DiscoveryManager;
   private readonly groups = new Map<string, readonly TargetGroup[]>();
-
   private createMechanism: typeof createMechanism = createStaticOnly;
 
   constructor(private readonly options: TargetDiscoveryOptions) {

@@ -26,8 +26,8 @@ const queries = [
 
 /**
  * Runs the common kinds of query a few times over a small head of its own, so that the first ones of a user don't pay
- * for compiling the code they run on. A step takes some milliseconds; between two
- * of them others' queries may be answered.
+ * for compiling the code they run on. A step takes some milliseconds; between two of them others' queries may be
+ * answered.
  */
 export function* warmUp(
   servicesFor: (queryable: Queryable) => QueryServices,

@@ -273,7 +273,7 @@ export class SeriesSequence {
       const flags = this.memory.flagsOf(this.stored, i);
       if (flags >>> ENTRY_TYPE_SHIFT) bound = boundOf(flags >>> ENTRY_TYPE_SHIFT);
       if (refs[i] !== NO_SERIES || flags & (EntryFlag.comment | EntryFlag.dropped)) continue;
-      const resolved = labels.of(this.syntax.parseSeries(`${this.memory.textOf(this.stored, i)} `), bound);
+      const resolved = labels.of(pairsOf(this.syntax, this.memory.textOf(this.stored, i)), bound);
       if (resolved) refs[i] = appender.resolve(epoch, resolved).ref;
     }
     return epoch;
@@ -323,7 +323,7 @@ export class SeriesSequence {
       const ref = refs[i]!;
       if (ref === NO_SERIES || metadata === null) continue;
       if (!judge.newRefs.has(ref) && !judge.newMetrics.has(metric)) continue;
-      const name = nameOf(this.syntax.parseSeries(`${memory.textOf(stored, i)} `));
+      const name = nameOf(pairsOf(this.syntax, memory.textOf(stored, i)));
       if (isOfFamily(name, metric)) appender.updateMetadata(appender.labelsOf(epoch, ref), metadata);
     }
   }
@@ -367,6 +367,11 @@ function withoutPresent(vanished: Uint32Array, present: readonly ArrayLike<Serie
 const FILTER_BYTES_PER_REF = 16;
 
 const NOTHING_SAID: ReadonlyMap<string, Metadata> = new Map();
+
+/** Names and values of a line, whose text ends where the blanks before its value begin. */
+function pairsOf(syntax: LineSyntax, text: string): string[] {
+  return syntax.parseSeries(`${text} `);
+}
 
 function nameOf(pairs: readonly string[]): string {
   return pairs[pairs.indexOf(METRIC_NAME) + 1]!;
@@ -516,7 +521,6 @@ class LineJudge {
     const { report, memory, options } = this;
     const { sampleIndex, code, flags } = report;
     const ref = flags & ReportFlag.new ? this.resolveNew() : memory.entryRef(code);
-    let labels: Labels | null = null;
 
     const isDropped = (memory.entryFlags(code) & EntryFlag.dropped) !== 0;
     const isKnownToKernel = (flags & (ReportFlag.new | ReportFlag.repeated)) === 0;
@@ -536,8 +540,9 @@ class LineJudge {
       return;
     }
 
+    let labels: Labels | null = null;
     if (timestampMs !== null) {
-      labels ??= options.appender.labelsOf(this.epoch, ref);
+      labels = options.appender.labelsOf(this.epoch, ref);
       this.judgeTimed(ref, labels, timestampMs);
     } else if (flags & ReportFlag.repeated) {
       this.keptWithoutRef++;
@@ -576,7 +581,7 @@ class LineJudge {
       ? NO_SERIES
       : (this.plainLines?.resolve(memory.bytes, line, line + textLength, bound) ?? NO_SERIES);
     if (ref === NO_SERIES) {
-      const labels = options.labels.of(this.syntax.parseSeries(`${this.bytesOf(line, textLength)} `), bound);
+      const labels = options.labels.of(pairsOf(this.syntax, this.bytesOf(line, textLength)), bound);
       if (labels === null) memory.setEntryFlags(code, EntryFlag.dropped);
       if (labels === null || isOverLimit) return NO_SERIES;
       ref = options.appender.resolve(this.epoch, labels).ref;

@@ -11,7 +11,8 @@ import { HEAD_CHUNKS_FOLDER, isHeadSnapshot, WAL_FOLDER, WBL_FOLDER } from "./fi
 import type { Generation } from "./head/generation.ts";
 import type { GenerationWriter } from "./head/generation-writer.ts";
 import { ExemplarStorage } from "./head/exemplars.ts";
-import { Head, type HeadStatistics, type KeptStartTimes } from "./head/head.ts";
+import { Head, type HeadStatistics } from "./head/head.ts";
+import type { KeptStartTimes } from "./head/start-times.ts";
 import { HeadAppender } from "./head/head-appender.ts";
 import { readHeadChunkFiles } from "./head/head-chunk-files.ts";
 import { findHeadSnapshot, readHeadSnapshot } from "./head/head-snapshot.ts";

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
-import type { DiscoveryMechanismName } from "../../src/config/schema/discovery.ts";
+import type { DiscoveryMechanismName } from "../../src/config/discovery-mechanisms.ts";
 import { createMechanism } from "../../src/discovery/create-mechanism.ts";
 import { createHttpClient } from "../../src/http-client/index.ts";
 import { discoveryLists } from "../support/discovery-config.ts";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { createMechanism } from "../../src/discovery/create-mechanism.ts";
-import type { DiscoveryMechanismName } from "../../src/config/schema/discovery.ts";
+import type { DiscoveryMechanismName } from "../../src/config/discovery-mechanisms.ts";
 import { discoveryLists } from "../support/discovery-config.ts";
 import { realSurroundings, runMechanism, type Running } from "../support/discovery-surroundings.ts";
 import { FakeServer, sendJson, sendStatus, type Answer } from "../support/fake-server.ts";

@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { DiscoveryMechanismName } from "../../src/config/schema/discovery.ts";
+import type { DiscoveryMechanismName } from "../../src/config/discovery-mechanisms.ts";
 import { createMechanism } from "../../src/discovery/create-mechanism.ts";
 import { eventually } from "../support/api-client.ts";
 import { discoveryLists } from "../support/discovery-config.ts";

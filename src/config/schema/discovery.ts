@@ -380,8 +380,6 @@ const MECHANISMS = {
   static: staticConfig,
 } satisfies Record<DiscoveryMechanismName, unknown>;
 
-export type { DiscoveryMechanismName };
-
 /** The configuration of one mechanism. */
 export type DiscoveryConfigOf<M extends DiscoveryMechanismName> = ValueOf<(typeof MECHANISMS)[M]>;
 

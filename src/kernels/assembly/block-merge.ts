@@ -8,6 +8,7 @@
 //
 // A frame is a chunk with its size before it and its checksum behind it: uvarint size, u8 encoding, data, u32 checksum.
 import { crc32c, joinChecksums } from "./checksum";
+import { numbersEnd, putUvarint, putVarint, readNumbers, uvarint, varint, wasNumberCut } from "./varint";
 
 const MAX_SYMBOLS: u64 = 1 << 16;
 const MAX_CHUNKS: u64 = 1 << 18;
@@ -25,29 +26,6 @@ const ENCODING_XOR: u32 = 1;
 const ENCODING_XOR2: u32 = 4;
 const FIRST_ENCODING_WITH_FLAGS: u32 = 5;
 
-let cursor: usize = 0;
-let limit: usize = 0;
-let isCut: bool = false;
-
-function uvarint(): u64 {
-  let value: u64 = 0;
-  for (let shift: u64 = 0; shift < 64; shift += 7) {
-    if (cursor >= limit) break;
-    const byte = <u64>load<u8>(cursor++);
-    value |= (byte & 0x7f) << shift;
-    if (byte < 0x80) return value;
-  }
-  isCut = true;
-  return 0;
-}
-
-// prettier-ignore
-@inline
-function varint(): i64 {
-  const zigzag = uvarint();
-  return <i64>(zigzag >>> 1) ^ -(<i64>(zigzag & 1));
-}
-
 // prettier-ignore
 @inline
 function u32BigEndian(at: usize): u32 {
@@ -60,16 +38,15 @@ function u32BigEndian(at: usize): u32 {
  * @returns 0, or how many bytes must be there, or -1 for a damaged one
  */
 export function readSeriesRow(input: usize, at: usize, end: usize): i32 {
-  cursor = at;
-  limit = min(end, at + 10);
-  isCut = false;
+  readNumbers(at, min(end, at + 10));
   const size = uvarint();
-  if (isCut) return limit == at + 10 ? DAMAGED : 10;
+  if (wasNumberCut()) return end >= at + 10 ? DAMAGED : 10;
   if (size > 1 << 30) return DAMAGED;
-  const bodyEnd = cursor + <usize>size;
+  const body = numbersEnd();
+  const bodyEnd = body + <usize>size;
   if (bodyEnd + 4 > end) return <i32>(bodyEnd + 4 - at);
-  if ((crc32c(cursor, bodyEnd, 0xffffffff) ^ 0xffffffff) != u32BigEndian(bodyEnd)) return DAMAGED;
-  limit = bodyEnd;
+  if ((crc32c(body, bodyEnd, 0xffffffff) ^ 0xffffffff) != u32BigEndian(bodyEnd)) return DAMAGED;
+  readNumbers(body, bodyEnd);
 
   const symbols = uvarint() << 1;
   if (symbols > MAX_SYMBOLS) return DAMAGED;
@@ -79,7 +56,7 @@ export function readSeriesRow(input: usize, at: usize, end: usize): i32 {
   let ranks = <usize>load<u32>(input, 48);
   for (let left = symbols; left != 0; left--) {
     const symbol = uvarint() - first;
-    if (isCut || symbol >= rankCount) return DAMAGED;
+    if (wasNumberCut() || symbol >= rankCount) return DAMAGED;
     store<u32>(ranks, load<u32>(rankTable + (<usize>symbol << 2)));
     ranks += 4;
   }
@@ -104,7 +81,7 @@ export function readSeriesRow(input: usize, at: usize, end: usize): i32 {
     maxTimes += 8;
     refs += 8;
   }
-  return isCut ? DAMAGED : 0;
+  return wasNumberCut() ? DAMAGED : 0;
 }
 
 /** The order of the label sets of two inputs: negative, 0 or positive. */
@@ -163,13 +140,11 @@ export function copyFrames(input: usize, output: usize, from: u32): i32 {
     const offset = <u32>ref;
     if (<u32>(ref >>> 32) != file || offset < windowOffset) return NEEDS_WINDOW;
     const start = window + (offset - windowOffset);
-    cursor = start;
-    limit = min(windowEnd, start + 5);
-    isCut = false;
+    readNumbers(start, min(windowEnd, start + 5));
     const size = uvarint();
-    if (isCut) return limit == start + 5 ? IS_DAMAGED : NEEDS_WINDOW;
+    if (wasNumberCut()) return windowEnd >= start + 5 ? IS_DAMAGED : NEEDS_WINDOW;
     if (size > MAX_CHUNK_BYTES) return IS_DAMAGED;
-    const dataStart = cursor + 1;
+    const dataStart = numbersEnd() + 1;
     const dataEnd = dataStart + <usize>size;
     const end = dataEnd + 4;
     const frameBytes = <u32>(end - start);
@@ -205,20 +180,6 @@ export function copyFrames(input: usize, output: usize, from: u32): i32 {
     store<u32>(output, listed + 1, 12);
   }
   return DONE;
-}
-
-// prettier-ignore
-@inline
-function putUvarint(at: usize, value: u64): usize {
-  for (; value >= 0x80; value >>>= 7) store<u8>(at++, <u8>value | 0x80);
-  store<u8>(at++, <u8>value);
-  return at;
-}
-
-// prettier-ignore
-@inline
-function putVarint(at: usize, value: i64): usize {
-  return putUvarint(at, <u64>((value << 1) ^ (value >> 63)));
 }
 
 /**

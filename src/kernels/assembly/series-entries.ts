@@ -8,36 +8,13 @@
 //   state:   u32 record at, end of records │ entry at, end of the room │ symbols of the pairs, two u32 each │ by pair:
 //            where its next series goes │ where the next of all series goes │ first byte of the room, its id
 import { crc32c } from "./checksum";
+import { numbersEnd, putUvarint, readNumbers, uvarint, wasNumberCut } from "./varint";
 
 const ALIGNMENT: usize = 16;
 
 const DONE: i32 = 0;
 const NEEDS_ROOM: i32 = -1;
 const IS_DAMAGED: i32 = -2;
-
-let cursor: usize = 0;
-let limit: usize = 0;
-let isCut: bool = false;
-
-function uvarint32(): u32 {
-  let value: u32 = 0;
-  for (let shift: u32 = 0; shift < 35; shift += 7) {
-    if (cursor >= limit) break;
-    const byte = <u32>load<u8>(cursor++);
-    value |= (byte & 0x7f) << shift;
-    if (byte < 0x80) return value;
-  }
-  isCut = true;
-  return 0;
-}
-
-// prettier-ignore
-@inline
-function putUvarint32(at: usize, value: u32): usize {
-  for (; value >= 0x80; value >>>= 7) store<u8>(at++, <u8>value | 0x80);
-  store<u8>(at++, <u8>value);
-  return at;
-}
 
 /**
  * Turns records into entries while there are records and room. Lists hold ids big-endian, as they are written.
@@ -52,14 +29,12 @@ export function putSeriesEntries(state: usize): i32 {
   const room = <usize>load<u32>(state, 28);
   const firstId = load<u32>(state, 32);
   for (let start = <usize>load<u32>(state); start != recordsEnd; start = <usize>load<u32>(state)) {
-    cursor = start;
-    limit = recordsEnd;
-    isCut = false;
-    const size = <usize>uvarint32();
-    const labelsSize = <usize>uvarint32();
-    if (isCut) return recordsEnd - start >= 10 ? IS_DAMAGED : 10;
+    readNumbers(start, recordsEnd);
+    const size = <usize>uvarint();
+    const labelsSize = <usize>uvarint();
+    if (wasNumberCut()) return recordsEnd - start >= 10 ? IS_DAMAGED : 10;
     if (labelsSize > size || size > 1 << 30) return IS_DAMAGED;
-    const body = cursor;
+    const body = numbersEnd();
     const end = body + size;
     if (end > recordsEnd) return <i32>(end - start);
     // A pair takes a byte at least, and becomes two symbols of five at most.
@@ -73,22 +48,23 @@ export function putSeriesEntries(state: usize): i32 {
     store<u32>(all, bswap<u32>(id));
     store<u32>(state, <u32>(all + 4), 24);
 
-    limit = body + labelsSize;
-    const count = uvarint32();
+    const labelsEnd = body + labelsSize;
+    readNumbers(body, labelsEnd);
+    const count = uvarint();
     const entryBody = aligned + 5;
-    let at = putUvarint32(entryBody, count);
+    let at = putUvarint(entryBody, count);
     for (let left = count; left != 0; left--) {
-      const pair = <usize>uvarint32();
-      if (isCut) return IS_DAMAGED;
+      const pair = <usize>uvarint();
+      if (wasNumberCut()) return IS_DAMAGED;
       const place = <usize>load<u32>(places + (pair << 2));
       store<u32>(place, bswap<u32>(id));
       store<u32>(places + (pair << 2), <u32>(place + 4));
-      at = putUvarint32(at, load<u32>(symbols + (pair << 3)));
-      at = putUvarint32(at, load<u32>(symbols + (pair << 3), 4));
+      at = putUvarint(at, load<u32>(symbols + (pair << 3)));
+      at = putUvarint(at, load<u32>(symbols + (pair << 3), 4));
     }
-    memory.copy(at, limit, end - limit);
-    const entrySize = at + (end - limit) - entryBody;
-    at = putUvarint32(aligned, <u32>entrySize);
+    memory.copy(at, labelsEnd, end - labelsEnd);
+    const entrySize = at + (end - labelsEnd) - entryBody;
+    at = putUvarint(aligned, entrySize);
     memory.copy(at, entryBody, entrySize);
     const entryEnd = at + entrySize;
     store<u32>(entryEnd, bswap<u32>(crc32c(at, entryEnd, 0xffffffff) ^ 0xffffffff));

@@ -1,5 +1,6 @@
 import type { Matcher } from "../../model/matcher.ts";
 import type { ChunkMeta } from "./index-file.ts";
+import { KnownAnswers, questionOf } from "./known-answers.ts";
 
 /** By place in a selection: the first time of the first chunk of a series, and the last of its last. */
 export interface SelectionSpans {
@@ -11,11 +12,9 @@ const MAX_SELECTIONS = 16;
 /** Ids of all selections that are kept of one block. */
 const MAX_IDS = 2 ** 17;
 
-/** What was selected last from a block: it never changes, and the same is asked for again and again. */
+/** What was selected last from a block. */
 export class KnownSelections {
-  /** Least recently used first. */
-  private readonly byMatchers = new Map<string, Uint32Array>();
-  private ids = 0;
+  private readonly answers = new KnownAnswers<Uint32Array>(MAX_SELECTIONS, MAX_IDS);
   private readonly spansOf = new WeakMap<Uint32Array, SelectionSpans>();
 
   /** When the series of a selection begin and end, looked up once for all. @param ids as `find` gave them */
@@ -34,22 +33,6 @@ export class KnownSelections {
 
   /** @returns what `select` gives for these matchers, now or before; not to be written to */
   find(matchers: readonly Matcher[], select: () => Uint32Array): Uint32Array {
-    const key = JSON.stringify(matchers.map(({ name, type, value }) => [name, type, value]));
-    let ids = this.byMatchers.get(key);
-    if (ids) {
-      this.byMatchers.delete(key);
-      this.byMatchers.set(key, ids);
-      return ids;
-    }
-    ids = select();
-    if (ids.length > MAX_IDS) return ids;
-    this.byMatchers.set(key, ids);
-    this.ids += ids.length;
-    for (const [oldest, known] of this.byMatchers) {
-      if (this.byMatchers.size <= MAX_SELECTIONS && this.ids <= MAX_IDS) break;
-      this.byMatchers.delete(oldest);
-      this.ids -= known.length;
-    }
-    return ids;
+    return this.answers.find(questionOf(matchers), select);
   }
 }

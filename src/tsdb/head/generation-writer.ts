@@ -4,7 +4,7 @@ import { SampleOutcome, StorageError, type SeriesRef } from "../../model/storage
 import { Header } from "./arena.ts";
 import { Generation, type GenerationOptions } from "./generation.ts";
 import { insertFloat, insertHistogram } from "./out-of-order.ts";
-import { hasStartTimes, StartTimes } from "./start-times.ts";
+import { hasStartTimes, type KeptStartTimes, StartTimes } from "./start-times.ts";
 import { HistogramChunks } from "./histogram-chunks.ts";
 import { RefList } from "./ref-list.ts";
 
@@ -46,8 +46,8 @@ export class GenerationWriter {
   readonly lateHistograms: PendingHistogram[] = [];
   /** Series to be logged with the next commit. */
   readonly unlogged = new RefList();
-  /** Whether histograms' start times are kept, too. */
-  keepsHistogramStarts = false;
+  /** What is told of others is let go. */
+  keptStartTimes: KeptStartTimes = "none";
   private readonly startTimes: StartTimes;
   /** Start times of the batch, 0 beyond its end; as long as need be. */
   private batchStarts = new Float64Array(0);
@@ -138,7 +138,7 @@ export class GenerationWriter {
       arena.batchOutcomes,
     );
     outcomes.set(arena.bytes.subarray(arena.batchOutcomes, arena.batchOutcomes + count));
-    if (startTimes) {
+    if (startTimes && this.keptStartTimes !== "none") {
       // The kernel moved together what it kept.
       for (let i = 0, to = at; i < count; i++) {
         if (refs[i] !== 0 && outcomes[i] === SampleOutcome.appended) this.setBatchStart(to++, startTimes[i]!);
@@ -177,7 +177,7 @@ export class GenerationWriter {
   }
 
   private setBatchStart(index: number, startMs: number): void {
-    if (startMs === 0) return;
+    if (startMs === 0 || this.keptStartTimes === "none") return;
     this.reserveBatchStarts(index + 1);
     this.batchStarts[index] = startMs;
     this.hasBatchStarts = true;
@@ -232,7 +232,10 @@ export class GenerationWriter {
   /** Adds the out-of-order floats of the batch to their series. @returns how many were added */
   applyLateFloats(commit: number): number {
     let added = 0;
-    for (const float of this.lateFloats) if (insertFloat(this.generation, float, commit)) added++;
+    for (const late of this.lateFloats) {
+      const startMs = this.keptStartTimes === "none" ? 0 : late.startMs;
+      if (insertFloat(this.generation, { ...late, startMs }, commit)) added++;
+    }
     this.lateFloats.length = 0;
     return added;
   }
@@ -240,19 +243,27 @@ export class GenerationWriter {
   applyLateHistograms(commit: number): number {
     let added = 0;
     for (const late of this.lateHistograms) {
-      const startMs = this.keepsHistogramStarts ? late.startMs : 0;
+      const startMs = this.histogramStart(late);
       if (insertHistogram(this.generation, { ...late, startMs }, commit)) added++;
     }
     this.lateHistograms.length = 0;
     return added;
   }
 
+  private histogramStart({ startMs }: PendingHistogram): number {
+    return this.keptStartTimes === "all" ? startMs : 0;
+  }
+
   /** Makes the histograms of the batch part of their series. @returns how many were appended */
   applyHistograms(commit: number): number {
     let appended = 0;
-    for (const { ref, timeMs, histogram, startMs } of this.pendingHistograms) {
-      const isKept = this.histograms.judge(ref, timeMs, histogram) === SampleOutcome.appended;
-      if (isKept) this.startTimes.note(ref, timeMs, this.keepsHistogramStarts ? startMs : 0);
+    for (const pending of this.pendingHistograms) {
+      const { ref, timeMs, histogram } = pending;
+      const startMs = this.histogramStart(pending);
+      if (startMs !== 0 || hasStartTimes(this.generation)) {
+        const outcome = this.histograms.judge(ref, timeMs, histogram);
+        if (outcome === SampleOutcome.appended) this.startTimes.note(ref, timeMs, startMs);
+      }
       if (this.histograms.append(ref, timeMs, histogram, commit)) appended++;
     }
     this.pendingHistograms.length = 0;

@@ -128,7 +128,6 @@ export class HeadAppender implements Appender {
     startTimes: Float64Array | null = null,
   ): number {
     const { head } = this;
-    const starts = head.startTimes === "none" ? null : startTimes;
     const writer = head.byEpoch(epoch);
     if (!writer || !this.takes(writer, timeMs)) {
       outcomes.fill(head.refusalOfOld, 0, count);
@@ -141,7 +140,7 @@ export class HeadAppender implements Appender {
       const fitting = head.isNewest(writer, timeMs)
         ? refs
         : this.withoutOvertaken(writer, refs, count, timeMs);
-      writer.addAll(fitting, valueWords, count, timeMs, outcomes, starts);
+      writer.addAll(fitting, valueWords, count, timeMs, outcomes, startTimes);
       if (writer.pending > from) this.parts.push({ writer, from, to: writer.pending, timeMs });
       if (fitting !== refs) {
         for (let i = 0; i < count; i++) if (fitting[i] !== refs[i]) outcomes[i] = SampleOutcome.outOfOrder;
@@ -151,7 +150,7 @@ export class HeadAppender implements Appender {
       for (let i = 0; i < count; i++) {
         if (outcomes[i] !== SampleOutcome.outOfOrder || refs[i] === NO_SERIES) continue;
         const [valueHigh, valueLow] = [valueWords[2 * i + 1]!, valueWords[2 * i]!];
-        const startMs = starts?.[i] ?? 0;
+        const startMs = startTimes?.[i] ?? 0;
         outcomes[i] = this.appendLate(writer, { ref: refs[i]!, timeMs, valueHigh, valueLow, startMs });
       }
     }
@@ -208,11 +207,7 @@ export class HeadAppender implements Appender {
     const writer = this.head.at(timeMs);
     if (!writer) return this.refuseOld(timeMs);
     const { ref } = this.head.resolve(writer, labels);
-    return this.appendOne(writer, ref, timeMs, valueHigh, valueLow, this.keptStart(startMs));
-  }
-
-  private keptStart(startMs: number): number {
-    return this.head.startTimes === "none" ? 0 : startMs;
+    return this.appendOne(writer, ref, timeMs, valueHigh, valueLow, startMs);
   }
 
   private refuseOld(timeMs: number, isHistogram = false): SampleOutcome {
@@ -287,7 +282,7 @@ export class HeadAppender implements Appender {
       positiveBuckets: histogram.positiveBuckets.slice(),
       negativeBuckets: histogram.negativeBuckets.slice(),
     };
-    return this.appendOneHistogram(writer, ref, timeMs, kept, this.keptStart(startMs));
+    return this.appendOneHistogram(writer, ref, timeMs, kept, startMs);
   }
 
   private appendOneHistogram(
@@ -315,12 +310,13 @@ export class HeadAppender implements Appender {
 
   appendStale(epoch: number, refs: Uint32Array, timeMs: number): void {
     const writer = this.head.byEpoch(epoch);
+    const histograms = writer && this.takes(writer, timeMs) ? writer.histograms : null;
     for (let from = 0; from < refs.length; from += STALE_BATCH) {
       // Those of histograms, one by one, leave a gap among the others.
       const floats = refs.slice(from, from + STALE_BATCH);
-      for (let i = 0; writer && this.takes(writer, timeMs) && i < floats.length; i++) {
+      for (let i = 0; writer && i < floats.length; i++) {
         const ref = floats[i]!;
-        if (ref === NO_SERIES || !writer.histograms.isHistogramSeries(ref)) continue;
+        if (ref === NO_SERIES || !histograms?.isHistogramSeries(ref)) continue;
         floats[i] = NO_SERIES;
         this.appendOne(writer, ref, timeMs, STALE_HIGH_WORD, STALE_LOW_WORD);
       }

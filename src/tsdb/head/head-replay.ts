@@ -90,6 +90,7 @@ export class HeadReplay implements ReplaySink {
     startTimes: Float64Array | null,
     count: number,
   ): void {
+    // The fast path knows none: it is not left for those that nobody keeps.
     const starts = this.head.startTimes === "none" ? null : startTimes;
     for (let i = 0; i < count; i++) {
       if (starts === null) i += this.addRun(refs, times, valueWords, i, count);
@@ -202,7 +203,7 @@ export class HeadReplay implements ReplaySink {
     return (carried[known] = ref);
   }
 
-  onHistogram(logRef: number, timeMs: number, histogram: FloatHistogram, loggedStartMs: number): void {
+  onHistogram(logRef: number, timeMs: number, histogram: FloatHistogram, startMs: number): void {
     const { head } = this;
     if (timeMs < head.minValidTime && !this.isLate) return;
     const known = this.byRef.get(logRef);
@@ -215,7 +216,6 @@ export class HeadReplay implements ReplaySink {
     if (writer.pending > 0) head.apply();
     const ref = this.carriedTo(writer)[known] || this.carry(writer, known);
     if (this.isLate) this.noteLate(writer);
-    const startMs = head.startTimes === "none" ? 0 : loggedStartMs;
     (this.isLate ? writer.lateHistograms : writer.pendingHistograms).push({
       ref,
       timeMs,
@@ -284,7 +284,6 @@ export class HeadReplay implements ReplaySink {
     const inOrderHistograms: PendingHistogram[] = [];
     const late: LateFloat[] = [];
     const lateHistograms: PendingHistogram[] = [];
-    const startOf = (startMs: number) => (head.startTimes === "none" ? 0 : startMs);
     const placeOf = (known: number, timeMs: number) => {
       const writer = this.withRoom(head.atAnyAge(timeMs), timeMs);
       const ref = this.carriedTo(writer)[known] || this.carry(writer, known);
@@ -295,18 +294,17 @@ export class HeadReplay implements ReplaySink {
       return { writer, ref, logRef: registry.logRef(known), isNewest };
     };
     return {
-      addFloat: (known, timeMs, valueHigh, valueLow, chunkStartMs) => {
+      addFloat: (known, timeMs, valueHigh, valueLow, startMs) => {
         const { writer, ref, logRef, isNewest } = placeOf(known, timeMs);
-        const startMs = startOf(chunkStartMs);
         const float = { ref, timeMs, valueHigh, valueLow, startMs };
         if (writer.isFull) head.apply();
         if (isNewest) writer.addUnchecked(ref, timeMs, valueHigh, valueLow, startMs);
         else writer.lateFloats.push(float);
         (isNewest ? inOrder : late).push({ ...float, ref: logRef });
       },
-      addHistogram: (known, timeMs, histogram, chunkStartMs) => {
+      addHistogram: (known, timeMs, histogram, startMs) => {
         const { writer, ref, logRef, isNewest } = placeOf(known, timeMs);
-        const entry = { ref, timeMs, histogram, startMs: startOf(chunkStartMs) };
+        const entry = { ref, timeMs, histogram, startMs };
         (isNewest ? writer.pendingHistograms : writer.lateHistograms).push(entry);
         (isNewest ? inOrderHistograms : lateHistograms).push({ ...entry, ref: logRef });
       },

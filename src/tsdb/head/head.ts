@@ -7,6 +7,7 @@ import { selectSeries } from "./select-series.ts";
 import type { Generation } from "./generation.ts";
 import { GenerationWriter } from "./generation-writer.ts";
 import { HeadControl } from "./head-control.ts";
+import type { KeptStartTimes } from "./start-times.ts";
 import { RefSet } from "./ref-set.ts";
 import { SeriesMetadata } from "./series-metadata.ts";
 import { StaleSeries } from "./stale-series.ts";
@@ -28,9 +29,6 @@ export interface HeadOptions {
   /** A generation was opened: other threads may attach to its memory. */
   readonly onOpen?: (generation: Generation) => void;
 }
-
-/** Histograms need an encoding of their own for them, which earlier versions of Prometheus cannot read. */
-export type KeptStartTimes = "none" | "floats" | "all";
 
 /** What the head has done, for metrics. */
 export interface HeadStatistics {
@@ -189,7 +187,7 @@ export class Head {
       endTime: startTime + this.blockRangeMs,
       sizeBytes: isLate ? Math.min(this.generationBytes, LATE_GENERATION_BYTES) : this.generationBytes,
     });
-    writer.keepsHistogramStarts = this.startTimes === "all";
+    writer.keptStartTimes = this.startTimes;
     const { endTime } = writer.generation;
     writer.sealAtTime =
       Math.max(endTime + this.blockRangeMs / 2, this.maxTime + this.blockRangeMs) +

@@ -9,6 +9,9 @@ import type { Generation } from "./generation.ts";
  * words). A column of chains by series is made with the first of them; where nobody tells start times there is none.
  */
 
+/** Of which samples they are kept: histograms need an encoding of their own, which earlier Prometheus cannot read. */
+export type KeptStartTimes = "none" | "floats" | "all";
+
 /** Whether any start time is known. */
 export function hasStartTimes(generation: Generation): boolean {
   return generation.arena.header(Header.startTimes) !== 0;

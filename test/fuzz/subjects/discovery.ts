@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { loadConfig } from "../../../src/config/load.ts";
-import type { DiscoveryMechanismName } from "../../../src/config/schema/discovery.ts";
+import type { DiscoveryMechanismName } from "../../../src/config/discovery-mechanisms.ts";
 import { createMechanism } from "../../../src/discovery/create-mechanism.ts";
 import { parseSearchRules } from "../../../src/discovery/dns.ts";
 import { DiscoveryCounters, type DiscoverySurroundings } from "../../../src/discovery/mechanism.ts";
