@@ -20,6 +20,8 @@ const INDEX_WINDOW_BYTES = 8 * 1024 * 1024;
 /** Chunks longer than this do not pass through the kernel. */
 export const CHUNK_WINDOW_BYTES = 1024 * 1024;
 const FRAMES_BYTES = CHUNK_WINDOW_BYTES;
+/** Frames lie at places that differ from those in the file by whole pages: so they can be written past its cache. */
+const PAGE_BYTES = 4096;
 /** Records of series are handed on from this size on; one of them has its room behind it. */
 const RECORDS_BYTES = 256 * 1024;
 const MAX_RECORD_BYTES = 64 + 10 * MAX_SYMBOLS + 30 * MAX_MERGED_CHUNKS;
@@ -77,7 +79,7 @@ export class MergeKernel {
     this.exports["makeChecksumTables"]!(this.layout.place(CHECKSUM_TABLES_BYTES));
     this.exports["makeZeroTables"]!(this.layout.place(ZERO_TABLES_BYTES));
     this.output = this.layout.place(OUTPUT_BYTES);
-    this.frames = this.layout.place(FRAMES_BYTES);
+    this.frames = Math.ceil(this.layout.place(FRAMES_BYTES + 2 * PAGE_BYTES) / PAGE_BYTES) * PAGE_BYTES;
     this.records = this.layout.place(RECORDS_BYTES + MAX_RECORD_BYTES);
     this.pairs = this.layout.place(4 * MAX_SYMBOLS);
     this.pairNumbers = this.words.subarray(this.pairs / 4, this.pairs / 4 + MAX_SYMBOLS);
@@ -141,12 +143,14 @@ export class MergeKernel {
 
   /** The frames that were copied, not to be kept. */
   copiedFrames(): Uint8Array {
-    return this.bytes.subarray(this.frames, this.frames + this.words[this.output / 4 + 1]!);
+    const frames = this.words[this.output / 4]!;
+    return this.bytes.subarray(frames, frames + this.words[this.output / 4 + 1]!);
   }
 
   /** Begins with frames anew: the first byte will be found by `ref`, and `room` bytes may follow. */
   beginFrames(ref: number, room: number): void {
     const at = this.output / 4;
+    this.words[at] = this.frames + (ref % PAGE_BYTES);
     this.words[at + 1] = 0;
     this.words[at + 2] = Math.min(FRAMES_BYTES, room);
     this.words[at + 8] = ref % TWO_32;
@@ -202,6 +206,7 @@ const FIXED_BYTES =
   ZERO_TABLES_BYTES +
   OUTPUT_BYTES +
   FRAMES_BYTES +
+  2 * PAGE_BYTES +
   RECORDS_BYTES +
   MAX_RECORD_BYTES +
   4 * MAX_SYMBOLS +

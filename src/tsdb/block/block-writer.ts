@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { chunkSampleCount } from "../chunk/decode-chunk.ts";
 import { ChunkEncoding } from "../chunk/encoding.ts";
 import { CHUNKS_FOLDER, INDEX_FILE, TMP_FOR_CREATION } from "../file-names.ts";
+import type { AppendedFile } from "./appended-file.ts";
 import { ChunkColumns } from "./chunk-columns.ts";
 import { ChunkFileWriter } from "./chunk-file.ts";
 import type { ChunkSeries, ChunkSeriesSource } from "./chunk-series.ts";
@@ -22,6 +23,8 @@ export interface NewBlock {
   readonly onChunk?: (sizeBytes: number, samples: number, rangeMs: number) => void;
   /** Greatest size of a file of chunks. */
   readonly maxChunkFileBytes?: number;
+  /** How files of chunks are created, if not as any other. */
+  readonly createChunkFile?: (path: string) => AppendedFile;
 }
 
 /**
@@ -39,7 +42,7 @@ export function writeBlock(
   const temporary = directory + TMP_FOR_CREATION;
   const chunksDirectory = join(temporary, CHUNKS_FOLDER);
   fs.mkdirSync(chunksDirectory, { recursive: true });
-  const chunkFiles = new ChunkFileWriter(chunksDirectory, block.maxChunkFileBytes);
+  const chunkFiles = new ChunkFileWriter(chunksDirectory, block.maxChunkFileBytes, block.createChunkFile);
   let index: IndexWriter | null = null;
   try {
     index = new IndexWriter(join(temporary, INDEX_FILE));

@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { CorruptionError } from "../corruption-error.ts";
 import { crc32c } from "../crc32c.ts";
 import { chunkFileName, parseChunkFileName } from "../file-names.ts";
+import { type AppendedFile, BufferedFile } from "./appended-file.ts";
 import type { EncodedChunk } from "./chunk-series.ts";
 import { FileWriter } from "./file-writer.ts";
 import { readFully } from "./page-cache.ts";
@@ -34,6 +35,7 @@ export class ChunkFileWriter {
   constructor(
     private readonly directory: string,
     private readonly maxFileBytes: number = DEFAULT_FILE_BYTES,
+    private readonly create: (path: string) => AppendedFile = (path) => new BufferedFile(path),
   ) {}
 
   append(chunk: EncodedChunk): ChunkRef {
@@ -83,7 +85,7 @@ export class ChunkFileWriter {
   private nextFile(): void {
     this.file?.close();
     this.files++;
-    this.file = new FileWriter(join(this.directory, chunkFileName(this.files)));
+    this.file = new FileWriter(this.create(join(this.directory, chunkFileName(this.files))));
     this.file.out.u32(MAGIC);
     this.file.out.u8(VERSION);
     for (let i = 5; i < HEADER_BYTES; i++) this.file.out.u8(0);

@@ -1,8 +1,8 @@
 import * as fs from "node:fs";
 import { dirname } from "node:path";
-import { StorageError } from "../../model/storage.ts";
 import { crc32c } from "../crc32c.ts";
 import { ByteWriter } from "../varint.ts";
+import { type AppendedFile, attempt, writeAll } from "./appended-file.ts";
 
 const FLUSH_BYTES = 1 << 20;
 
@@ -13,16 +13,13 @@ const FLUSH_BYTES = 1 << 20;
 export class FileWriter {
   /** Write here, then `commit`. */
   readonly out = new ByteWriter(FLUSH_BYTES / 4);
-  private readonly descriptor: number;
   private flushedBytes = 0;
   private committed = 0;
   private crc = 0;
   private isSumming = false;
 
-  /** Creates the file, which must not exist. @throws StorageError */
-  constructor(readonly path: string) {
-    this.descriptor = attempt(`create ${path}`, () => fs.openSync(path, "wx+"));
-  }
+  /** @param file becomes the writer's, and has nothing in it yet */
+  constructor(private readonly file: AppendedFile) {}
 
   /** Where in the file the next byte will be. */
   get position(): number {
@@ -55,67 +52,33 @@ export class FileWriter {
   /** Writes bytes that are many, without copying them; they are in no checksum. */
   writeThrough(bytes: Uint8Array): void {
     this.flushAll();
-    writeAll(this.descriptor, bytes, bytes.length, this.flushedBytes, this.path);
+    this.file.append(bytes, bytes.length);
     this.flushedBytes += bytes.length;
   }
 
   private flush(): void {
     const { out } = this;
-    writeAll(this.descriptor, out.bytes, out.length, this.flushedBytes, this.path);
+    this.file.append(out.bytes, out.length);
     this.flushedBytes += out.length;
     this.committed = 0;
     out.clear();
   }
 
-  /** Overwrites bytes already written. */
-  patch(position: number, bytes: Uint8Array): void {
-    this.flushAll();
-    writeAll(this.descriptor, bytes, bytes.length, position, this.path);
-  }
-
-  /** Reads back part of what was written. */
-  readBack(position: number, target: Uint8Array): number {
-    this.flushAll();
-    return fs.readSync(this.descriptor, target, 0, target.length, position);
-  }
-
-  private flushAll(): void {
+  /** Hands everything to the file. */
+  flushAll(): void {
     this.commit();
     if (this.out.length > 0) this.flush();
   }
 
-  /** Flushes, syncs to the disk and closes. */
+  /** Flushes, syncs to the disk and closes. @throws StorageError */
   close(): void {
     this.flushAll();
-    attempt(`sync ${this.path}`, () => fs.fsyncSync(this.descriptor));
-    fs.closeSync(this.descriptor);
+    this.file.close();
   }
 
   /** Closes without caring for what was not written. */
   abandon(): void {
-    fs.closeSync(this.descriptor);
-  }
-}
-
-function writeAll(
-  descriptor: number,
-  bytes: Uint8Array,
-  length: number,
-  position: number,
-  path: string,
-): void {
-  attempt(`write to ${path}`, () => {
-    for (let from = 0; from < length;) {
-      from += fs.writeSync(descriptor, bytes, from, length - from, position + from);
-    }
-  });
-}
-
-function attempt<T>(what: string, action: () => T): T {
-  try {
-    return action();
-  } catch (cause) {
-    throw new StorageError(`cannot ${what}: ${(cause as Error).message}`, { cause });
+    this.file.abandon();
   }
 }
 
@@ -135,7 +98,7 @@ export function replaceFile(path: string, bytes: Uint8Array): void {
   attempt(`write ${path}`, () => {
     const descriptor = fs.openSync(temporary, "w");
     try {
-      writeAll(descriptor, bytes, bytes.length, 0, temporary);
+      writeAll(descriptor, bytes, bytes.length, 0);
       fs.fsyncSync(descriptor);
     } finally {
       fs.closeSync(descriptor);

@@ -13,6 +13,7 @@ import { CorruptionError } from "../corruption-error.ts";
 import { crc32c } from "../crc32c.ts";
 import { decodeUtf8 } from "../string-cache.ts";
 import { ByteReader, ByteWriter } from "../varint.ts";
+import { BufferedFile } from "./appended-file.ts";
 import { ChunkColumns } from "./chunk-columns.ts";
 import type { ChunkRef } from "./chunk-file.ts";
 import { FileWriter } from "./file-writer.ts";
@@ -631,6 +632,7 @@ export class IndexWriter {
   /** No record is larger. */
   private largestRecordBytes = 0;
   private readonly series: FileWriter;
+  private readonly seriesFile: BufferedFile;
   private readonly seriesPath: string;
   private readonly symbolIds = new Map<string, number>();
   private readonly symbols: string[] = [];
@@ -646,7 +648,8 @@ export class IndexWriter {
 
   constructor(private readonly path: string) {
     this.seriesPath = `${path}_tmp_series`;
-    this.series = new FileWriter(this.seriesPath);
+    this.seriesFile = new BufferedFile(this.seriesPath);
+    this.series = new FileWriter(this.seriesFile);
   }
 
   /** @param chunks ascending, apart from each other in time, at least one */
@@ -743,7 +746,7 @@ export class IndexWriter {
 
   /** Writes the index file and syncs it. @returns its size */
   finish(): number {
-    const index = (this.index = new FileWriter(this.path));
+    const index = (this.index = new FileWriter(new BufferedFile(this.path)));
     index.out.u32(MAGIC);
     index.out.u8(VERSION);
     this.symbolIds.clear();
@@ -807,9 +810,10 @@ export class IndexWriter {
       pairSymbols[2 * pair + 1] = ordinals[pairValues[pair]!]!;
     }
     const kernel = new SeriesEntriesKernel({ pairSymbols, pairCounts, seriesCount, largestRecordBytes });
+    series.flushAll();
     const end = series.position;
     for (let position = 0; position < end;) {
-      const count = series.readBack(position, kernel.recordsRoom());
+      const count = this.seriesFile.readBack(position, kernel.recordsRoom());
       if (count === 0) break;
       position += count;
       kernel.recordsRead(count);

@@ -2,6 +2,7 @@ import { StorageError } from "../../model/storage.ts";
 import { Block } from "../block/block.ts";
 import { type SeriesWriter, writeBlock } from "../block/block-writer.ts";
 import type { ChunkSeries, ChunkSeriesSource, EncodedChunk } from "../block/chunk-series.ts";
+import { DirectFile } from "../block/direct-file.ts";
 import { type BlockCompaction, type BlockHint, type BlockMeta, readMeta, writeMeta } from "../block/meta.ts";
 import { PageCache } from "../block/page-cache.ts";
 import { type FloatChunkEncoding, SAMPLES_PER_CHUNK } from "../chunk/encode-chunks.ts";
@@ -193,6 +194,7 @@ function rewriteBlocks(
       minTime: Math.min(...blocks.map(({ meta }) => meta.minTime)),
       maxTime: Math.max(...blocks.map(({ meta }) => meta.maxTime)),
       compaction: compactionOf(ulid),
+      createChunkFile: (path) => DirectFile.create(path),
       ...blockOptions(options),
     });
     if (written === null) markBlocks(directories, { deletable: true });
