@@ -24,6 +24,8 @@ export interface IngestThreadOptions {
   /** How much later than at the earliest generations are sealed. */
   readonly sealDelayMs: number;
   readonly logsMetadata: boolean;
+  /** Whether a stop writes a snapshot of the head, for the next start. */
+  readonly snapshotsHead: boolean;
   /** Start times of the targets become samples of 0. */
   readonly zerosAtStart: boolean;
   /** Of which samples start times are stored. */

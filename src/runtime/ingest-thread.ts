@@ -58,6 +58,7 @@ function run(): void {
     minValidTime: minValidTime(inventory.blocks),
     maxExemplars: options.maxExemplars,
     logsMetadata: options.logsMetadata,
+    snapshotsHead: options.snapshotsHead,
     startTimes: options.startTimes,
     onExemplarBuffer: (buffer) => send({ type: "exemplarBuffer", buffer }),
     directory: options.dataDirectory,
@@ -73,6 +74,19 @@ function run(): void {
     onLateWalSync: syncs.lateWal,
     onReplayProgress: (progress) => send({ type: "replaying", progress }),
   });
+  const { snapshot, snapshotFault } = tsdb.replay;
+  if (snapshot !== null) {
+    log.info(
+      { series: snapshot.series, samples: snapshot.samples },
+      "the head is read from its snapshot; of the write-ahead log only what came after it",
+    );
+  }
+  if (snapshotFault !== null) {
+    log.warn(
+      { reason: snapshotFault },
+      "the snapshot of the head cannot be used; the write-ahead log is replayed whole",
+    );
+  }
   if (tsdb.replay.fault !== null)
     log.warn({ fault: tsdb.replay.fault }, "the write-ahead log was damaged and is repaired");
   const { recoveredSamples, headChunkCorruptions } = tsdb.replay;
@@ -148,7 +162,16 @@ function run(): void {
     async stop() {
       clearInterval(tidying);
       await scraping.stop();
-      tsdb.close();
+      const startedMs = performance.now();
+      try {
+        tsdb.close();
+        if (options.snapshotsHead) {
+          const ms = Math.round(performance.now() - startedMs);
+          log.info({ ms }, "a snapshot of the head is written");
+        }
+      } catch (err) {
+        log.error({ err }, "cannot end the storage as it should; the next start reads the write-ahead log");
+      }
     },
   };
   answerCalls(port, calls);

@@ -212,6 +212,7 @@ export class Server {
         ...storageSettings(this.config, features),
         sealDelayMs: has("delayed-compaction") ? randomDelayMs(values) : 0,
         logsMetadata: has("metadata-wal-records"),
+        snapshotsHead: has("memory-snapshot-on-shutdown"),
         zerosAtStart: has("created-timestamp-zero-ingestion"),
         startTimes: !has("st-storage") ? "none" : has("histograms-st-encoding") ? "all" : "floats",
         addsTypeAndUnit: has("type-and-unit-labels"),

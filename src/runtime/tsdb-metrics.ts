@@ -208,7 +208,9 @@ function timeMetrics({ head, replay, cleanStart }: Tsdb): NumberMetric[] {
     gauge("head_min_time_seconds", "Least sample time in the head.", () => minTime() / 1000),
     gauge("head_max_time_seconds", "Greatest sample time in the head.", () => maxTime() / 1000),
     gauge("data_replay_duration_seconds", "Time it took to read the logs.", () => replay.durationSeconds),
-    counter("snapshot_replay_error_total", "Snapshots of the head that could not be read.", () => 0),
+    counter("snapshot_replay_error_total", "Snapshots of the head that could not be read.", () =>
+      Number(replay.snapshotFault !== null),
+    ),
     gauge(
       "clean_start",
       "-1: the lock file is disabled. 0: one of an earlier run was replaced. 1: a clean start.",

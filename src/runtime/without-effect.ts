@@ -10,7 +10,6 @@ const idleFlags: readonly (readonly [flag: FlagName, what: string])[] = [
 
 /** The same of features. */
 const idleFeatures: readonly (readonly [feature: string, what: string])[] = [
-  ["memory-snapshot-on-shutdown", "the log is replayed whole; what Prometheus left as a snapshot is read"],
   ["fast-startup", "the log is replayed whole"],
   ["use-uncached-io", "blocks are written through the system's page cache"],
   ["st-synthesis", "start times are stored as targets tell them, and none are made up"],

@@ -65,9 +65,22 @@ export function isBlockName(name: string): boolean {
   return true;
 }
 
-/** Whether a folder is what Prometheus leaves of its head at a stop, when it is asked to. */
+const HEAD_SNAPSHOT_PREFIX = "chunk_snapshot.";
+
+/** What is behind the name of a folder as long as it is being written. */
+export const UNFINISHED = ".tmp";
+
+/** Where files of head chunks are written. Newer Prometheus, too, removes what is left of it: by its name a snapshot. */
+export const HEAD_CHUNKS_UNFINISHED = `${HEAD_SNAPSHOT_PREFIX}${HEAD_CHUNKS_FOLDER}${UNFINISHED}`;
+
+/** Whether a folder is what is left of a head at a stop, when that was asked for. */
 export function isHeadSnapshot(name: string): boolean {
-  return name.startsWith("chunk_snapshot.");
+  return name.startsWith(HEAD_SNAPSHOT_PREFIX);
+}
+
+/** `chunk_snapshot.000003.0000123456`: up to where in the log it goes. */
+export function headSnapshotName({ segment, offset }: { segment: number; offset: number }): string {
+  return `${HEAD_SNAPSHOT_PREFIX}${String(segment).padStart(6, "0")}.${String(offset).padStart(10, "0")}`;
 }
 
 const HEAD_SNAPSHOT = /^chunk_snapshot\.(\d+)\.(\d+)$/;

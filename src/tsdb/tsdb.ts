@@ -16,14 +16,16 @@ import type { KeptStartTimes } from "./head/start-times.ts";
 import { HeadAppender } from "./head/head-appender.ts";
 import { readHeadChunkFiles } from "./head/head-chunk-files.ts";
 import { findHeadSnapshot, readHeadSnapshot } from "./head/head-snapshot.ts";
+import { loadHeadSnapshot, type LoadedSnapshot } from "./head/load-head-snapshot.ts";
+import { writeHeadSnapshot } from "./head/write-head-snapshot.ts";
 import { HeadReplay, type UnknownRefs } from "./head/head-replay.ts";
 import { lateSamples } from "./head/late-samples.ts";
 import { type ChunkWalk, recoverHeadChunks } from "./head/recover-head-chunks.ts";
 import { WalLog } from "./head/wal-log.ts";
-import { writeCheckpoint } from "./wal/checkpoint.ts";
+import { inParts, writeCheckpoint } from "./wal/checkpoint.ts";
 import type { ExemplarEntry } from "./wal/record.ts";
 import type { WalCompression } from "./wal/compression.ts";
-import { replayLog } from "./wal/replay.ts";
+import { type LogPlace, replayLog } from "./wal/replay.ts";
 import {
   DEFAULT_SEGMENT_BYTES,
   listSegments,
@@ -64,6 +66,8 @@ export interface TsdbOptions {
   readonly startTimes?: KeptStartTimes;
   /** Whether metadata of series goes to the log. */
   readonly logsMetadata?: boolean;
+  /** Whether `close` writes a snapshot of the head, and `open` reads one, instead of all of the log. */
+  readonly snapshotsHead?: boolean;
   /** A sync of the log to the disk took so long. */
   readonly onWalSync?: (seconds: number) => void;
   /** The same of the log of out-of-order samples. */
@@ -129,6 +133,10 @@ export interface ReplayReport {
   readonly corruptions: number;
   /** Damage that was repaired, in words; null for a sound log. */
   readonly fault: string | null;
+  /** The snapshot of the head that was read, null for none. */
+  readonly snapshot: LoadedSnapshot | null;
+  /** Why a snapshot that there was could not be used. */
+  readonly snapshotFault: string | null;
 }
 
 /**
@@ -239,7 +247,10 @@ export class Tsdb {
       const segments = listSegments(walDirectory);
       const [min, max] = [segments[0]?.index ?? 0, segments.at(-1)?.index ?? 0];
       sink.onProgress = (current) => onReplayProgress?.({ min, max, current: Math.max(min, current) });
-      const { records, fault } = replayLog(walDirectory, sink);
+      // What comes from a snapshot may be from anywhere in the log there is.
+      sink.segment = min;
+      const { snapshot, snapshotFault, from } = readSnapshot(options, max, sink);
+      const { records, fault } = replayLog(walDirectory, sink, from);
       sink.beginLate();
       const hasLateLog = listSegments(lateDirectory).length > 0;
       const late = replayLog(lateDirectory, sink);
@@ -253,18 +264,24 @@ export class Tsdb {
         recoveredSamples: 0,
         corruptions: Number(fault !== null) + Number(late.fault !== null),
         fault: fault?.message ?? late.fault?.message ?? null,
+        snapshot,
+        snapshotFault,
       };
       tsdb = new Tsdb(options, head, exemplars, wal, lock, report, firstSegments, sink.firstLateSegments);
       const isLateLogWhole = hasLateLog && late.fault === null;
-      const recovered = recoverHeadFiles(options.directory, sink, tsdb.log, {
-        isLateLogWhole,
-        lastSegment: max,
-      });
-      report.headChunkCorruptions = recovered.damagedFiles;
-      report.recoveredSamples = recovered.samples;
+      // All that lies beside the log was read with the snapshot, but for what belongs to the log of late samples.
+      if (snapshot === null || (snapshot.hasLateChunks && !isLateLogWhole)) {
+        const recovered = recoverHeadFiles(options.directory, sink, tsdb.log, {
+          isLateLogWhole,
+          lastSegment: max,
+        });
+        report.headChunkCorruptions = recovered.damagedFiles;
+        report.recoveredSamples = recovered.samples;
+      }
       sink.finish();
       exemplars.forgetRefusals();
-      if (recovered.samples > 0) tsdb.syncLogs();
+      if (report.recoveredSamples > 0) tsdb.syncLogs();
+      if (sink.hasMarkers) tsdb.rewriteLateLog();
       removeHeadFiles(options.directory);
       report.durationSeconds = (clock() - startedMs) / 1000;
       // The head's callback sees it for good, and it knows every series of the log.
@@ -438,16 +455,69 @@ export class Tsdb {
     return this.options.directory;
   }
 
-  /** Ends the log and gives the directory free. Samples in the head are read from the log at the next start. */
+  /**
+   * Ends the log and gives the directory free. Samples in the head are read from the log at the next start, or from a
+   * snapshot if one is to be written.
+   * @throws StorageError where the snapshot cannot be written, after the rest is done
+   */
   close(): void {
     if (this.closed) return;
     this.closed = true;
     try {
-      this.wal.close();
+      const place = this.endLog();
       this.lateWal?.close();
+      if (this.options.snapshotsHead ?? false) this.writeSnapshot(place);
     } finally {
       this.lock?.release();
     }
+  }
+
+  /** @returns from where on the log has to be read by those who have a snapshot of the head */
+  private endLog(): LogPlace {
+    const { wal, log, head } = this;
+    let place: LogPlace | null = null;
+    if ((this.options.snapshotsHead ?? false) && head.metadata.size > 0) {
+      // A snapshot has no room for it.
+      place = { segment: cutIfUsed(wal), offset: 0 };
+      for (const part of inParts(head.metadata.entries())) log.metadata(part);
+    }
+    wal.close();
+    return place ?? { segment: wal.segmentIndex, offset: wal.segmentOffset };
+  }
+
+  private writeSnapshot(place: LogPlace): void {
+    const { head, options } = this;
+    head.discard();
+    const content = { generations: head.generations, exemplars: this.loggedExemplars() };
+    writeHeadSnapshot(
+      options.directory,
+      content,
+      place,
+      walOptions(options, () => undefined),
+    );
+  }
+}
+
+/**
+ * Reads the snapshot of the head, if there is one and it is asked for.
+ * @returns where to begin with the log: with a snapshot that is damaged, at its start
+ */
+function readSnapshot(
+  { directory, snapshotsHead = false }: TsdbOptions,
+  lastSegment: number,
+  sink: HeadReplay,
+): {
+  readonly snapshot: LoadedSnapshot | null;
+  readonly snapshotFault: string | null;
+  readonly from?: LogPlace;
+} {
+  const found = snapshotsHead ? findHeadSnapshot(directory, lastSegment) : null;
+  if (found === null) return { snapshot: null, snapshotFault: null };
+  try {
+    return { snapshot: loadHeadSnapshot(directory, found, sink), snapshotFault: null, from: found };
+  } catch (error) {
+    if (!(error instanceof CorruptionError)) throw error;
+    return { snapshot: null, snapshotFault: error.message };
   }
 }
 
@@ -470,9 +540,11 @@ function recoverHeadFiles(
     });
     if (snapshot === null) return;
     try {
-      readHeadSnapshot(snapshot, (labels, chunk) => {
-        const known = replayed.numberOf(chunk.ref);
-        if (known !== 0 && replayed.labels(known).key === labels.key) visit(chunk);
+      readHeadSnapshot(snapshot.path, {
+        onChunk(chunk, labels) {
+          const known = replayed.numberOf(chunk.ref);
+          if (known !== 0 && replayed.labels(known).key === labels.key) visit(chunk);
+        },
       });
     } catch (error) {
       if (!(error instanceof CorruptionError)) throw error;
@@ -486,8 +558,8 @@ function recoverHeadFiles(
 }
 
 /**
- * Removes what Prometheus keeps beside its log to start faster: chunks and snapshots of its head. The log has all of
- * it by now; they name series by the log's numbers, and would be taken for others when the log has moved on.
+ * Removes what lies beside a log for a faster start: chunks and snapshots of a head. The log has all of it by now; they
+ * name series by the log's numbers, and would be taken for others when the log has moved on.
  */
 function removeHeadFiles(directory: string): void {
   for (const name of readdirSync(directory)) {

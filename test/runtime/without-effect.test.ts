@@ -5,9 +5,9 @@ import { flagsWithoutEffect } from "../../src/runtime/without-effect.ts";
 test("features that change nothing here are named, and only those that were asked for", () => {
   const asked = (features: string) => flagsWithoutEffect(parseFlags([`--enable-feature=${features}`]));
   expect(asked("st-storage,exemplar-storage")).toEqual([]);
-  const sentences = asked("fast-startup,st-storage,memory-snapshot-on-shutdown");
+  const sentences = asked("fast-startup,st-storage,memory-snapshot-on-shutdown,use-uncached-io");
   expect(sentences.map((sentence) => sentence.split(":")[0])).toEqual([
-    "feature memory-snapshot-on-shutdown",
     "feature fast-startup",
+    "feature use-uncached-io",
   ]);
 });

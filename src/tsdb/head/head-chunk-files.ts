@@ -1,5 +1,6 @@
 /**
- * The files of chunks that Prometheus moves out of its head, read one chunk after the other. Narthex writes none.
+ * Files of the head's chunks, one chunk after the other. Prometheus moves every chunk that is full there; Narthex
+ * writes them at a stop, beside a snapshot of the head.
  *
  *   file:   u32 0x0130BC91 │ u8 1 │ 3 zero bytes │ chunk │ chunk │ … │ zeros
  *   chunk:  u64 series │ i64 first time │ i64 last time │ u8 encoding, bit 7: out of order
@@ -7,9 +8,11 @@
  */
 import * as fs from "node:fs";
 import { join } from "node:path";
+import type { EncodedChunk } from "../block/chunk-series.ts";
+import { FileWriter, syncFolder } from "../block/file-writer.ts";
 import { CorruptionError } from "../corruption-error.ts";
 import { crc32c } from "../crc32c.ts";
-import { parseChunkFileName } from "../file-names.ts";
+import { chunkFileName, parseChunkFileName } from "../file-names.ts";
 import { ByteReader } from "../varint.ts";
 import { listFolder } from "../wal/segment.ts";
 
@@ -23,6 +26,8 @@ const OUT_OF_ORDER_FLAG = 0x80;
 const READ_BYTES = 1 << 20;
 /** No chunk is near this; a claimed size above it is damage, not a reason to allocate. */
 const MAX_CHUNK_BYTES = 1 << 24;
+/** A file ends before it is longer than this. */
+const MAX_FILE_BYTES = 128 * 1024 * 1024;
 
 /** A chunk of a series that the log knows by `ref`. */
 export interface HeadFileChunk {
@@ -37,11 +42,72 @@ export interface HeadFileChunk {
 }
 
 /**
+ * Writes files of head chunks into a folder that it makes. The chunks of a series must come in the order of time: a
+ * reader takes one that does not for damage.
+ */
+export class HeadChunkFilesWriter {
+  private file: FileWriter | null = null;
+  private number = 0;
+
+  /** @throws Error if the folder is there already */
+  constructor(private readonly directory: string) {
+    fs.mkdirSync(directory);
+  }
+
+  /** @param ref the log's number of the series */
+  add(ref: number, { minTime, maxTime, encoding, bytes }: EncodedChunk): void {
+    const size = CHUNK_HEADER_BYTES + MAX_SIZE_BYTES + bytes.length + CRC_BYTES;
+    if (this.file !== null && this.file.position + size > MAX_FILE_BYTES) this.finishFile();
+    const file = (this.file ??= this.begin());
+    const { out } = file;
+    const start = out.length;
+    out.u64(ref);
+    out.i64(minTime);
+    out.i64(maxTime);
+    out.u8(encoding);
+    out.uvarint(bytes.length);
+    out.raw(bytes);
+    out.u32(crc32c(out.bytes, start, out.length));
+    file.commit();
+  }
+
+  private begin(): FileWriter {
+    const file = new FileWriter(join(this.directory, chunkFileName(++this.number)));
+    file.out.u32(MAGIC);
+    file.out.u8(VERSION);
+    file.out.raw(new Uint8Array(FILE_HEADER_BYTES - 5));
+    return file;
+  }
+
+  private finishFile(): void {
+    this.file?.close();
+    this.file = null;
+  }
+
+  /** Has everything on the disk. */
+  close(): void {
+    this.finishFile();
+    syncFolder(this.directory);
+  }
+
+  /** Lets go of the file that is open, whatever is in it. */
+  abandon(): void {
+    this.file?.abandon();
+    this.file = null;
+  }
+}
+
+/**
  * Visits the chunks of all files of a folder, in their order. Damage ends the reading of a file; the others are read,
  * for each chunk has its own checksum.
+ * @param onDamage told of each damaged file; what it throws ends the reading
  * @returns how many files were damaged
  */
-export function readHeadChunkFiles(directory: string, visit: (chunk: HeadFileChunk) => void): number {
+export function readHeadChunkFiles(
+  directory: string,
+  visit: (chunk: HeadFileChunk) => void,
+  onDamage: (error: CorruptionError) => void = () => undefined,
+): number {
   const files = listFolder(directory)
     .map((name) => ({ name, number: parseChunkFileName(name) }))
     .filter(({ number }) => number !== null)
@@ -56,6 +122,7 @@ export function readHeadChunkFiles(directory: string, visit: (chunk: HeadFileChu
       readFile(path, isLast, visit);
     } catch (error) {
       if (!(error instanceof CorruptionError)) throw error;
+      onDamage(error);
       damaged++;
     }
   }

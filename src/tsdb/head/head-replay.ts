@@ -41,6 +41,7 @@ export class HeadReplay implements ReplaySink {
   private greatestRef = 0;
   /** Whether it is the log of out-of-order samples that is read. */
   isLate = false;
+  hasMarkers = false;
   /** The segment being read; from a checkpoint, the last it stands for. */
   segment = 0;
   /** Told of each segment of the log before it is read. */
@@ -253,7 +254,10 @@ export class HeadReplay implements ReplaySink {
     else this.metadata.set(known, metadata);
   }
 
-  onMmapMarker(): void {}
+  /** They name places in files of Prometheus's, which are gone when the replay is done. */
+  onMmapMarker(): void {
+    this.hasMarkers = true;
+  }
 
   /** What follows is the log of out-of-order samples. */
   beginLate(): void {

@@ -51,6 +51,11 @@ export class HistogramChunks {
     return encoding === ChunkEncoding.histogram || encoding === ChunkEncoding.floatHistogram;
   }
 
+  /** The newest sample of a series, null where that is no histogram. */
+  newest(series: number): FloatHistogram | null {
+    return this.isHistogramSeries(series) ? (this.open.get(series)?.last ?? null) : null;
+  }
+
   /** Visits the series whose newest sample is a histogram, with that. */
   forEachNewest(visit: (series: number, histogram: FloatHistogram) => void): void {
     for (const [series, { last }] of this.open) if (this.isHistogramSeries(series)) visit(series, last);

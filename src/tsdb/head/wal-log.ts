@@ -143,7 +143,7 @@ export class WalLog implements HeadLog {
 }
 
 /** An entry of a series record (see `encodeSeriesEntry`), from the symbols of a generation to the record without strings. */
-function encodeSeries(
+export function encodeSeries(
   record: ByteWriter,
   logRef: number,
   { arena: { words, bytes }, series, postings, symbols }: Generation,

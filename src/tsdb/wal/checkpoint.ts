@@ -108,7 +108,8 @@ export async function writeCheckpoint(
 /** Entries that go into one record. */
 const ENTRIES_PER_RECORD = 500;
 
-function* inParts<T>(entries: Iterable<T>): Generator<T[]> {
+/** Entries, as many together as go well into one record. */
+export function* inParts<T>(entries: Iterable<T>): Generator<T[]> {
   let part: T[] = [];
   for (const entry of entries) {
     part.push(entry);

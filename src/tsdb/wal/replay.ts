@@ -15,22 +15,34 @@ export interface ReplayResult {
   readonly fault: WalCorruptionError | null;
 }
 
+/** A place in a log, between two records and two pages. */
+export interface LogPlace {
+  readonly segment: number;
+  readonly offset: number;
+}
+
 /**
  * Reads a log from its checkpoint to its end into `sink`. A damaged or torn segment ends the replay there and is
  * repaired, so that starting never fails for it; nothing before the damage is lost. Works for the out-of-order log
  * too, which has no checkpoints. Call it before opening a writer on the log.
+ * @param from where to begin, for what came before is known; a checkpoint that goes further is read all the same
  * @throws CorruptionError for damage inside a checkpoint: what it held is nowhere else, so nothing is touched and
  * someone has to decide
  */
-export function replayLog(directory: string, sink: ReplaySink): ReplayResult {
+export function replayLog(
+  directory: string,
+  sink: ReplaySink,
+  from: LogPlace = { segment: 0, offset: 0 },
+): ReplayResult {
   const decoder = new RecordDecoder();
   let records = 0;
   const onRecord = (): void => void records++;
-  const checkpoint = findCheckpoint(directory);
+  const newest = findCheckpoint(directory);
+  const checkpoint = newest && newest.lastSegment >= from.segment ? newest : null;
   if (checkpoint) {
     sink.onSegment?.(checkpoint.lastSegment, true);
     try {
-      replaySegments(checkpoint.path, checkpoint.segments, decoder, sink, onRecord);
+      replaySegments(checkpoint.path, checkpoint.segments, 0, decoder, sink, onRecord);
     } catch (cause) {
       if (!(cause instanceof CorruptionError)) throw cause;
       throw new CorruptionError(
@@ -41,12 +53,13 @@ export function replayLog(directory: string, sink: ReplaySink): ReplayResult {
     }
   }
 
-  const after = checkpoint ? checkpoint.lastSegment : -1;
+  const after = checkpoint ? checkpoint.lastSegment : from.segment - 1;
   const segments = listSegments(directory).filter((segment) => segment.index > after);
   for (const segment of segments) {
     sink.onSegment?.(segment.index, false);
     try {
-      replaySegments(directory, [segment], decoder, sink, onRecord);
+      const offset = segment.index === from.segment ? from.offset : 0;
+      replaySegments(directory, [segment], offset, decoder, sink, onRecord);
     } catch (fault) {
       if (!(fault instanceof WalCorruptionError)) throw fault;
       repairLog(fault);
@@ -59,14 +72,15 @@ export function replayLog(directory: string, sink: ReplaySink): ReplayResult {
 function replaySegments(
   directory: string,
   segments: readonly WalSegment[],
+  startOffset: number,
   decoder: RecordDecoder,
   sink: RecordSink,
   onRecord: () => void,
 ): void {
-  const reader = new WalReader(directory, segments);
+  const reader = new WalReader(directory, segments, startOffset);
   // Where the record before the current one ended: a record that does not decode is not sound either.
-  let segment = -1;
-  let soundEnd = 0;
+  let segment = segments[0]?.index ?? -1;
+  let soundEnd = startOffset;
   try {
     while (reader.next()) {
       if (reader.segment !== segment) {

@@ -499,9 +499,11 @@ export class WalReader {
   private assembled = new Uint8Array(PAGE_BYTES);
   private assembledBytes = 0;
 
+  /** @param startOffset where in the first segment to begin: the first byte of a page */
   constructor(
     private readonly directory: string,
     private readonly segments: readonly WalSegment[],
+    private readonly startOffset = 0,
   ) {}
 
   /**
@@ -522,7 +524,8 @@ export class WalReader {
     if (!segment) return false;
     this.descriptor = fs.openSync(segment.path, "r");
     this.segment = segment.index;
-    this.offset = this.bufferStart = this.filled = this.at = 0;
+    this.filled = this.at = 0;
+    this.offset = this.bufferStart = this.nextSegment === 1 ? this.startOffset : 0;
     return true;
   }
 
