@@ -97,11 +97,12 @@ export function parseTime(text: string): number {
 /** Seconds as a number, or a Prometheus duration → milliseconds. @throws Error with Prometheus's text */
 export function parseDurationParam(text: string): number {
   if (floatPattern.test(text)) {
-    const ms = Number(text) * 1000;
-    if (Math.abs(ms) * 1e6 > 2 ** 63) {
+    const nanoseconds = Number(text) * 1e9;
+    if (Math.abs(nanoseconds) > 2 ** 63) {
       throw new Error(`cannot parse ${JSON.stringify(text)} to a valid duration. It overflows int64`);
     }
-    return Math.trunc(ms);
+    // Cut twice, as Prometheus does: "1.025" is 1024.999999 ms and becomes 1024.
+    return Math.trunc(Math.trunc(nanoseconds) / 1e6);
   }
   try {
     return parseDuration(text);

@@ -6,29 +6,36 @@ export interface MergedNote {
   text(): string;
 }
 
+/** The part of the query an annotation speaks of. */
+export interface NotePosition extends Position {
+  /** The byte it points at, where that is not the start of the part that has found something to say. */
+  readonly shownAt?: number;
+}
+
 /**
- * The warnings and infos of one query, each kept once by its text; a later one with the same text replaces the
- * earlier, so its position wins.
+ * The warnings and infos of one query, each kept once by its text. Of several places for one text that counts which is
+ * evaluated last where operands come before their operation, and the left one before the right one, whatever order
+ * the notes come in.
  */
 export class Annotations {
   private readonly warnings = new Map<string, Note>();
   private readonly infos = new Map<string, Note>();
 
   /** @param text without the prefix and without the position */
-  warn(text: string, position: Position): void {
-    this.warnings.set(text, { note: text, position });
+  warn(text: string, position: NotePosition): void {
+    put(this.warnings, text, text, position);
   }
 
-  info(text: string, position: Position): void {
-    this.infos.set(text, { note: text, position });
+  info(text: string, position: NotePosition): void {
+    put(this.infos, text, text, position);
   }
 
   /** Like `warn` for notes that count: those with the same `key` become one. */
-  warnMerged(key: string, note: MergedNote, position: Position): void {
+  warnMerged(key: string, note: MergedNote, position: NotePosition): void {
     mergeInto(this.warnings, key, note, position);
   }
 
-  infoMerged(key: string, note: MergedNote, position: Position): void {
+  infoMerged(key: string, note: MergedNote, position: NotePosition): void {
     mergeInto(this.infos, key, note, position);
   }
 
@@ -42,7 +49,7 @@ export class Annotations {
     const texts = (prefix: string, notes: Map<string, Note>) =>
       [...notes.values()].map(
         ({ note, position }) =>
-          `${prefix}: ${typeof note === "string" ? note : note.text()} (${lineAndColumn(bytes, position.start)})`,
+          `${prefix}: ${typeof note === "string" ? note : note.text()} (${lineAndColumn(bytes, position.shownAt ?? position.start)})`,
       );
     return { warnings: texts("PromQL warning", this.warnings), infos: texts("PromQL info", this.infos) };
   }
@@ -50,13 +57,28 @@ export class Annotations {
 
 interface Note {
   readonly note: string | MergedNote;
-  readonly position: Position;
+  readonly position: NotePosition;
 }
 
-function mergeInto(notes: Map<string, Note>, key: string, note: MergedNote, position: Position): void {
+function mergeInto(notes: Map<string, Note>, key: string, note: MergedNote, position: NotePosition): void {
   const earlier = notes.get(key)?.note;
-  const merged = earlier === undefined || typeof earlier === "string" ? note : earlier.merge(note);
-  notes.set(key, { note: merged, position });
+  put(
+    notes,
+    key,
+    earlier === undefined || typeof earlier === "string" ? note : earlier.merge(note),
+    position,
+  );
+}
+
+function put(notes: Map<string, Note>, key: string, note: string | MergedNote, position: NotePosition): void {
+  const earlier = notes.get(key);
+  const isLast = earlier === undefined || isEvaluatedLater(position, earlier.position);
+  notes.set(key, { note, position: isLast ? position : earlier.position });
+}
+
+/** Whether what stands at `a` is evaluated after what stands at `b`, or with it. */
+function isEvaluatedLater(a: Position, b: Position): boolean {
+  return (a.start <= b.start && a.end >= b.end) || (a.start > b.start && a.end > b.end);
 }
 
 function lineAndColumn(bytes: Uint8Array, offset: number): string {

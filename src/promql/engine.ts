@@ -106,7 +106,8 @@ export class PromqlEngine {
       throw new ExecutionError(`cannot evaluate a range: step is ${stepMs} ms, expected more than 0`);
     if (endMs < startMs) throw new ExecutionError("end timestamp must not be before start time");
     const count = Math.floor((endMs - startMs) / stepMs) + 1;
-    return this.run(text, { startMs, stepMs, count }, perQuery, "range", endMs);
+    const grid = { startMs, stepMs, count, endsLater: startMs + (count - 1) * stepMs < endMs };
+    return this.run(text, grid, perQuery, "range", endMs);
   }
 
   /** About how much a query would read, from parsing, planning and looking up series alone. @throws as `instant` */

@@ -105,7 +105,7 @@ export class QueryLimits {
   check(phase: Phase = "expression evaluation"): void {
     this.stepsSinceCheck = 0;
     if (this.options.isCancelled()) throw new QueryCancelledError(phase);
-    if (this.options.now() > this.options.deadlineMs) throw new QueryTimeoutError(phase);
+    if (this.options.now() >= this.options.deadlineMs) throw new QueryTimeoutError(phase);
     if (this.options.usedBytes() > this.options.memoryLimitBytes) {
       throw new QueryMemoryError(
         `query needs more than ${this.options.memoryLimitBytes} bytes of working memory`,

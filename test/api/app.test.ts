@@ -24,6 +24,11 @@ describe("parameters of a query", () => {
     });
   });
 
+  test("have durations in seconds that are cut to the nanosecond first and to the millisecond then", async () => {
+    const { tasks } = await get("/api/v1/query_range?query=up&start=0&end=9&step=1.025&timeout=0.57");
+    expect(tasks[0]).toMatchObject({ stepMs: 1024, timeoutMs: 570 });
+  });
+
   test("come from a posted form first, from the URL else", async () => {
     const { ports, tasks } = fakePorts({});
     const app = await createApp(ports, apiOptions);

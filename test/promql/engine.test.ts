@@ -115,6 +115,8 @@ describe("limits", () => {
   test("end a query whose deadline has passed or whose asker has gone", () => {
     const engine = engineOver(requests);
     expect(() => engine.instant("requests_total", 0, { deadlineMs: 999_999 })).toThrow(QueryTimeoutError);
+    // So a timeout of 0 gives no query a chance.
+    expect(() => engine.instant("1", 0, { deadlineMs: 1_000_000 })).toThrow(QueryTimeoutError);
     expect(() => engine.instant("requests_total", 0, { isCancelled: () => true })).toThrow(
       QueryCancelledError,
     );

@@ -20,9 +20,10 @@ import { ABSENT, FLOAT, HISTOGRAM, StepColumn, type StepGrid } from "./step-colu
 interface MatchGroup {
   readonly many: number[];
   readonly one: number[];
-  /** Where any series of a side has a sample; filled when a fill value asks for it. */
-  manyPresence: Uint8Array | null;
+  /** Where any series of the "one" side has a sample; filled when a fill value asks for it. */
   onePresence: Uint8Array | null;
+  /** Where a series of either side has found one of the other that it goes with; likewise. */
+  paired: Uint8Array | null;
 }
 
 /** Two series that meet, or one (the other −1) that meets a fill value where its partner is missing. */
@@ -127,7 +128,7 @@ export class BinaryOperator implements VectorOperator {
       const key = this.signature.key(labels);
       let group = groups.get(key);
       if (group === undefined) {
-        groups.set(key, (group = { many: [], one: [], manyPresence: null, onePresence: null }));
+        groups.set(key, (group = { many: [], one: [], onePresence: null, paired: null }));
       }
       return group;
     };
@@ -174,7 +175,8 @@ export class BinaryOperator implements VectorOperator {
     };
     for (const group of groups) {
       if (group.one.length > 1) consider(this.faultOfOneSide(group));
-      if (oneToOne && group.many.length > 1 && group.one.length > 0) consider(this.faultOfManySide(group));
+      const mayPair = group.one.length > 0 || this.fillOne !== null;
+      if (oneToOne && group.many.length > 1 && mayPair) consider(this.faultOfManySide(group));
     }
     if (first !== null) throw (first as MatchFault).error();
   }
@@ -243,13 +245,14 @@ export class BinaryOperator implements VectorOperator {
     );
   }
 
-  /** One-to-one: where two series find the same partner at the same step. */
+  /** One-to-one: where two series find the same partner at the same step, be it a fill value. */
   private faultOfManySide(group: MatchGroup): MatchFault | null {
+    const partners = this.fillOne === null ? group.one : [...group.one, -1];
     const taken = new Uint8Array(this.grid.count);
     const column = this.context.columns.take(this.grid.count);
     let first: MatchFault | null = null;
     for (const many of group.many) {
-      for (const one of group.one) {
+      for (const one of partners) {
         this.computePair({ many, one, group }, column, this.matched);
         for (let step = 0; step < (first?.step ?? taken.length); step++) {
           if (this.matched[step] === 0) continue;
@@ -300,8 +303,9 @@ export class BinaryOperator implements VectorOperator {
     let partner = this.scratch;
     if (many < 0) {
       // The sample of the "one" side stands; the fill value takes the place of the many side.
+      const paired = this.pairedSteps(group);
       this.one.read(one, partner);
-      this.fillAbsent(out, this.fillMany!, partner, this.manyPresence(group));
+      this.fillAbsent(out, this.fillMany!, partner, paired);
     } else {
       this.many.read(many, out);
       if (one < 0) this.fillAbsent(partner, this.fillOne!, out, this.onePresence(group));
@@ -322,24 +326,35 @@ export class BinaryOperator implements VectorOperator {
     }
   }
 
-  private manyPresence(group: MatchGroup): Uint8Array {
-    return (group.manyPresence ??= this.presence(this.many, group.many));
-  }
-
   private onePresence(group: MatchGroup): Uint8Array {
-    return (group.onePresence ??= this.presence(this.one, group.one));
+    return (group.onePresence ??= this.gather(group.one.length, (i, column) => {
+      this.one.read(group.one[i]!, column);
+      return column.kinds;
+    }));
   }
 
-  private presence(side: VectorOperator, series: readonly number[]): Uint8Array {
-    const presence = new Uint8Array(this.grid.count);
-    if (series.length === 0) return presence;
+  /** A pair whose types don't go together is none: the fill value gets its turn with the "one" side then. */
+  private pairedSteps(group: MatchGroup): Uint8Array {
+    const { many, one } = group;
+    const matched = new Uint8Array(this.grid.count);
+    return (group.paired ??= this.gather(many.length * one.length, (i, column) => {
+      const pair = { many: many[Math.floor(i / one.length)]!, one: one[i % one.length]!, group };
+      this.computePair(pair, column, matched);
+      return matched;
+    }));
+  }
+
+  /** Where any of `count` readings is not zero. */
+  private gather(count: number, read: (i: number, column: StepColumn) => Uint8Array): Uint8Array {
+    const anywhere = new Uint8Array(this.grid.count);
+    if (count === 0) return anywhere;
     const column = this.context.columns.take(this.grid.count);
-    for (const index of series) {
-      side.read(index, column);
-      for (let step = 0; step < presence.length; step++) presence[step]! |= column.kinds[step]!;
+    for (let i = 0; i < count; i++) {
+      const here = read(i, column);
+      for (let step = 0; step < anywhere.length; step++) anywhere[step]! |= here[step]!;
     }
     this.context.columns.give(column);
-    return presence;
+    return anywhere;
   }
 
   /** A series of the "one" side; kept once read where several of the many side meet it. */

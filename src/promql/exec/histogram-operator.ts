@@ -22,6 +22,8 @@ export interface HistogramPlace {
 export interface HistogramEvaluation {
   /** Labels put on each result, beyond those of the histogram. */
   readonly label: { readonly name: string; readonly value: string } | null;
+  /** Whether it gives anything at a step; absent for all. */
+  isMeantFor?(step: number): boolean;
   /** @param buckets ascending, the last one infinite; may be changed */
   classic(buckets: ClassicBuckets, place: HistogramPlace): number;
   /** For a classic histogram without an infinite bucket. */
@@ -141,6 +143,7 @@ export class HistogramOperator implements VectorOperator {
     const buckets = new ClassicBuckets(group.buckets.length);
     const place: HistogramPlace = { step: 0, timeMs: 0, metricName, isFirstRead };
     for (let step = 0; step < grid.count; step++) {
+      if (evaluation.isMeantFor?.(step) === false) continue;
       place.step = step;
       place.timeMs = grid.startMs + step * grid.stepMs;
       const histogram = native !== null && native.kinds[step] === HISTOGRAM ? native.histogramAt(step) : null;

@@ -105,10 +105,11 @@ export class QuantileAggregateOperator implements VectorOperator {
       min = minOf(min, value);
     }
     const hasNaN = this.param.values().some(Number.isNaN);
+    const position = { ...this.node.position, shownAt: this.node.param!.position.start };
     const warn = (got: number) =>
       this.context.annotations.warn(
         `quantile value should be between 0 and 1, got ${formatGeneral(got)}`,
-        this.node.param!.position,
+        position,
       );
     if (hasNaN) warn(NaN);
     else {

@@ -4,7 +4,7 @@ import type { Labels } from "../../model/labels.ts";
 import { quote } from "../../model/quote.ts";
 import type { RangeFunction } from "../functions/contract.ts";
 import { StartOverlapNote } from "../functions/range-notes.ts";
-import type { Call, Expr, Position } from "../parse/ast.ts";
+import type { Call, Expr } from "../parse/ast.ts";
 import { DerivedSeries } from "./derived-series.ts";
 import type { ExecutionContext, ScalarOperator, VectorOperator } from "./operator.ts";
 import type { RangeSamples, RangeSource } from "./range-source.ts";
@@ -35,10 +35,9 @@ export class RangeCallOperator implements VectorOperator {
     this.series = new DerivedSeries(source, func.keepsName ? "keep" : "drop", context, true);
     this.windows = context.kernel.windows(source.windows);
     this.heedsStartTimes = HEED_START_TIMES.has(call.func.name);
-    const positions = call.args.map((arg) => (holdsSubquery(arg) ? LOST_POSITION : arg.position));
-    this.notes = new CallNotes(context.annotations, call.position, positions, positions[0]!, () =>
-      this.metricName(),
-    );
+    // Prometheus loses the position of a subquery on its way to a function.
+    const shownAt = holdsSubquery(call.args[0]!) ? 0 : call.args[0]!.position.start;
+    this.notes = new CallNotes(context.annotations, { ...call.position, shownAt }, () => this.metricName());
   }
 
   get count(): number {
@@ -193,9 +192,6 @@ export class RangeCallOperator implements VectorOperator {
 const HEED_START_TIMES: ReadonlySet<string> = new Set(["rate", "irate", "increase", "resets"]);
 
 const COUNTER_SUFFIXES = ["_total", "_sum", "_count", "_bucket"];
-
-/** Prometheus loses the position of a subquery on its way to a function. */
-const LOST_POSITION: Position = { start: 0, end: 0 };
 
 function holdsSubquery(expr: Expr): boolean {
   return expr.kind === "subquery" || (expr.kind === "stepInvariant" && holdsSubquery(expr.expr));

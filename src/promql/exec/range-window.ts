@@ -1,6 +1,5 @@
 import type { FloatHistogram } from "../../model/histogram.ts";
-import type { Annotations } from "../annotations.ts";
-import type { Position } from "../parse/ast.ts";
+import type { Annotations, NotePosition } from "../annotations.ts";
 
 /**
  * The samples of one series as range functions see them, floats and histograms apart, each ascending in time, without
@@ -80,11 +79,8 @@ export class CallNotes {
 
   constructor(
     readonly annotations: Annotations,
-    /** Positions of the call and of each argument as written. A subquery's position is lost and reads as 1:1. */
-    readonly callPosition: Position,
-    readonly argPositions: readonly Position[],
-    /** Where range functions place their annotations: the first argument. */
-    readonly position: Position,
+    /** That of the call; what range functions say points at the first argument. */
+    readonly position: NotePosition,
     private readonly currentMetricName: () => string,
   ) {}
 

@@ -185,7 +185,7 @@ export class RankAggregateOperator implements VectorOperator {
     }
     if (max === 0 && min === 0) return null;
     const { annotations } = this.context;
-    const position = this.node.param!.position;
+    const position = { ...this.node.position, shownAt: this.node.param!.position.start };
     const warn = (got: number, cap: number) =>
       annotations.warn(
         `ratio value should be between -1 and 1, got ${formatGeneral(got)}, capping to ${cap}`,

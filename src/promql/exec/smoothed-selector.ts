@@ -28,13 +28,7 @@ export class SmoothedSelectorOperator implements VectorOperator {
     private readonly source: RangeSource,
     position: Position,
   ) {
-    this.notes = new CallNotes(
-      context.annotations,
-      position,
-      [position],
-      position,
-      () => source.labels(this.current).metricName,
-    );
+    this.notes = new CallNotes(context.annotations, position, () => source.labels(this.current).metricName);
   }
 
   get count(): number {

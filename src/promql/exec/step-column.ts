@@ -6,6 +6,8 @@ export interface StepGrid {
   readonly startMs: number;
   readonly stepMs: number;
   readonly count: number;
+  /** Whether what is asked for ends behind the last step, which shows where that is the only one. */
+  readonly endsLater?: boolean;
 }
 
 /** What stands at a step of a column. NaN is a value like any other, so presence is kept apart. */

@@ -10,7 +10,8 @@ export function subqueryGrid(firstMs: number, lastMs: number, rangeMs: number, s
   const from = firstMs - rangeMs;
   let startMs = stepMs * Math.trunc(from / stepMs);
   if (startMs <= from) startMs += stepMs;
-  return { startMs, stepMs, count: Math.max(0, Math.floor((lastMs - startMs) / stepMs) + 1) };
+  const count = Math.max(0, Math.floor((lastMs - startMs) / stepMs) + 1);
+  return { startMs, stepMs, count, endsLater: startMs + (count - 1) * stepMs < lastMs };
 }
 
 /** expr[range:step]: the child's values at the inner steps are the samples of the outer windows. */

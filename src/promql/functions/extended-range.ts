@@ -41,15 +41,19 @@ export function extendedRangeFunction(
   func: RangeFunction,
   extension: RangeExtension,
 ): RangeFunction {
-  const allowed = ALLOWED[extension];
-  if (!allowed.includes(name)) {
-    throw new ExecutionError(
-      `${extension} modifier can only be used with: ${allowed.join(", ")} - not with ${name}`,
-    );
-  }
+  requireExtendable(name, extension);
   const evaluate =
     name === "changes" || name === "resets" ? anchoredEvents(name) : extendedChange(name, extension);
   return { ...func, kernel: null, evaluate };
+}
+
+/** @throws ExecutionError for a function that does not work on such ranges */
+export function requireExtendable(name: string, extension: RangeExtension): void {
+  const allowed = ALLOWED[extension];
+  if (allowed.includes(name)) return;
+  throw new ExecutionError(
+    `${extension} modifier can only be used with: ${allowed.join(", ")} - not with ${name}`,
+  );
 }
 
 /** changes and resets count from the newest sample at or before the window's start. */

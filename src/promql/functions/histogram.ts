@@ -1,4 +1,4 @@
-import type { MergedNote } from "../annotations.ts";
+import type { MergedNote, NotePosition } from "../annotations.ts";
 import { formatGeneral, formatSignificant } from "../../model/format-float.ts";
 import { bucketsUpwards, hasCustomBuckets } from "../../model/histogram-buckets.ts";
 import type { FloatHistogram } from "../../model/histogram.ts";
@@ -51,9 +51,10 @@ class QuantileEvaluations {
     private readonly vectorPosition: Position,
     private readonly quantiles: readonly {
       readonly values: Float64Array;
-      readonly position: Position;
-      readonly label: HistogramEvaluation["label"];
+      readonly position: NotePosition;
     }[],
+    /** The label that tells each result's quantile; null for none. */
+    private readonly labelName: string | null,
   ) {}
 
   create(): HistogramEvaluation[] {
@@ -64,7 +65,18 @@ class QuantileEvaluations {
         this.context.annotations.warn(text, position);
       }
     }
-    return this.quantiles.map((quantile, i) => this.evaluation(i, quantile.values, quantile.label));
+    return this.quantiles.flatMap(({ values }, i) => this.evaluationsOf(i, values));
+  }
+
+  /** One for all steps, or where the quantile is in a label one for each value that it takes. */
+  private evaluationsOf(index: number, values: Float64Array): HistogramEvaluation[] {
+    const name = this.labelName;
+    if (name === null) return [this.evaluation(index, values, null)];
+    const texts = Array.from(values, quantileLabel);
+    return [...new Set(texts)].map((value) => ({
+      ...this.evaluation(index, values, { name, value }),
+      isMeantFor: (step: number) => texts[step] === value,
+    }));
   }
 
   private evaluation(
@@ -189,9 +201,12 @@ export const histogramFunctions: Readonly<Record<string, FunctionImplementation>
       const q = builder.scalar(quantile, grid);
       const child = builder.vector(vector, grid);
       return new HistogramOperator(context, grid, child, vector.position, () =>
-        new QuantileEvaluations(context, vector.position, [
-          { values: q.values(), position: quantile.position, label: null },
-        ]).create(),
+        new QuantileEvaluations(
+          context,
+          vector.position,
+          [{ values: q.values(), position: { ...call.position, shownAt: quantile.position.start } }],
+          null,
+        ).create(),
       );
     },
   },
@@ -210,9 +225,9 @@ export const histogramFunctions: Readonly<Record<string, FunctionImplementation>
           vector!.position,
           scalars.map(({ arg, q }) => ({
             values: q.values(),
-            position: arg.position,
-            label: { name: label, value: quantileLabel(q.values()[0]!) },
+            position: { ...call.position, shownAt: arg.position.start },
           })),
+          label,
         ).create(),
       );
     },

@@ -92,10 +92,7 @@ function floatsOf(window: RangeWindow): Float64Array {
 function quantileOverTime(window: RangeWindow, notes: CallNotes): number {
   const q = window.args[0]!;
   if (invalidQuantile(q)) {
-    notes.annotations.warn(
-      `quantile value should be between 0 and 1, got ${formatGeneral(q)}`,
-      notes.argPositions[0]!,
-    );
+    notes.warn(`quantile value should be between 0 and 1, got ${formatGeneral(q)}`);
   }
   return quantile(q, floatsOf(window), window.floatCount);
 }

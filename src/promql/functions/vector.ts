@@ -5,6 +5,7 @@ import { ScalarOfVectorOperator } from "../exec/scalar-operators.ts";
 import { SingleSeriesOperator } from "../exec/single-series.ts";
 import { SortOperator, type SortRule } from "../exec/sort.ts";
 import { absentLabels } from "./absent-labels.ts";
+import { requireExtendable } from "./extended-range.ts";
 import type { FunctionImplementation, OperatorFunction, RangeFunction } from "./contract.ts";
 import { civilTime, dateParts } from "./time.ts";
 
@@ -32,7 +33,7 @@ function dateFunction(name: string): FunctionImplementation {
 
 function sortFunction(ruleOf: (labels: readonly string[]) => SortRule): FunctionImplementation {
   return operator((call, grid, builder) => {
-    if (grid.count > 1) {
+    if (grid.count > 1 || grid.endsLater === true) {
       builder.context.annotations.warn(
         "sort is ineffective for range queries since results are always ordered by labels",
         call.position,
@@ -60,14 +61,9 @@ export const vectorFunctions: Readonly<Record<string, FunctionImplementation>> =
   }),
   absent_over_time: operator((call, grid, builder) => {
     const arg = call.args[0]!;
-    const present = new RangeCallOperator(
-      builder.context,
-      grid,
-      call,
-      anySample,
-      builder.range(arg, grid),
-      [],
-    );
+    const source = builder.range(arg, grid);
+    if (source.extension !== null) requireExtendable(call.func.name, source.extension);
+    const present = new RangeCallOperator(builder.context, grid, call, anySample, source, []);
     return new AbsentOperator(builder.context, grid, present, absentLabels(arg));
   }),
   scalar: operator(

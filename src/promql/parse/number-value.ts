@@ -10,6 +10,8 @@ export function numberValue(text: string): number {
   const lower = text.toLowerCase();
   if (lower === "inf") return Infinity;
   if (lower === "nan") return NaN;
+  // The scan stops behind an underscore that no digit follows.
+  if (text.endsWith("_")) throw numberError(text, "invalid syntax");
   if (/^0x/.test(lower)) {
     const digits = lower.slice(2).replaceAll("_", "");
     const value = digits === "" ? null : BigInt(`0x${digits}`);

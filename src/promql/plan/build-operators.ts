@@ -138,7 +138,7 @@ export class PlanBuilder implements OperatorBuilder {
 
   sampleTimes(expr: Expr, grid: StepGrid, what: "timestamp" | "start-timestamp"): VectorOperator {
     if (expr.kind === "stepInvariant" && expr.expr.kind === "vectorSelector") {
-      const single = { ...grid, stepMs: 0, count: 1 };
+      const single = { startMs: grid.startMs, stepMs: 0, count: 1 };
       const counter = new StepInvariantCounter(this.context.statistics, grid.count);
       const times = this.counting(counter, () => this.sampleTimes(expr.expr, single, what));
       return new StepInvariantVector(this.context, grid, times);
@@ -307,9 +307,11 @@ export class PlanBuilder implements OperatorBuilder {
   private stepInvariant(expr: Expr, grid: StepGrid): AnyOperator {
     // A range held still needs no single step: its windows do not move.
     if (expr.kind === "matrixSelector" || expr.kind === "subquery") return this.build(expr, grid);
-    if (grid.count === 1) return this.build(expr, grid);
+    if (grid.count === 1 && grid.endsLater !== true) return this.build(expr, grid);
     const counter = new StepInvariantCounter(this.context.statistics, grid.count);
-    const single = this.counting(counter, () => this.build(expr, { ...grid, stepMs: 0, count: 1 }));
+    const single = this.counting(counter, () =>
+      this.build(expr, { startMs: grid.startMs, stepMs: 0, count: 1 }),
+    );
     if (single.type === "vector") return new StepInvariantVector(this.context, grid, single);
     if (single.type === "scalar") return new StepInvariantScalar(grid, single);
     return single;

@@ -136,7 +136,7 @@ export function visitSelectors(
         visit,
       );
     case "stepInvariant":
-      return visitSelectors(expr.expr, { ...grid, stepMs: 0, count: 1 }, options, visit);
+      return visitSelectors(expr.expr, { startMs: grid.startMs, stepMs: 0, count: 1 }, options, visit);
     case "paren":
     case "unary":
       return visitSelectors(expr.expr, grid, options, visit);

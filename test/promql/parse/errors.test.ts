@@ -84,6 +84,11 @@ describe("text that is made of no PromQL tokens is refused where the token start
       ["1.5.2", '1:1: parse error: bad number or duration syntax: "1.5."'],
       ["1__0", '1:1: parse error: bad number or duration syntax: "1__"'],
       ["1_", '1:1: parse error: bad number or duration syntax: "1_"'],
+      ["1_ + 1", '1:1: parse error: error parsing number: strconv.ParseFloat: parsing "1_": invalid syntax'],
+      [
+        "0x1F_ ",
+        '1:1: parse error: error parsing number: strconv.ParseFloat: parsing "0x1F_": invalid syntax',
+      ],
       ["5mx", '1:1: parse error: bad number or duration syntax: "5mx"'],
       ["0x1.8", '1:1: parse error: bad number or duration syntax: "0x1."'],
       ["foo[5hs]", '1:5: parse error: unknown unit "hs" in duration "5hs"'],
