@@ -9,6 +9,7 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
 import type { EncodedChunk } from "../block/chunk-series.ts";
+import { BufferedFile } from "../block/appended-file.ts";
 import { FileWriter, syncFolder } from "../block/file-writer.ts";
 import { CorruptionError } from "../corruption-error.ts";
 import { crc32c } from "../crc32c.ts";
@@ -72,7 +73,7 @@ export class HeadChunkFilesWriter {
   }
 
   private begin(): FileWriter {
-    const file = new FileWriter(join(this.directory, chunkFileName(++this.number)));
+    const file = new FileWriter(new BufferedFile(join(this.directory, chunkFileName(++this.number))));
     file.out.u32(MAGIC);
     file.out.u8(VERSION);
     file.out.raw(new Uint8Array(FILE_HEADER_BYTES - 5));
