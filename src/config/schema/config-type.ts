@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { formatDuration, formatSize, parseDuration, parseSize } from "../../model/duration.ts";
 import { AnchoredRegexp } from "../../model/regexp.ts";
+import { urlFault } from "../../model/url-fault.ts";
 import { FlowList, type YamlValue } from "../go-yaml.ts";
 import { Secret } from "../secret.ts";
 import { RawScalar } from "../yaml-source.ts";
@@ -173,17 +174,6 @@ export const url: ConfigType<string> = scalar({
   },
   print: (value) => value.replace(/^([a-z][a-z0-9+.-]*:\/\/[^/?#@:]*):[^/?#@]*@/i, "$1:xxxxx@"),
 });
-
-function urlFault(value: string): string | null {
-  if (/[\x00-\x1f\x7f]/.test(value)) return "net/url: invalid control character in URL";
-  if (value.startsWith(":")) return "missing protocol scheme";
-  const authority = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i.exec(value)?.[1] ?? "";
-  if (/ /.test(authority)) return `invalid character " " in host name`;
-  const port = /:([^:\]]*)$/.exec(authority.slice(authority.lastIndexOf("@") + 1))?.[1] ?? "";
-  if (!/^[0-9]*$/.test(port)) return `invalid port ":${port}" after host`;
-  const escape = /%(?![0-9a-fA-F]{2}).{0,2}/.exec(value.split("?")[0]!);
-  return escape === null ? null : `invalid URL escape "${escape[0]}"`;
-}
 
 /** An RE2 pattern, known to compile. */
 export const regex: ConfigType<string> = scalar({
