@@ -34,4 +34,5 @@ export {
 } from "./parse-kernel.ts";
 export { FloatPrinter, POINTS_PER_CALL } from "./float-printer.ts";
 export { AppendKernel } from "./append-kernel.ts";
+export { LogSamplesKernel, SLOT_BYTES, SLOT_SAMPLES, Taken } from "./log-samples-kernel.ts";
 export { MAX_SNAPPY_BYTES, SnappyKernel } from "./snappy-kernel.ts";

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { SLOT_BYTES } from "../../src/kernels/log-samples-kernel.ts";
 import { QueryMemory } from "../../src/kernels/query-memory.ts";
 import { Labels } from "../../src/model/labels.ts";
 import { SampleOutcome } from "../../src/model/storage.ts";
@@ -95,6 +96,62 @@ describe("the append kernel", () => {
             if (step % perCommit === 0) writer.apply(++commit);
           });
           writer.apply(++commit);
+          oracles.forEach((oracle, i) => {
+            expect(writer.generation.visibleSamples(refs[i]!, commit)).toBe(oracle.samples.length);
+            if (oracle.samples.length > 0) expect(chunksOf(writer, refs[i]!)).toEqual(oracle.chunks());
+          });
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  test("appends runs of a series' samples as it appends one after the other, mixed with those", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.boolean(), fc.array(anyStep, { minLength: 1, maxLength: 10 })), {
+          minLength: 1,
+          maxLength: 60,
+          size: "max",
+        }),
+        (batches) => {
+          const writer = GenerationWriter.create({
+            epoch: 1,
+            startTime: START,
+            endTime: START + 2 ** 32,
+            sizeBytes: 4 * 1024 * 1024,
+          });
+          const oracles = Array.from({ length: SERIES }, () => new SeriesOracle());
+          const refs = Uint32Array.from(
+            oracles,
+            (_, i) => writer.generation.series.resolve(Labels.fromRecord({ s: `${i}` })).ref,
+          );
+          const slots = new Uint32Array((SERIES * SLOT_BYTES) / 4);
+          const counts = new Uint8Array(SERIES);
+          let timeMs = START;
+          let commit = 0;
+          for (const [isRun, steps] of batches) {
+            commit++;
+            counts.fill(0);
+            for (const [delta, bits] of steps) {
+              timeMs = Math.max(START, timeMs + delta);
+              bits.forEach((value, i) => {
+                if (value === null) return;
+                const [high, low] = [Number(value / 2n ** 32n), Number(value % 2n ** 32n)];
+                if (isRun) {
+                  slots.set([timeMs - START, low, high], (i * SLOT_BYTES) / 4 + 3 * counts[i]!++);
+                } else writer.addUnchecked(refs[i]!, timeMs, high, low);
+                const sample = { timeMs: BigInt(timeMs), bits: value };
+                const oracle = oracles[i]!;
+                if (oracle.judge(sample) === SampleOutcome.appended) oracle.samples.push(sample);
+              });
+            }
+            const before = writer.generation.visibleSamples(refs[0]!, commit - 1);
+            if (isRun) writer.applyRuns(slots, counts, refs, commit);
+            else writer.apply(commit);
+            // Who looks from before the commit sees nothing of it.
+            expect(writer.generation.visibleSamples(refs[0]!, commit - 1)).toBe(before);
+          }
           oracles.forEach((oracle, i) => {
             expect(writer.generation.visibleSamples(refs[i]!, commit)).toBe(oracle.samples.length);
             if (oracle.samples.length > 0) expect(chunksOf(writer, refs[i]!)).toEqual(oracle.chunks());

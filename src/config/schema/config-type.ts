@@ -1,7 +1,6 @@
 import * as z from "zod";
 import { formatDuration, formatSize, parseDuration, parseSize } from "../../model/duration.ts";
 import { AnchoredRegexp } from "../../model/regexp.ts";
-import { urlFault } from "../../model/url-fault.ts";
 import { FlowList, type YamlValue } from "../go-yaml.ts";
 import { Secret } from "../secret.ts";
 import { RawScalar } from "../yaml-source.ts";
@@ -13,8 +12,6 @@ export interface ConfigType<T> {
   print(value: T): YamlValue;
   /** Whether it is the zero value of its type, which most fields leave out when printed. */
   isEmpty(value: T): boolean;
-  /** What an explicit null stands for; absent where it is the same as leaving the key out. */
-  readonly zero?: T;
   /** The value with every file name in it rewritten; absent where there can be none. */
   mapPaths?(value: T, map: (path: string) => string): T;
 }
@@ -27,7 +24,7 @@ export type Report = (message: string, path?: readonly (string | number)[]) => v
 interface ScalarType<T> {
   /** The type's name in Go, for messages. */
   readonly goType: string;
-  /** What null means: the zero value of the type, whatever a key is when left out. */
+  /** What null means in a list or a map: the zero value of the type. */
   readonly zero: T;
   /** @throws Error saying why the text isn't one; null says only that it isn't */
   readonly read: (scalar: RawScalar) => T | null;
@@ -48,7 +45,6 @@ function scalar<T>({ goType, zero, read, print, isEmpty }: ScalarType<T>): Confi
     }),
     print: print ?? ((value) => value as YamlValue),
     isEmpty: isEmpty ?? ((value) => !value),
-    zero,
   };
 }
 
@@ -175,6 +171,17 @@ export const url: ConfigType<string> = scalar({
   print: (value) => value.replace(/^([a-z][a-z0-9+.-]*:\/\/[^/?#@:]*):[^/?#@]*@/i, "$1:xxxxx@"),
 });
 
+function urlFault(value: string): string | null {
+  if (/[\x00-\x1f\x7f]/.test(value)) return "net/url: invalid control character in URL";
+  if (value.startsWith(":")) return "missing protocol scheme";
+  const authority = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i.exec(value)?.[1] ?? "";
+  if (/ /.test(authority)) return `invalid character " " in host name`;
+  const port = /:([^:\]]*)$/.exec(authority.slice(authority.lastIndexOf("@") + 1))?.[1] ?? "";
+  if (!/^[0-9]*$/.test(port)) return `invalid port ":${port}" after host`;
+  const escape = /%(?![0-9a-fA-F]{2}).{0,2}/.exec(value.split("?")[0]!);
+  return escape === null ? null : `invalid URL escape "${escape[0]}"`;
+}
+
 /** An RE2 pattern, known to compile. */
 export const regex: ConfigType<string> = scalar({
   goType: "string",
@@ -274,6 +281,7 @@ export interface Field<T> {
   readonly fallback: T | undefined;
   readonly key: string | null;
   readonly printsEmpty: boolean;
+  readonly nullText: string | null;
 }
 
 interface FieldOptions {
@@ -281,6 +289,8 @@ interface FieldOptions {
   readonly key?: string;
   /** Printed even when it is the zero value of its type. */
   readonly printsEmpty?: boolean;
+  /** The text that an explicit null stands for, where it isn't the same as leaving the key out. */
+  readonly nullText?: string;
 }
 
 /** A key with its type and what it is when left out. */
@@ -290,6 +300,7 @@ export function field<T>(type: ConfigType<T>, fallback: T, options: FieldOptions
     fallback,
     key: options.key ?? null,
     printsEmpty: options.printsEmpty ?? false,
+    nullText: options.nullText ?? null,
   };
 }
 
@@ -320,17 +331,17 @@ export function section<F extends Fields>(
   const keys = new Map(names.map((name) => [name, fields[name]!.key ?? snakeCase(name)]));
   const keyOf = (name: string) => keys.get(name)!;
   const shape: Record<string, z.ZodType> = {};
-  const keysWithoutZero = new Set<string>();
+  const standIns = new Map<string, RawScalar | undefined>();
   for (const name of names) {
-    const { type } = fields[name]!;
-    if (type.zero === undefined) keysWithoutZero.add(keyOf(name));
+    const { type, nullText } = fields[name]!;
+    standIns.set(keyOf(name), nullText === null ? undefined : new RawScalar(nullText, false, 0));
     shape[keyOf(name)] = optionalSchema(type);
   }
   const schema = z
     .unknown()
     .transform((raw) => raw ?? {})
     .refine(isMap, { error: (issue) => mismatch(issue.input, goType), abort: true })
-    .transform((raw) => withoutNulls(raw as Readonly<Record<string, unknown>>, keysWithoutZero))
+    .transform((raw) => withoutNulls(raw as Readonly<Record<string, unknown>>, standIns))
     .pipe(
       z.strictObject(shape, {
         error: (issue) =>
@@ -382,15 +393,15 @@ function optionalSchema(type: ConfigType<unknown>): z.ZodType {
   return schema;
 }
 
-/** For these keys an explicit null is as if they were left out; scalars know themselves what it means to them. */
+/** An explicit null is the field's stand-in, or as if the key were left out. */
 function withoutNulls(
   raw: Readonly<Record<string, unknown>>,
-  keysWithoutZero: ReadonlySet<string>,
+  standIns: ReadonlyMap<string, RawScalar | undefined>,
 ): Readonly<Record<string, unknown>> {
-  const nulls = Object.keys(raw).filter((key) => raw[key] === null && keysWithoutZero.has(key));
+  const nulls = Object.keys(raw).filter((key) => raw[key] === null && standIns.has(key));
   if (nulls.length === 0) return raw;
   const filled = { ...raw };
-  for (const key of nulls) filled[key] = undefined;
+  for (const key of nulls) filled[key] = standIns.get(key);
   return filled;
 }
 

@@ -31,7 +31,8 @@ const ACTIONS: readonly RelabelAction[] = [
 const written = section("relabel.plain", {
   sourceLabels: field(flowTexts, []),
   separator: field(text, ";"),
-  regex: field(regex, "(.*)", { printsEmpty: true }),
+  // Null, written out, is a pattern that matches only the empty text.
+  regex: field(regex, "(.*)", { nullText: "", printsEmpty: true }),
   modulus: field(unsigned, 0),
   targetLabel: field(text, ""),
   replacement: field(text, "$1"),

@@ -32,6 +32,8 @@ const REPEATED: u8 = 1;
 const DUPLICATE: u8 = 2;
 const OUT_OF_ORDER: u8 = 3;
 
+import { swapBytes } from "./swap-bytes";
+
 // The place where bits go next.
 let page: u32 = 0;
 let bit: u32 = 0;
@@ -56,7 +58,7 @@ function put(value: u64, width: u32): void {
 // prettier-ignore
 @inline
 function mix(address: usize, bits: u64): void {
-  store<u64>(address, load<u64>(address) | bswap<u64>(bits));
+  store<u64>(address, load<u64>(address) | swapBytes(bits));
 }
 
 /** As `put`, for bits that reach the page's end, or are too many for one word. */
@@ -242,31 +244,8 @@ export function appendFloats(
       }
       inChunk++;
     } else {
-      const chunk = nextFreePage++;
+      beginChunk(record, time, value, lastTime, total, startTime);
       chunks++;
-      const address = <usize>chunk << 6;
-      store<u32>(address, time, 12);
-      // Without an encoding: the chunk is open.
-      store<u32>(address, min(total, MAX_SAMPLES_BEFORE), 8);
-      const tail = load<u32>(record, 32);
-      if (tail != 0) {
-        const encoding = <u32>load<u8>(record, 25);
-        const used = (bit + 7) >>> 3;
-        const behind = (used + 3) & ~3;
-        if (behind + 4 <= PAGE_BITS / 8) store<u32>((<usize>page << 6) + behind, ~lastTime);
-        store<u32>(<usize>tail << 6, inChunk | (used << 16) | (encoding << 24), 8);
-      }
-      page = chunk;
-      bit = FIRST_PAGE_DATA_BIT;
-      const absolute = startTime + <i64>time;
-      putUvarint((absolute << 1) ^ (absolute >> 63));
-      put(value >>> 32, 32);
-      put(value & 0xffffffff, 32);
-      store<u8>(record, <u8>UNSET_LEADING, 23);
-      store<u8>(record, <u8>ENCODING_XOR, 25);
-      store<u32>(record, chunk, 32);
-      if (tail != 0) store<u32>(<usize>tail << 6, chunk, 4);
-      else store<u32>(record, chunk, 28);
       inChunk = 1;
     }
     store<u32>(record, time);
@@ -284,4 +263,244 @@ export function appendFloats(
   store<u32>(counters, minTime, 12);
   store<u32>(counters, maxTime, 16);
   return i < count ? -1 - <i32>i : appended;
+}
+
+/**
+ * Seals the chunk of a series, if it has one, and begins another with a sample. What the record says of the place (page
+ * and bit) and of the samples in the chunk is left to the caller, as is the sample itself.
+ */
+function beginChunk(record: usize, time: u32, value: u64, lastTime: u32, total: u32, startTime: i64): void {
+  const chunk = nextFreePage++;
+  const address = <usize>chunk << 6;
+  store<u32>(address, time, 12);
+  // Without an encoding: the chunk is open.
+  store<u32>(address, min(total, MAX_SAMPLES_BEFORE), 8);
+  const tail = load<u32>(record, 32);
+  if (tail != 0) {
+    const encoding = <u32>load<u8>(record, 25);
+    const used = (bit + 7) >>> 3;
+    const behind = (used + 3) & ~3;
+    if (behind + 4 <= PAGE_BITS / 8) store<u32>((<usize>page << 6) + behind, ~lastTime);
+    store<u32>(<usize>tail << 6, <u32>load<u8>(record, 22) | (used << 16) | (encoding << 24), 8);
+  }
+  page = chunk;
+  bit = FIRST_PAGE_DATA_BIT;
+  const absolute = startTime + <i64>time;
+  putUvarint((absolute << 1) ^ (absolute >> 63));
+  put(value >>> 32, 32);
+  put(value & 0xffffffff, 32);
+  store<u8>(record, <u8>UNSET_LEADING, 23);
+  store<u8>(record, <u8>ENCODING_XOR, 25);
+  store<u32>(record, chunk, 32);
+  if (tail != 0) store<u32>(<usize>tail << 6, chunk, 4);
+  else store<u32>(record, chunk, 28);
+}
+
+// ───────────────────────────────── several samples of a series at once ─────────────────────────────────
+
+const RUN_BYTES: u32 = 120;
+/** Room for the bits of a run: a sample has 145 at most; eight bytes and one are stored with each put. */
+const staged = memory.data(256, 64);
+
+/** Moves what is staged, up to `used` bits of the byte at `at`, to where it belongs: the rest of the page, further ones. */
+function unstage(at: usize, used: u32): void {
+  const last = at + (used != 0);
+  let from = staged;
+  let offset = bit >>> 3;
+  for (;;) {
+    const left = <u32>(last - from);
+    const room: u32 = (PAGE_BITS >>> 3) - offset;
+    copyBytes((<usize>page << 6) + offset, from, min(left, room));
+    if (left <= room) {
+      bit = ((offset + <u32>(at - from)) << 3) + used;
+      return;
+    }
+    from += room;
+    store<u32>(<usize>page << 6, nextFreePage);
+    page = nextFreePage++;
+    offset = PAGE_DATA_BIT >>> 3;
+  }
+}
+
+// prettier-ignore
+@inline
+function copyBytes(to: usize, from: usize, count: u32): void {
+  if (count >= 8) {
+    // The last eight may overlap those before.
+    const last = count - 8;
+    for (let i: u32 = 0; i < last; i += 8) store<u64>(to + i, load<u64>(from + i));
+    store<u64>(to + last, load<u64>(from + last));
+  } else for (let i: u32 = 0; i < count; i++) store<u8>(to + i, load<u8>(from + i));
+}
+
+/** Has the byte where bits go next begin what is staged. @returns its bits that are taken, on top of a word */
+// prettier-ignore
+@inline
+function stage(): u64 {
+  const taken = <u32>load<u8>((<usize>page << 6) + ((bit & 511) >>> 3)) & (0xff00 >>> (bit & 7)) & 0xff;
+  store<u8>(staged, <u8>taken);
+  return <u64>taken << 56;
+}
+
+/**
+ * As `appendFloats`, for runs: up to ten samples of a series behind each other, laid out as slots are in `log-samples`.
+ * Whatever is written is the same.
+ *
+ * @param counts how many samples each run has, a byte each
+ * @param refs the series of each run
+ * @returns how many samples were appended, or -1 - how many runs were dealt with when the memory ran out
+ */
+export function appendRuns(
+  records: usize,
+  runs: usize,
+  counts: usize,
+  refs: usize,
+  count: u32,
+  commit: u32,
+  start: f64,
+  counters: usize,
+): i32 {
+  nextFreePage = load<u32>(counters);
+  const pageLimit = load<u32>(counters, 4);
+  let chunks = load<u32>(counters, 8);
+  let minTime = load<u32>(counters, 12);
+  let maxTime = load<u32>(counters, 16);
+  const startTime = <i64>start;
+  let appended: u32 = 0;
+  let run: u32 = 0;
+  for (; run < count; run++, runs += RUN_BYTES) {
+    const samples = <u32>load<u8>(counts + run);
+    if (samples == 0) continue;
+    if (nextFreePage + 2 * samples > pageLimit) break;
+    const record = records + (<usize>load<u32>(refs + (run << 2)) << 6);
+    const before = load<u32>(record, 36);
+    let total = before;
+    let lastTime = load<u32>(record);
+    let lastDelta = load<u32>(record, 4);
+    let lastValue = load<u64>(record, 8);
+    page = load<u32>(record, 16);
+    bit = load<u16>(record, 20);
+    let inChunk = <u32>load<u8>(record, 22);
+    let windowLeading = <u32>load<u8>(record, 23);
+    let windowTrailing = <u32>load<u8>(record, 24);
+    let isOpen = load<u8>(record, 25) == ENCODING_XOR && inChunk != 0;
+    // What is put gathers in `staged` first: the next byte of it, and the bits of that which are taken, on top of `bits`.
+    let at: usize = staged;
+    let used: u32 = bit & 7;
+    let bits: u64 = stage();
+    for (let entry = runs, end = runs + 12 * samples; entry < end; entry += 12) {
+      const time = load<u32>(entry);
+      const value = load<u64>(entry, 4);
+      if (time <= lastTime && total != 0) continue;
+      if (isOpen && inChunk < SAMPLES_PER_CHUNK) {
+        const delta = time - lastTime;
+        let part: u64 = 0;
+        let width: u32 = 0;
+        const deltaOfDelta = <i64>delta - <i64>lastDelta;
+        if (inChunk == 1 || deltaOfDelta < -524287 || deltaOfDelta > 524288) {
+          unstage(at, used);
+          if (inChunk == 1) putUvarint(delta);
+          else {
+            put(15, 4);
+            put(deltaOfDelta, 64);
+          }
+          at = staged;
+          used = bit & 7;
+          bits = stage();
+        } else if (deltaOfDelta == 0) {
+          width = 1;
+        } else if (deltaOfDelta >= -8191 && deltaOfDelta <= 8192) {
+          part = 0x8000 | (deltaOfDelta & 0x3fff);
+          width = 16;
+        } else if (deltaOfDelta >= -65535 && deltaOfDelta <= 65536) {
+          part = 0xc0000 | (deltaOfDelta & 0x1ffff);
+          width = 20;
+        } else {
+          part = 0xe00000 | (deltaOfDelta & 0xfffff);
+          width = 24;
+        }
+        lastDelta = delta;
+        // What kind of value it is changes from sample to sample without a rule, and jumps that cannot be foreseen take
+        // longer than all the rest: so there are masks, all ones where it is so, instead.
+        const xor = value ^ lastValue;
+        const differs: u32 = 0 - <u32>(xor != 0);
+        const leading = min(<u32>clz(xor), 31);
+        const trailing = <u32>ctz(xor);
+        // An unset window is greater than any `leading`.
+        const isOutside: u32 =
+          differs & (0 - (<u32>(leading < windowLeading) | <u32>(trailing < windowTrailing)));
+        windowLeading ^= (windowLeading ^ leading) & isOutside;
+        windowTrailing ^= (windowTrailing ^ trailing) & isOutside;
+        const significant: u32 = 64 - windowLeading - windowTrailing;
+        // One bit for the same value, two for one in the window, thirteen else.
+        const kind = 1 + (differs & 1) + (isOutside & 11);
+        const header =
+          ((differs & ~isOutside) & 2) | (isOutside & (0x1800 | (leading << 6) | (significant & 63)));
+        part = (part << kind) | header;
+        width += kind;
+        let rest = xor >>> windowTrailing;
+        let restWidth = significant & differs;
+        if (width + restWidth <= 64) {
+          part = (part << restWidth) | rest;
+          width += restWidth;
+          restWidth = 0;
+        }
+        for (;;) {
+          const end = used + width;
+          const aligned = part << (64 - width);
+          bits |= aligned >>> used;
+          const spill = (aligned << (8 - used)) & 0xff;
+          store<u64>(at, swapBytes(bits));
+          store<u8>(at, <u8>spill, 8);
+          const whole: u64 = 0 - <u64>(end >>> 6);
+          bits = ((bits << (end & 0x38)) & ~whole) | ((spill << 56) & whole);
+          at += end >>> 3;
+          used = end & 7;
+          if (restWidth == 0) break;
+          part = rest;
+          width = restWidth;
+          restWidth = 0;
+        }
+        inChunk++;
+      } else {
+        if (isOpen) unstage(at, used);
+        store<u8>(record, <u8>inChunk, 22);
+        beginChunk(record, time, value, lastTime, total, startTime);
+        at = staged;
+        used = bit & 7;
+        bits = stage();
+        chunks++;
+        isOpen = true;
+        inChunk = 1;
+        windowLeading = UNSET_LEADING;
+      }
+      lastTime = time;
+      lastValue = value;
+      total++;
+      if (time < minTime) minTime = time;
+      if (time > maxTime) maxTime = time;
+    }
+    if (total == before) continue;
+    unstage(at, used);
+    const lastCommit = load<u32>(record, 44);
+    if (lastCommit != commit) {
+      store<u32>(record, lastCommit, 60);
+      store<u64>(record, ((<u64>commit) << 32) | before, 40);
+    }
+    store<u32>(record, lastTime);
+    store<u32>(record, lastDelta, 4);
+    store<u64>(record, lastValue, 8);
+    store<u32>(record, page, 16);
+    store<u16>(record, <u16>bit, 20);
+    store<u8>(record, <u8>inChunk, 22);
+    store<u8>(record, <u8>windowLeading, 23);
+    store<u8>(record, <u8>windowTrailing, 24);
+    store<u32>(record, total, 36);
+    appended += total - before;
+  }
+  store<u32>(counters, nextFreePage);
+  store<u32>(counters, chunks, 8);
+  store<u32>(counters, minTime, 12);
+  store<u32>(counters, maxTime, 16);
+  return run < count ? -1 - <i32>run : <i32>appended;
 }

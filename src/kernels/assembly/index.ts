@@ -4,6 +4,7 @@ export * from "./chunk-decode";
 export * from "./chunk-gather";
 export * from "./exposition-parse";
 export * from "./float-print";
+export * from "./log-samples";
 export * from "./series-entries";
 export * from "./snappy";
 export * from "./window";

@@ -1,4 +1,5 @@
 import { AppendKernel, SeriesField } from "../../kernels/append-kernel.ts";
+import { SLOT_BYTES } from "../../kernels/log-samples-kernel.ts";
 import type { FloatHistogram } from "../../model/histogram.ts";
 import { SampleOutcome, StorageError, type SeriesRef } from "../../model/storage.ts";
 import { Header } from "./arena.ts";
@@ -281,6 +282,39 @@ export class GenerationWriter {
     if (appended < 0) {
       throw new StorageError(
         `cannot append ${count + 1 + appended} of ${count} samples: the generation's memory is full`,
+      );
+    }
+    arena.setHeader(Header.floatSamples, arena.header(Header.floatSamples) + appended);
+    return appended;
+  }
+
+  /** How many runs `applyRuns` takes at once. */
+  get maxRuns(): number {
+    const { arena } = this.generation;
+    return Math.floor((arena.records - arena.batchRefs) / (SLOT_BYTES + 5));
+  }
+
+  /**
+   * Makes samples of neighbouring slots part of their series, without start times; the batch must be empty, as they
+   * take its place.
+   * @param slots some of `LogSamplesKernel.slots`
+   * @param counts how many samples are in each of these
+   * @param refs the series of each slot; whatever for empty ones
+   * @returns how many samples were appended
+   */
+  applyRuns(slots: Uint32Array, counts: Uint8Array, refs: Uint32Array, commit: number): number {
+    const { arena } = this.generation;
+    const count = counts.length;
+    const runs = arena.batchRefs;
+    const refsAt = runs + SLOT_BYTES * count;
+    const countsAt = refsAt + 4 * count;
+    arena.words.set(slots, runs / 4);
+    arena.words.set(refs, refsAt / 4);
+    arena.bytes.set(counts, countsAt);
+    const appended = this.kernel.appendRuns(runs, countsAt, refsAt, count, commit);
+    if (appended < 0) {
+      throw new StorageError(
+        `cannot append samples of ${count + 1 + appended} of ${count} series: the generation's memory is full`,
       );
     }
     arena.setHeader(Header.floatSamples, arena.header(Header.floatSamples) + appended);

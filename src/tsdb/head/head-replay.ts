@@ -9,6 +9,7 @@ import type { ExemplarStorage } from "./exemplars.ts";
 import { deleteRange } from "./deletions.ts";
 import { GenerationWriter, type LateFloat, type PendingHistogram } from "./generation-writer.ts";
 import type { HeadLog } from "./head-appender.ts";
+import { ReplaySlots, type SlotOwner } from "./replay-slots.ts";
 import type { RecoverySink, ReplayedSeries } from "./recover-head-chunks.ts";
 import type { Head } from "./head.ts";
 
@@ -33,7 +34,8 @@ export class HeadReplay implements ReplaySink {
   readonly unknownRefs = zeroUnknownRefs();
   readonly unknownLateRefs = zeroUnknownRefs();
   private readonly registry: GenerationWriter;
-  private readonly byRef = new RefMap();
+  /** Knows which series of the registry a reference of the log means. */
+  private readonly slots: ReplaySlots;
   /** For each generation: series of the registry → series of the generation, 0 where not carried over yet. */
   private readonly carried = new Map<GenerationWriter, Uint32Array>();
   /** The generation that had the last sample. */
@@ -66,6 +68,20 @@ export class HeadReplay implements ReplaySink {
       maxSeries: Math.floor(registryBytes / 256),
     });
     this.registry.generation.series.isIndexed = false;
+    const owner: SlotOwner = {
+      refIn: (writer, known) => {
+        const ref = this.carriedTo(writer)[known] ?? 0;
+        if (ref !== 0) return ref;
+        if (!writer.generation.arena.isNearlyFull) return this.carry(writer, known);
+        // It is closed with the commit.
+        this.head.apply();
+        return 0;
+      },
+      addSample: (logRef, timeMs, valueHigh, valueLow) =>
+        this.addSample(logRef, timeMs, valueHigh, valueLow, 0),
+      logRef: (known) => this.registry.logRef(known),
+    };
+    this.slots = new ReplaySlots(head, owner, head.minValidTime);
   }
 
   private get unknown(): UnknownRefs {
@@ -79,9 +95,13 @@ export class HeadReplay implements ReplaySink {
 
   onSeries(ref: number, labels: Labels): void {
     const known = this.registry.generation.series.resolve(labels).ref;
-    this.byRef.set(ref, known);
+    this.slots.setNumber(ref, known);
     this.registry.setLogRef(known, ref);
     this.greatestRef = Math.max(this.greatestRef, ref);
+  }
+
+  onSampleRecord(record: Uint8Array): boolean {
+    return !this.isLate && this.head.startTimes === "none" && this.slots.add(record);
   }
 
   onSamples(
@@ -91,52 +111,12 @@ export class HeadReplay implements ReplaySink {
     startTimes: Float64Array | null,
     count: number,
   ): void {
-    // The fast path knows none: it is not left for those that nobody keeps.
+    this.slots.flushAll();
     const starts = this.head.startTimes === "none" ? null : startTimes;
     for (let i = 0; i < count; i++) {
-      if (starts === null) i += this.addRun(refs, times, valueWords, i, count);
-      if (i === count) break;
       this.addSample(refs[i]!, times[i]!, valueWords[2 * i + 1]!, valueWords[2 * i]!, starts?.[i] ?? 0);
     }
     if (this.isLate) this.head.apply();
-  }
-
-  /**
-   * The fast path: puts the samples from index `from` on into the batch of the generation that had the last one, up to
-   * the first that needs a closer look.
-   * @returns how many
-   */
-  private addRun(
-    refs: Float64Array,
-    times: Float64Array,
-    valueWords: Uint32Array,
-    from: number,
-    count: number,
-  ): number {
-    const { writer, byRef } = this;
-    if (writer === null || writer.isClosed || this.isLate) return 0;
-    const { arena, startTime, endTime } = writer.generation;
-    const { words } = arena;
-    const minTime = Math.max(startTime, this.head.minValidTime);
-    const carried = this.carriedTo(writer);
-    const end = Math.min(count, from + BATCH_SAMPLES - writer.pending);
-    let refsAt = arena.batchRefs / 4 + writer.pending;
-    let timesAt = arena.batchTimes / 4 + writer.pending;
-    let valuesAt = arena.batchValues / 4 + 2 * writer.pending;
-    let i = from;
-    for (; i < end; i++) {
-      const time = times[i]!;
-      const known = byRef.get(refs[i]!);
-      const ref = known < carried.length ? carried[known]! : 0;
-      const high = valueWords[2 * i + 1]!;
-      if (ref === 0 || time < minTime || time >= endTime || high === STALE_HIGH_WORD) break;
-      words[refsAt++] = ref;
-      words[timesAt++] = time - startTime;
-      words[valuesAt++] = valueWords[2 * i]!;
-      words[valuesAt++] = high;
-    }
-    writer.pending += Math.max(0, i - from);
-    return Math.max(0, i - from);
   }
 
   private addSample(
@@ -148,7 +128,7 @@ export class HeadReplay implements ReplaySink {
   ): void {
     const { head } = this;
     if (time < head.minValidTime && !this.isLate) return;
-    const known = this.byRef.get(logRef);
+    const known = this.slots.numberOf(logRef);
     if (known === 0) {
       this.unknown.samples++;
       return;
@@ -207,11 +187,12 @@ export class HeadReplay implements ReplaySink {
   onHistogram(logRef: number, timeMs: number, histogram: FloatHistogram, startMs: number): void {
     const { head } = this;
     if (timeMs < head.minValidTime && !this.isLate) return;
-    const known = this.byRef.get(logRef);
+    const known = this.slots.numberOf(logRef);
     if (known === 0) {
       this.unknown.histograms++;
       return;
     }
+    this.slots.flush(known);
     const writer = this.withRoom(head.atAnyAge(timeMs), timeMs);
     // Floats of the same series that came before it must stand before it.
     if (writer.pending > 0) head.apply();
@@ -228,7 +209,7 @@ export class HeadReplay implements ReplaySink {
 
   onTombstone(ref: number, minTime: number, maxTime: number): void {
     this.greatestRef = Math.max(this.greatestRef, ref);
-    const known = this.byRef.get(ref);
+    const known = this.slots.numberOf(ref);
     if (known === 0) {
       this.unknownRefs.tombstones++;
       return;
@@ -243,13 +224,13 @@ export class HeadReplay implements ReplaySink {
   }
 
   onExemplar(ref: number, exemplar: Exemplar): void {
-    const known = this.byRef.get(ref);
+    const known = this.slots.numberOf(ref);
     if (known === 0) this.unknownRefs.exemplars++;
     else this.exemplars.append(this.registry.generation.series.labels(known), exemplar);
   }
 
   onMetadata(ref: number, metadata: Metadata): void {
-    const known = this.byRef.get(ref);
+    const known = this.slots.numberOf(ref);
     if (known === 0) this.unknownRefs.metadata++;
     else this.metadata.set(known, metadata);
   }
@@ -261,15 +242,16 @@ export class HeadReplay implements ReplaySink {
 
   /** What follows is the log of out-of-order samples. */
   beginLate(): void {
+    this.slots.leave();
     this.head.apply();
     this.isLate = true;
   }
 
   /** The series, for those who look for what the log may have lost. */
   get replayed(): ReplayedSeries {
-    const { head, byRef, registry } = this;
+    const { head, slots, registry } = this;
     return {
-      numberOf: (ref) => byRef.get(ref),
+      numberOf: (ref) => slots.numberOf(ref),
       count: registry.generation.series.count,
       labels: (known) => registry.generation.series.labels(known),
       placesOf: (known) =>
@@ -335,6 +317,7 @@ export class HeadReplay implements ReplaySink {
 
   /** Ends the replay: everything is in the head, and new references won't meet those of the log. */
   finish(): void {
+    this.slots.leave();
     this.head.apply();
     this.writer = null;
     this.hideDeleted();
@@ -370,30 +353,3 @@ const NOT_CARRIED = new Uint32Array(0);
 
 /** So many samples of a generation are applied together; few enough to stay in the processor's cache meanwhile. */
 const BATCH_SAMPLES = 1024;
-
-const LEAF_SIZE = 2 ** 16;
-
-/** References of the log (up to 2^53) → numbers above 0. References come in runs, so they are kept in leaves. */
-class RefMap {
-  private readonly leaves = new Map<number, Uint32Array>();
-  private lastIndex = -1;
-  private lastLeaf: Uint32Array = new Uint32Array(0);
-
-  get(ref: number): number {
-    const index = Math.floor(ref / LEAF_SIZE);
-    if (index !== this.lastIndex) {
-      const leaf = this.leaves.get(index);
-      if (!leaf) return 0;
-      this.lastIndex = index;
-      this.lastLeaf = leaf;
-    }
-    return this.lastLeaf[ref - index * LEAF_SIZE]!;
-  }
-
-  set(ref: number, value: number): void {
-    const index = Math.floor(ref / LEAF_SIZE);
-    let leaf = this.leaves.get(index);
-    if (!leaf) this.leaves.set(index, (leaf = new Uint32Array(LEAF_SIZE)));
-    leaf[ref - index * LEAF_SIZE] = value;
-  }
-}

@@ -420,6 +420,15 @@ export class Head {
     this.closeFull();
   }
 
+  /** Applies runs of floats of one generation as a commit. See `GenerationWriter.applyRuns`. */
+  applyRuns(writer: GenerationWriter, slots: Uint32Array, counts: Uint8Array, refs: Uint32Array): void {
+    const commit = this.control.nextCommit;
+    this.statistics.floatsAppended += writer.applyRuns(slots, counts, refs, commit);
+    this.maxTime = Math.max(this.maxTime, writer.generation.maxTime);
+    this.control.publish(commit);
+    this.closeFull();
+  }
+
   discard(): void {
     for (const writer of this.writers) writer.discard();
     // Series that were created stay.

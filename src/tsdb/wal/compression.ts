@@ -32,6 +32,11 @@ export function compressSnappy(bytes: Uint8Array): Uint8Array {
 
 /** @throws CorruptionError where the bytes are not a snappy block */
 export function decompressSnappy(bytes: Uint8Array): Uint8Array {
+  return unpackSnappy(bytes).slice();
+}
+
+/** As `decompressSnappy`, but the next call, or `compressSnappy`, may overwrite what it gives. */
+export function unpackSnappy(bytes: Uint8Array): Uint8Array {
   const { size, at } = snappyLength(bytes);
   // A snappy element makes at most 64 bytes of 3, so a greater claim is a lie and must not be allocated.
   if (size > MAX_RECORD_BYTES || size > 64 * bytes.length) {
@@ -43,7 +48,7 @@ export function decompressSnappy(bytes: Uint8Array): Uint8Array {
     kernel ??= new SnappyKernel();
     const plain = kernel.decompress(bytes.subarray(at), size);
     if (plain === null) throw notSnappy();
-    return plain.slice();
+    return plain;
   }
   try {
     return snappyjs.uncompress(bytes);

@@ -1,11 +1,16 @@
 import { CorruptionError } from "../corruption-error.ts";
 import { findCheckpoint } from "./checkpoint.ts";
-import { RecordDecoder, type RecordSink } from "./record.ts";
+import { RecordDecoder, RecordType, type RecordSink } from "./record.ts";
 import { listSegments, repairLog, WalCorruptionError, WalReader, type WalSegment } from "./segment.ts";
 
 export interface ReplaySink extends RecordSink {
   /** The records that follow are from this segment; from a checkpoint: the last one it stands for. */
   onSegment?(index: number, isCheckpoint: boolean): void;
+  /**
+   * Takes a record of samples as it is, instead of by `onSamples`. The bytes are the reader's: do not keep them.
+   * @returns false, with nothing taken, where the record is to be decoded as all others are
+   */
+  onSampleRecord?(record: Uint8Array): boolean;
 }
 
 export interface ReplayResult {
@@ -74,7 +79,7 @@ function replaySegments(
   segments: readonly WalSegment[],
   startOffset: number,
   decoder: RecordDecoder,
-  sink: RecordSink,
+  sink: ReplaySink,
   onRecord: () => void,
 ): void {
   const reader = new WalReader(directory, segments, startOffset);
@@ -88,7 +93,9 @@ function replaySegments(
         soundEnd = 0;
       }
       try {
-        decoder.decode(reader.record, sink);
+        const { record } = reader;
+        const isTaken = record[0] === RecordType.samples && sink.onSampleRecord?.(record);
+        if (!isTaken) decoder.decode(record, sink);
       } catch (cause) {
         if (!(cause instanceof CorruptionError) || cause instanceof WalCorruptionError) throw cause;
         throw new WalCorruptionError(directory, segment, soundEnd, cause.message, { cause });

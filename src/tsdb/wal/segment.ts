@@ -14,13 +14,7 @@ import { StorageError } from "../../model/storage.ts";
 import { CorruptionError } from "../corruption-error.ts";
 import { crc32c, crc32cBySlices } from "../crc32c.ts";
 import { parseCheckpointName, parseSegmentName, segmentName } from "../file-names.ts";
-import {
-  canCompress,
-  compressSnappy,
-  compressZstd,
-  decompressSnappy,
-  decompressZstd,
-} from "./compression.ts";
+import { canCompress, compressSnappy, compressZstd, decompressZstd, unpackSnappy } from "./compression.ts";
 import type { WalCompression } from "./compression.ts";
 
 export const PAGE_BYTES = 32768;
@@ -482,7 +476,7 @@ const READ_BYTES = 8 * PAGE_BYTES;
  *     while (reader.next()) use(reader.record);
  */
 export class WalReader {
-  /** The record `next` found; a view that the following `next` may overwrite. */
+  /** The record `next` found; a view, perhaps of shared memory, that the following `next` may overwrite. */
   record: Uint8Array = EMPTY;
   /** Where the last sound record ended: segment and byte. */
   segment = -1;
@@ -608,7 +602,7 @@ export class WalReader {
       this.record = stored;
     } else {
       try {
-        this.record = header & SNAPPY_FLAG ? decompressSnappy(stored) : decompressZstd(stored);
+        this.record = header & SNAPPY_FLAG ? unpackSnappy(stored) : decompressZstd(stored);
       } catch (cause) {
         if (cause instanceof CorruptionError) this.fail(cause.message, cause);
         throw cause;
