@@ -25,6 +25,12 @@ export interface LateFloat {
   readonly startMs: number;
 }
 
+/** Where in a batch another round ends: behind so many of its floats and of its histograms. */
+export interface BatchRound {
+  readonly floats: number;
+  readonly histograms: number;
+}
+
 /**
  * The writing side of a generation: samples gather in its batch columns and are applied all together at a commit.
  * Only one thread may own it.
@@ -42,6 +48,13 @@ export class GenerationWriter {
   readonly histograms: HistogramChunks;
   /** Histograms of the batch. */
   readonly pendingHistograms: PendingHistogram[] = [];
+  /**
+   * The rounds before the one that is open. In each floats come before histograms, so where a float comes after a
+   * histogram of its series another round begins.
+   */
+  private readonly endedRounds: BatchRound[] = [];
+  /** By series, 1 where the open round has a histogram of it. */
+  private hasHistogram = new Uint8Array(0);
   /** Out-of-order samples of the batch. */
   readonly lateFloats: LateFloat[] = [];
   readonly lateHistograms: PendingHistogram[] = [];
@@ -127,6 +140,7 @@ export class GenerationWriter {
   ): number {
     const { arena, startTime } = this.generation;
     this.makeRoom(count);
+    this.keepOrder(refs, count);
     const at = this.pending;
     arena.words.set(refs.subarray(0, count), arena.batchRefs / 4 + at);
     arena.words.set(valueWords.subarray(0, 2 * count), arena.batchValues / 4 + 2 * at);
@@ -153,6 +167,7 @@ export class GenerationWriter {
   add(ref: SeriesRef, timeMs: number, valueHigh: number, valueLow: number, startMs = 0): number {
     const { arena, startTime } = this.generation;
     this.makeRoom(1);
+    if (this.hasHistogram[ref] === 1) this.endRound();
     const at = this.pending;
     arena.words[arena.batchRefs / 4 + at] = ref;
     arena.words[arena.batchTimes / 4 + at] = timeMs - startTime;
@@ -173,8 +188,53 @@ export class GenerationWriter {
   /** Adds a histogram to the batch, if it can be appended. */
   addHistogram(ref: SeriesRef, timeMs: number, histogram: FloatHistogram, startMs: number): SampleOutcome {
     const outcome = this.histograms.judge(ref, timeMs, histogram);
-    if (outcome === SampleOutcome.appended) this.pendingHistograms.push({ ref, timeMs, histogram, startMs });
+    if (outcome !== SampleOutcome.appended) return outcome;
+    this.pendingHistograms.push({ ref, timeMs, histogram, startMs });
+    if (ref >= this.hasHistogram.length) {
+      const grown = new Uint8Array(Math.ceil(1.5 * (this.generation.series.count + 1)));
+      grown.set(this.hasHistogram);
+      this.hasHistogram = grown;
+    }
+    this.hasHistogram[ref] = 1;
     return outcome;
+  }
+
+  /** The newest sample of a series in the open round, if that is a histogram. */
+  newestPending(ref: SeriesRef): FloatHistogram | null {
+    if (this.hasHistogram[ref] !== 1) return null;
+    return this.pendingHistograms.findLast((pending) => pending.ref === ref)!.histogram;
+  }
+
+  /** Has floats that are about to be added come after the histograms of their series. */
+  private keepOrder(refs: Uint32Array, count: number): void {
+    const { hasHistogram } = this;
+    if (this.pendingHistograms.length === (this.endedRounds.at(-1)?.histograms ?? 0)) return;
+    for (let i = 0; i < count; i++) {
+      if (hasHistogram[refs[i]!] !== 1) continue;
+      this.endRound();
+      return;
+    }
+  }
+
+  private endRound(): void {
+    this.forgetHistograms();
+    this.endedRounds.push({ floats: this.pending, histograms: this.pendingHistograms.length });
+  }
+
+  private forgetHistograms(): void {
+    for (let i = this.endedRounds.at(-1)?.histograms ?? 0; i < this.pendingHistograms.length; i++) {
+      this.hasHistogram[this.pendingHistograms[i]!.ref] = 0;
+    }
+  }
+
+  /** How many floats of the batch stand before the open round. */
+  get roundStart(): number {
+    return this.endedRounds.at(-1)?.floats ?? 0;
+  }
+
+  /** The rounds of the batch, in the order in which they are to be logged and applied. */
+  get rounds(): BatchRound[] {
+    return [...this.endedRounds, { floats: this.pending, histograms: this.pendingHistograms.length }];
   }
 
   private setBatchStart(index: number, startMs: number): void {
@@ -255,30 +315,46 @@ export class GenerationWriter {
     return this.keptStartTimes === "all" ? startMs : 0;
   }
 
-  /** Makes the histograms of the batch part of their series. @returns how many were appended */
-  applyHistograms(commit: number): number {
-    let appended = 0;
-    for (const pending of this.pendingHistograms) {
-      const { ref, timeMs, histogram } = pending;
-      const startMs = this.histogramStart(pending);
-      if (startMs !== 0 || hasStartTimes(this.generation)) {
-        const outcome = this.histograms.judge(ref, timeMs, histogram);
-        if (outcome === SampleOutcome.appended) this.startTimes.note(ref, timeMs, startMs);
+  /** Makes the batch part of its series, as commit number `commit`. @returns how many samples were appended */
+  apply(commit: number): BatchRound {
+    const { rounds } = this;
+    const histograms = this.pendingHistograms.slice();
+    this.forgetBatch();
+    const appended = { floats: 0, histograms: 0 };
+    let from: BatchRound = { floats: 0, histograms: 0 };
+    for (const round of rounds) {
+      appended.floats += this.applyFloats(from.floats, round.floats, commit);
+      for (let i = from.histograms; i < round.histograms; i++) {
+        if (this.applyHistogram(histograms[i]!, commit)) appended.histograms++;
       }
-      if (this.histograms.append(ref, timeMs, histogram, commit)) appended++;
+      from = round;
     }
-    this.pendingHistograms.length = 0;
+    this.forgetBatchStarts(from.floats);
     return appended;
   }
 
-  /** Makes the floats of the batch part of their series, as commit number `commit`. @returns how many were appended */
-  apply(commit: number): number {
+  private applyHistogram(pending: PendingHistogram, commit: number): boolean {
+    const { ref, timeMs, histogram } = pending;
+    const startMs = this.histogramStart(pending);
+    if (startMs !== 0 || hasStartTimes(this.generation)) {
+      const outcome = this.histograms.judge(ref, timeMs, histogram);
+      if (outcome === SampleOutcome.appended) this.startTimes.note(ref, timeMs, startMs);
+    }
+    return this.histograms.append(ref, timeMs, histogram, commit);
+  }
+
+  private applyFloats(from: number, to: number, commit: number): number {
     const { arena } = this.generation;
-    const count = this.pending;
-    this.pending = 0;
+    const count = to - from;
     if (count === 0) return 0;
-    if (this.hasBatchStarts || hasStartTimes(this.generation)) this.noteStartTimes(count);
-    const appended = this.kernel.append(arena.batchRefs, arena.batchValues, arena.batchTimes, count, commit);
+    if (this.hasBatchStarts || hasStartTimes(this.generation)) this.noteStartTimes(from, to);
+    const appended = this.kernel.append(
+      arena.batchRefs + 4 * from,
+      arena.batchValues + 8 * from,
+      arena.batchTimes + 4 * from,
+      count,
+      commit,
+    );
     if (appended < 0) {
       throw new StorageError(
         `cannot append ${count + 1 + appended} of ${count} samples: the generation's memory is full`,
@@ -322,12 +398,12 @@ export class GenerationWriter {
   }
 
   /** Of the samples that the kernel will append. */
-  private noteStartTimes(count: number): void {
+  private noteStartTimes(from: number, to: number): void {
     const { arena, series, startTime } = this.generation;
     const { batchStarts } = this;
     /** The newest time of each series by now. */
     const newest = new Map<SeriesRef, number>();
-    for (let i = 0; i < count; i++) {
+    for (let i = from; i < to; i++) {
       const ref = arena.words[arena.batchRefs / 4 + i]!;
       const time = arena.words[arena.batchTimes / 4 + i]!;
       const before =
@@ -337,7 +413,6 @@ export class GenerationWriter {
       newest.set(ref, time);
       this.startTimes.note(ref, startTime + time, batchStarts[i] ?? 0);
     }
-    this.forgetBatchStarts(count);
   }
 
   private forgetBatchStarts(count: number): void {
@@ -349,8 +424,13 @@ export class GenerationWriter {
   /** Forgets the batch. */
   discard(): void {
     this.forgetBatchStarts(this.pending);
-    this.pending = 0;
-    this.pendingHistograms.length = this.lateFloats.length = this.lateHistograms.length = 0;
+    this.forgetBatch();
+    this.lateFloats.length = this.lateHistograms.length = 0;
+  }
+
+  private forgetBatch(): void {
+    this.forgetHistograms();
+    this.endedRounds.length = this.pendingHistograms.length = this.pending = 0;
   }
 
   /** The log's references of the batch's samples from one index to another. The next call overwrites them. */

@@ -226,8 +226,10 @@ export class HeadAppender implements Appender {
   ): SampleOutcome {
     // A series of histograms ends with one.
     const isStale = valueHigh === STALE_HIGH_WORD && valueLow === STALE_LOW_WORD;
-    if (isStale && writer.histograms.isHistogramSeries(ref)) {
-      return this.appendOneHistogram(writer, ref, timeMs, writer.histograms.staleHistogram(ref), startMs);
+    const pendingHistogram = isStale ? writer.newestPending(ref) : null;
+    if (isStale && (pendingHistogram || writer.histograms.isHistogramSeries(ref))) {
+      const stale = writer.histograms.staleHistogram(ref, pendingHistogram);
+      return this.appendOneHistogram(writer, ref, timeMs, stale, startMs);
     }
     const from = writer.pending;
     let outcome: SampleOutcome = SampleOutcome.outOfOrder;
@@ -239,7 +241,8 @@ export class HeadAppender implements Appender {
     }
     if (writer.pending > from) {
       const last = this.parts.at(-1);
-      if (last?.writer === writer && last.timeMs === null) last.to = writer.pending;
+      const goesOn = last?.writer === writer && last.timeMs === null && last.from >= writer.roundStart;
+      if (goesOn) last.to = writer.pending;
       else this.parts.push({ writer, from, to: writer.pending, timeMs: null });
       if (isStale) this.ended.push({ writer, refs: Uint32Array.of(ref) });
     } else this.countRefusal(outcome, timeMs);
@@ -374,23 +377,7 @@ export class HeadAppender implements Appender {
       });
       for (const writer of this.head.generations) if (writer.unlogged.length > 0) log.series(writer);
       if (metadata.length > 0) log.metadata(metadata);
-      for (const { writer, from, to, timeMs } of this.parts) {
-        const { startTime } = writer.generation;
-        const refs = writer.pendingLogRefs(from, to);
-        const valueWords = writer.pendingValueWords.subarray(2 * from, 2 * to);
-        const startTimes = writer.pendingStartTimes(from, to);
-        if (timeMs !== null) log.samples(refs, timeMs, valueWords, to - from, startTimes);
-        else {
-          const times = writer.pendingTimes.subarray(from, to);
-          log.timedSamples(refs, startTime, times, valueWords, to - from, startTimes);
-        }
-      }
-      for (const writer of this.head.generations) {
-        const inLog = <T extends { readonly ref: SeriesRef }>(entries: readonly T[]) =>
-          entries.map((entry) => ({ ...entry, ref: writer.logRef(entry.ref) }));
-        if (writer.pendingHistograms.length > 0) log.histograms(inLog(writer.pendingHistograms));
-        if (writer.hasLate) log.late(inLog(writer.lateFloats), inLog(writer.lateHistograms));
-      }
+      for (const writer of this.head.generations) this.logBatch(log, writer);
       if (exemplars.length > 0) log.exemplars(exemplars);
       log.flush();
       for (const writer of this.head.generations) writer.unlogged.clear();
@@ -399,6 +386,34 @@ export class HeadAppender implements Appender {
       log.discard();
       this.rollback();
       throw error;
+    }
+  }
+
+  private logBatch(log: HeadLog, writer: GenerationWriter): void {
+    if (!writer.hasPending) return;
+    const inLog = <T extends { readonly ref: SeriesRef }>(entries: readonly T[]) =>
+      entries.map((entry) => ({ ...entry, ref: writer.logRef(entry.ref) }));
+    const parts = this.parts.filter((part) => part.writer === writer);
+    let histogramsFrom = 0;
+    let next = 0;
+    for (const { floats, histograms } of writer.rounds) {
+      for (; next < parts.length && parts[next]!.to <= floats; next++) this.logPart(log, parts[next]!);
+      const inRound = writer.pendingHistograms.slice(histogramsFrom, histograms);
+      if (inRound.length > 0) log.histograms(inLog(inRound));
+      histogramsFrom = histograms;
+    }
+    if (writer.hasLate) log.late(inLog(writer.lateFloats), inLog(writer.lateHistograms));
+  }
+
+  private logPart(log: HeadLog, { writer, from, to, timeMs }: BatchPart): void {
+    const { startTime } = writer.generation;
+    const refs = writer.pendingLogRefs(from, to);
+    const valueWords = writer.pendingValueWords.subarray(2 * from, 2 * to);
+    const startTimes = writer.pendingStartTimes(from, to);
+    if (timeMs !== null) log.samples(refs, timeMs, valueWords, to - from, startTimes);
+    else {
+      const times = writer.pendingTimes.subarray(from, to);
+      log.timedSamples(refs, startTime, times, valueWords, to - from, startTimes);
     }
   }
 

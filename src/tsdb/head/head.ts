@@ -410,8 +410,9 @@ export class Head {
     const commit = this.control.nextCommit;
     for (const writer of this.writers) {
       if (!writer.hasPending) continue;
-      this.statistics.floatsAppended += writer.apply(commit);
-      this.statistics.histogramsAppended += writer.applyHistograms(commit);
+      const { floats, histograms } = writer.apply(commit);
+      this.statistics.floatsAppended += floats;
+      this.statistics.histogramsAppended += histograms;
       this.statistics.outOfOrderFloatsAppended += writer.applyLateFloats(commit);
       this.statistics.outOfOrderHistogramsAppended += writer.applyLateHistograms(commit);
       this.maxTime = Math.max(this.maxTime, writer.generation.maxTime);

@@ -78,11 +78,14 @@ export class HistogramChunks {
       : SampleOutcome.duplicateTimestamp;
   }
 
-  /** The staleness marker for a series of histograms. */
-  staleHistogram(series: number): FloatHistogram {
+  /**
+   * The staleness marker for a series of histograms.
+   * @param newest its newest sample, where that is still to be appended
+   */
+  staleHistogram(series: number, newest: FloatHistogram | null = null): FloatHistogram {
     return {
       ...EMPTY_HISTOGRAM,
-      isInteger: this.encodingOf(series) === ChunkEncoding.histogram,
+      isInteger: newest ? newest.isInteger : this.encodingOf(series) === ChunkEncoding.histogram,
       isStale: true,
     };
   }

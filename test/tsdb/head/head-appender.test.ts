@@ -1,5 +1,8 @@
 import { beforeEach, describe, expect, test } from "vitest";
+import { SeriesField } from "../../../src/kernels/append-kernel.ts";
+import type { FloatHistogram } from "../../../src/model/histogram.ts";
 import { Labels } from "../../../src/model/labels.ts";
+import { STALE_HIGH_WORD, STALE_LOW_WORD } from "../../../src/model/sample.ts";
 import { SampleOutcome, StorageError } from "../../../src/model/storage.ts";
 import { ExemplarStorage } from "../../../src/tsdb/head/exemplars.ts";
 import type { GenerationWriter } from "../../../src/tsdb/head/generation-writer.ts";
@@ -33,7 +36,9 @@ class FakeLog implements HeadLog {
   ): void {
     for (let i = 0; i < count; i++) this.open.push(`timed ${refs[i]!} ${start + times[i]! - START}`);
   }
-  histograms(): void {}
+  histograms(entries: readonly { ref: number; timeMs: number }[]): void {
+    for (const { ref, timeMs } of entries) this.open.push(`histogram ${ref} ${timeMs - START}`);
+  }
   metadata(entries: readonly { ref: number; metadata: { help: string } }[]): void {
     for (const { ref, metadata } of entries) this.open.push(`metadata ${ref} ${metadata.help}`);
   }
@@ -177,5 +182,79 @@ describe("a commit", () => {
     expect([...outcomes]).toEqual([SampleOutcome.tooOld, SampleOutcome.appended]);
     expect(appender.appendFloats(4711, refs, new Float64Array(2), 2, START, outcomes)).toBe(1);
     expect(() => appender.resolve(4711, labelsOf("a"))).toThrow(/its generation is gone/);
+  });
+
+  const histogramOf = (count: number): FloatHistogram => ({
+    isInteger: true,
+    counterResetHint: "unknown",
+    schema: 0,
+    zeroThreshold: 0.001,
+    zeroCount: count,
+    count,
+    sum: count / 2,
+    isStale: false,
+    positiveSpans: [],
+    negativeSpans: [],
+    positiveBuckets: new Float64Array(0),
+    negativeBuckets: new Float64Array(0),
+    customValues: new Float64Array(0),
+  });
+
+  test("keeps floats and histograms of a series in the order in which they came, in the log and in memory", () => {
+    const float = (name: string, at: number) => appender.appendFloat(labelsOf(name), START + at, 0, 0);
+    const histogram = (name: string, at: number) =>
+      appender.appendHistogram(labelsOf(name), START + at, histogramOf(at));
+    appender.begin();
+    expect([histogram("a", 1), histogram("b", 1), float("c", 1), float("a", 2), histogram("a", 3)]).toEqual([
+      0, 0, 0, 0, 0,
+    ]);
+    // A page's floats, which come together: of one series there is a histogram.
+    expect(appendScrape(START + 4, ["c", "a", "b"])).toEqual([0, 0, 0]);
+    expect(histogram("b", 5)).toBe(0);
+    expect(appender.appendFloat(labelsOf("b"), START + 6, STALE_HIGH_WORD, STALE_LOW_WORD)).toBe(0);
+    appender.commit();
+    expect(log.written.filter((line) => !line.startsWith("series"))).toEqual([
+      "timed 3 1",
+      "histogram 1 1",
+      "histogram 2 1",
+      "timed 1 2",
+      "histogram 1 3",
+      "sample 3 4",
+      "sample 1 4",
+      "sample 2 4",
+      "histogram 2 5",
+      "histogram 2 6",
+    ]);
+    expect(head.statistics).toMatchObject({ floatsAppended: 5, histogramsAppended: 5 });
+    const [{ generation }] = head.generations as [GenerationWriter];
+    expect([1, 2, 3].map((series) => generation.lastTime(series) - START)).toEqual([4, 6, 4]);
+    expect([1, 2, 3].map((series) => generation.series.field(series, SeriesField.samples))).toEqual([
+      4, 4, 2,
+    ]);
+  });
+
+  test("that is taken back leaves no trace of the order it had", () => {
+    appender.begin();
+    appender.appendHistogram(labelsOf("a"), START + 1, histogramOf(1));
+    appender.appendFloat(labelsOf("a"), START + 2, 0, 0);
+    appender.rollback();
+    appender.begin();
+    appender.appendFloat(labelsOf("a"), START + 3, 0, 0);
+    appender.commit();
+    expect(log.written).toEqual(["series 1 __name__ a", "timed 1 3"]);
+    expect(head.statistics).toMatchObject({ floatsAppended: 1, histogramsAppended: 0 });
+  });
+
+  test("that spans two ranges logs the older first, whatever kinds its samples are of", () => {
+    appender.begin();
+    appender.appendFloat(labelsOf("a"), START + RANGE, 0, 0);
+    appender.appendHistogram(labelsOf("b"), START + RANGE - 1, histogramOf(1));
+    appender.appendFloat(labelsOf("b"), START + RANGE, 0, 0);
+    appender.commit();
+    expect(log.written.filter((line) => !line.startsWith("series"))).toEqual([
+      `histogram 2 ${RANGE - 1}`,
+      `timed 1 ${RANGE}`,
+      `timed 2 ${RANGE}`,
+    ]);
   });
 });
