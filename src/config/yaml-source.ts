@@ -151,7 +151,6 @@ export class YamlSource {
 
   private convertMap(node: YAMLMap): RawValue {
     const map: Record<string, RawValue> = Object.create(null) as Record<string, RawValue>;
-    const merged: RawMap[] = [];
     const keys = new Map<string, number>();
     for (const { key, value } of node.items) {
       const keyOffset = (key as Node).range?.[0] ?? 0;
@@ -160,30 +159,34 @@ export class YamlSource {
       const name = String(key.value ?? "");
       const converted = this.convert(value as Node | null);
       if (name === "<<" && key.type === "PLAIN") {
-        for (const source of Array.isArray(converted) ? (converted as RawValue[]) : [converted]) {
-          if (source === null || source instanceof RawScalar || Array.isArray(source)) {
-            throw new ConfigError([
-              this.problemAt(keyOffset, "", "yaml: map merge requires map or sequence of maps as the value"),
-            ]);
+        // As in Go's decoder what comes later wins, and that goes for merged keys too.
+        for (const source of this.mergedMaps(converted, keyOffset).reverse()) {
+          for (const [merged, item] of Object.entries(source)) {
+            map[merged] = item;
+            keys.set(merged, this.keyOffsets.get(source)?.get(merged) ?? 0);
           }
-          merged.push(source as RawMap);
         }
         continue;
       }
       map[name] = converted;
       keys.set(name, keyOffset);
     }
-    // A key of the map itself wins over merged ones, and of those the first.
-    for (const source of merged) {
-      for (const [name, value] of Object.entries(source)) {
-        if (name in map) continue;
-        map[name] = value;
-        keys.set(name, this.keyOffsets.get(source)?.get(name) ?? 0);
-      }
-    }
     this.offsets.set(map, node.range?.[0] ?? 0);
     this.keyOffsets.set(map, keys);
     return map;
+  }
+
+  /** What `<<` stands for: a map, or a list of them of which the first wins. */
+  private mergedMaps(value: RawValue, keyOffset: number): RawMap[] {
+    const maps: readonly RawValue[] = Array.isArray(value) ? (value as RawValue[]) : [value];
+    for (const map of maps) {
+      if (map === null || map instanceof RawScalar || Array.isArray(map)) {
+        throw new ConfigError([
+          this.problemAt(keyOffset, "", "yaml: map merge requires map or sequence of maps as the value"),
+        ]);
+      }
+    }
+    return [...maps] as RawMap[];
   }
 }
 

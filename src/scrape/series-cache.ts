@@ -12,6 +12,7 @@ import { SampleError } from "./series-labels.ts";
 import {
   appendExemplar,
   countOutcome,
+  FORGOTTEN_BEYOND,
   MAX_AHEAD_MS,
   SampleLimitError,
   type AppendOptions,
@@ -45,6 +46,8 @@ export class SeriesCache {
   private epoch = -1;
   private page = 0;
   private isLive = false;
+  /** Keys of series that pages brought which failed later on: they are counted as added once. */
+  private readonly addedByFailures = new Set<string>();
   private said: ReadonlyMap<string, Metadata> = new Map();
 
   constructor(private readonly memory: ScrapeMemory) {}
@@ -64,10 +67,13 @@ export class SeriesCache {
     this.carryTo(options.appender, epoch);
     const lastPage = this.page++;
     const created: string[] = [];
+    const newSamples: number[] = [];
     try {
-      this.appendAll(page, options, limits, counts, epoch, created);
+      this.appendAll(page, options, limits, counts, epoch, created, newSamples);
+      this.addedByFailures.clear();
     } catch (error) {
-      for (const key of created) this.series.delete(key);
+      counts.seriesAdded += newSamples.length;
+      this.forget(created);
       for (const series of this.series.values()) if (series.page === this.page) series.page = lastPage;
       throw error;
     }
@@ -75,6 +81,15 @@ export class SeriesCache {
     if (options.appendsMetadata) this.appendMetadata(options.appender, page.metadata, new Set(created));
     this.isLive = true;
     this.said = page.metadata;
+  }
+
+  private forget(created: readonly string[]): void {
+    const known = this.addedByFailures;
+    if (known.size > 2 * this.series.size + FORGOTTEN_BEYOND) known.clear();
+    for (const key of created) {
+      if (this.series.get(key)!.ref !== NO_SERIES) known.add(key);
+      this.series.delete(key);
+    }
   }
 
   markStale(appender: Appender, timeMs: number): void {
@@ -93,6 +108,7 @@ export class SeriesCache {
 
   release(): void {
     this.series.clear();
+    this.addedByFailures.clear();
     this.said = new Map();
     this.isLive = false;
   }
@@ -104,12 +120,12 @@ export class SeriesCache {
     counts: PageCounts,
     epoch: number,
     created: string[],
+    newSamples: number[],
   ): void {
     const { appender, timeMs, zerosAtStart = true, storesStartTimes = false } = options;
     const { memory } = this;
     const startTimes: number[] | null = storesStartTimes ? [] : null;
     const finestSchema = finestSchemaFor(limits.minBucketFactor);
-    const newSamples: number[] = [];
     const afterwards: (() => void)[] = [];
     let floats = 0;
     let limited = 0;
@@ -119,7 +135,7 @@ export class SeriesCache {
       counts.scraped++;
       checkPageCount(counts.scraped, "samples");
       let series = this.series.get(scraped.key);
-      const isNew = series === undefined;
+      const isNew = series === undefined && !this.addedByFailures.has(scraped.key);
       if (series === undefined) {
         const labels = options.labels.of(scraped.pairs());
         // Beyond the limit the page is lost: no series of it should come into being any more.
@@ -155,7 +171,7 @@ export class SeriesCache {
               startMs,
             );
             countOutcome(outcome, counts);
-            if (isNew && series.isTracked && outcome <= SampleOutcome.repeated) counts.seriesAdded++;
+            if (isNew && outcome <= SampleOutcome.repeated) counts.seriesAdded++;
           } catch (error) {
             // A histogram over its limit fails the scrape once all samples are counted.
             if (!(error instanceof BucketLimitError)) throw error;
@@ -170,13 +186,13 @@ export class SeriesCache {
           if (isNew) newSamples.push(floats);
           floats++;
         } else {
-          const { labels, isTracked } = series;
+          const { labels } = series;
           const { value } = scraped;
           const append = (): void => {
             const [high, low] = wordsOf(value);
             const outcome = appender.appendFloat(labels, at, high, low, startMs);
             countOutcome(outcome, counts);
-            if (isNew && isTracked && outcome <= SampleOutcome.repeated) counts.seriesAdded++;
+            if (isNew && outcome <= SampleOutcome.repeated) counts.seriesAdded++;
           };
           // What the page says of the series before comes first; that is appended with all others of the scrape's time.
           if (isRepeated) afterwards.push(append);
@@ -205,6 +221,7 @@ export class SeriesCache {
     );
     if (refused > 0) for (let i = 0; i < floats; i++) countOutcome(outcomes[i]!, counts);
     for (const i of newSamples) if (outcomes[i]! <= SampleOutcome.repeated) counts.seriesAdded++;
+    newSamples.length = 0;
     for (const append of afterwards) append();
   }
 

@@ -123,6 +123,8 @@ export class SeriesSequence {
   /** Whether the series have no staleness marker yet. */
   private isLive = false;
   private reorderings = 0;
+  /** Series that pages brought which failed later on: they are counted as added once. */
+  private readonly addedByFailures = new Set<SeriesRef>();
 
   constructor(private ownMemory: ScrapeMemory) {}
 
@@ -181,7 +183,10 @@ export class SeriesSequence {
       }
       isRead = true;
     } finally {
-      if (!isRead) memory.undoPage();
+      if (!isRead) {
+        this.countAdded(judge, counts);
+        memory.undoPage();
+      }
     }
     return () => {
       try {
@@ -213,7 +218,11 @@ export class SeriesSequence {
     if (refused > 0) {
       for (let i = 0; i < sampleCount; i++) if (refs[i] !== NO_SERIES) countOutcome(outcomes[i]!, counts);
     }
-    for (const i of judge.newSamples) if (outcomes[i]! <= SampleOutcome.repeated) counts.seriesAdded++;
+    for (const i of judge.newSamples) {
+      const isGood = outcomes[i]! <= SampleOutcome.repeated;
+      if (isGood && !this.addedByFailures.has(refs[i]!)) counts.seriesAdded++;
+    }
+    this.addedByFailures.clear();
     appendTimedSamples(memory, options, epoch, counts);
     for (const append of judge.afterwards) append();
     if (memory.seenCount < this.stored.count && this.isLive) {
@@ -223,6 +232,16 @@ export class SeriesSequence {
     const vanished = this.remember(judge, syntax);
     if (options.appendsMetadata) this.appendMetadata(judge, appender, epoch);
     return vanished;
+  }
+
+  /** A page that fails has still added the series that came before its fault; but none twice. */
+  private countAdded({ newSamples }: LineJudge, counts: PageCounts): void {
+    const known = this.addedByFailures;
+    if (known.size > 2 * this.stored.count + FORGOTTEN_BEYOND) known.clear();
+    for (const i of newSamples) {
+      const ref = this.memory.sampleRefs[i]!;
+      if (known.size < known.add(ref).size) counts.seriesAdded++;
+    }
   }
 
   /** Ends every series that has not ended yet. */
@@ -260,6 +279,7 @@ export class SeriesSequence {
     this.memory.free(this.stored);
     this.stored = EMPTY_SEQUENCE;
     this.isLive = false;
+    this.addedByFailures.clear();
   }
 
   private enterEpoch({ appender, labels, timeMs }: AppendOptions): number {
@@ -285,6 +305,7 @@ export class SeriesSequence {
     if (this.epoch < 0) refs.fill(NO_SERIES);
     else appender.carryOver(refs, refs.length, this.epoch, epoch);
     this.epoch = epoch;
+    this.addedByFailures.clear();
   }
 
   private isTracked(entry: number): boolean {
@@ -345,6 +366,9 @@ export class SeriesSequence {
     return judge.hasNewComments || vanished.size > 0 ? vanished : null;
   }
 }
+
+/** A target whose pages go on failing is forgotten when it has brought so many series more than it had twice. */
+export const FORGOTTEN_BEYOND = 1000;
 
 /** Entries with one of these get no staleness markers. */
 const UNTRACKED = EntryFlag.comment | EntryFlag.dropped | EntryFlag.untracked;
@@ -500,8 +524,9 @@ class LineJudge {
   }
 
   /** The kernel found no value: whatever is wrong, the format's parser says it best. */
-  private judgeBroken(): never {
+  private judgeBroken(): void {
     const line = this.bytesOf(this.report.line, this.report.lineLength);
+    if (this.syntax.isEmptyLine(line)) return;
     this.syntax.parseSeries(line);
     throw missingValue(line);
   }
@@ -613,8 +638,7 @@ class LineJudge {
     const high = memory.sampleValueWords[2 * sampleIndex + 1]!;
     const append = (): void => {
       const outcome = appendTimed(options, labels, timestampMs, high, low, counts);
-      const isGood = outcome <= SampleOutcome.repeated;
-      if (isGood && flags & ReportFlag.new && options.trackTimestampsStaleness) counts.seriesAdded++;
+      if (flags & ReportFlag.new && outcome <= SampleOutcome.repeated) counts.seriesAdded++;
     };
     if (flags & ReportFlag.repeated) this.afterwards.push(append);
     else this.append(append);

@@ -69,8 +69,9 @@ export class TargetSeries {
     limits: HistogramLimits,
     counts: PageCounts,
   ): Generator<void, () => void> {
-    const isEmpty = page.sizeBytes === 0;
-    const usesCache = isEmpty ? this.usesCache : page.format === "protobuf" || needsFamilies(families);
+    // A target that says nothing for once has the same series later on.
+    if (page.sizeBytes === 0) return () => this.markStale(options.appender, options.timeMs);
+    const usesCache = page.format === "protobuf" || needsFamilies(families);
     const hasChanged = usesCache !== this.usesCache;
     // Said on the page before, and looked for on this one.
     const before: ReadonlyMap<string, Metadata> | null = hasChanged ? this.spoken() : null;
@@ -78,7 +79,7 @@ export class TargetSeries {
       return () => {
         const cache = this.appendFamilies(page, options, families, limits, counts);
         if (hasChanged) this.sequence.markStale(options.appender, options.timeMs);
-        this.turnPage(usesCache, isEmpty, before ?? cache);
+        this.turnPage(usesCache, before ?? cache);
       };
     }
     const isOpenMetrics = page.format === "openmetrics";
@@ -87,7 +88,7 @@ export class TargetSeries {
       const vanished = append();
       // Where the same series goes on in the other format, its marker comes second at the same time and is refused.
       if (hasChanged) this.cache?.markStale(options.appender, options.timeMs);
-      this.turnPage(usesCache, isEmpty, before ?? vanished);
+      this.turnPage(usesCache, before ?? vanished);
     };
   }
 
@@ -117,13 +118,13 @@ export class TargetSeries {
   }
 
   /** @param before what was said before and may be gone, null where the same is said */
-  private turnPage(usesCache: boolean, isEmpty: boolean, before: ReadonlyMap<string, Metadata> | null): void {
+  private turnPage(usesCache: boolean, before: ReadonlyMap<string, Metadata> | null): void {
     this.usesCache = usesCache;
     if (before !== null) {
       const now = this.spoken();
       this.remembered.keep([...before].filter(([metric]) => !now.has(metric)));
     }
-    const hasForgotten = !isEmpty && this.remembered.turnPage();
+    const hasForgotten = this.remembered.turnPage();
     if (before !== null || hasForgotten) this.metadataSizeCache = null;
   }
 

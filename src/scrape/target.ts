@@ -4,6 +4,7 @@ import { formatDuration, parseDuration } from "../model/duration.ts";
 import { LabelsBuilder, METRIC_NAME, type Labels } from "../model/labels.ts";
 import { quote } from "../model/quote.ts";
 import { relabelInPlace, type CompiledRelabelRules } from "../model/relabel.ts";
+import { urlFault } from "../model/url-fault.ts";
 import type { ScrapePoolOptions, TargetGroup } from "./options.ts";
 
 /** Something to scrape: where it is, how often, and the labels its series get. */
@@ -165,7 +166,9 @@ function urlOf(labels: Labels, params: Readonly<Record<string, readonly string[]
     .join("&");
   const path = labels.get("__metrics_path__");
   const rooted = path === "" || path.startsWith("/") ? path : `/${path}`;
-  return `${labels.get("__scheme__")}://${labels.get("__address__")}${escapePath(rooted)}${query ? `?${query}` : ""}`;
+  const scheme = labels.get("__scheme__");
+  const origin = `${scheme === "" ? "" : `${scheme}:`}//${labels.get("__address__")}`;
+  return `${origin}${escapePath(rooted)}${query ? `?${query}` : ""}`;
 }
 
 function escapeQuery(text: string): string {
@@ -187,7 +190,22 @@ function escapeStrictly(text: string): string {
 
 /** Where a target is asked: an address that is a port alone, or that of a socket, means this host. */
 export function dialledUrl({ url }: Target): URL {
-  return new URL(url.replace(/^(https?:\/\/)(?=:)/, "$1localhost"));
+  const dialled = url.replace(/^(https?:\/\/)(?=:)/, "$1localhost");
+  try {
+    return new URL(dialled);
+  } catch (cause) {
+    throw new Error(whyNotDialled(url), { cause });
+  }
+}
+
+function whyNotDialled(url: string): string {
+  if (url.startsWith("//")) return `Get ${quote(url)}: unsupported protocol scheme ""`;
+  const fault = urlFault(url);
+  if (fault !== null) return `parse ${quote(url)}: ${fault}`;
+  const port = /^[a-z]+:\/\/[^/]*:(\d+)(?:\/|$)/i.exec(url)?.[1];
+  return Number(port) > 65_535
+    ? `Get ${quote(url)}: dial tcp: address ${port}: invalid port`
+    : `parse ${quote(url)}: invalid URL`;
 }
 
 /** Labels of one of the series that report on a target's scrapes. */

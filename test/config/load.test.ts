@@ -76,9 +76,20 @@ scrape_configs: [{job_name: one}]
     );
   });
 
-  test("null leaves a field as if it weren't there", () => {
+  test("null leaves a section or a list as if it weren't there", () => {
     expect(load("global:\nscrape_configs:\nstorage: ~")).toEqual(load(""));
+    expect(load(job("tls_config: , relabel_configs: ~, params: null"))).toEqual(load(job("scheme: http")));
     expect(load("global: {scrape_interval: }").global.scrapeInterval).toBe(60_000);
+  });
+
+  test("null is the zero value of a scalar, whatever it is when left out", () => {
+    const text = job("honor_timestamps: , enable_compression: ~, metrics_path: null, follow_redirects: ~");
+    const [written] = load(text).scrapeConfigs;
+    expect(written).toMatchObject({ honorTimestamps: false, enableCompression: false, metricsPath: "" });
+    expect(written).toMatchObject({ followRedirects: false, enableHttp2: true });
+    expect(faults(job("relabel_configs: [{action: }]"))).toEqual([
+      expect.stringContaining("relabel action cannot be empty"),
+    ]);
   });
 });
 
@@ -147,6 +158,22 @@ scrape_configs:
     ).toEqual([
       ["a", "https", 7_000],
       ["b", "http", 7_000],
+    ]);
+  });
+
+  test("of a key and a merged one the later wins, and of a list of merged maps the first", () => {
+    const { scrapeConfigs } = load(`
+scrape_configs:
+- &base {job_name: a, scheme: https, metrics_path: /a}
+- scheme: http
+  <<: [{scheme: ftp}, *base]
+  job_name: c
+- {metrics_path: /d, <<: *base, job_name: d}
+`);
+    expect(scrapeConfigs.map(({ jobName, scheme, metricsPath }) => [jobName, scheme, metricsPath])).toEqual([
+      ["a", "https", "/a"],
+      ["c", "ftp", "/a"],
+      ["d", "https", "/a"],
     ]);
   });
 

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { ScrapeMemory } from "../../src/kernels/index.ts";
+import { DEFAULT_RELABEL_RULE } from "../../src/model/relabel.ts";
 import { LargePages } from "../../src/scrape/large-pages.ts";
 import {
   DEFAULT_SCRAPE_POOL_OPTIONS,
@@ -447,6 +448,38 @@ describe("targets", () => {
     house.groups({ source: "s", targets: [{ __address__: "a", __scheme__: "ftp" }], labels: {} });
     await house.interval();
     expect(house.status.lastError).toBe('Get "ftp://a/metrics": unsupported protocol scheme "ftp"');
+  });
+
+  test("with an address that is none fail in words that say why", async () => {
+    const house = await new House().start();
+    const wrong = (labels: Record<string, string>, url: string, why: string) => ({ labels, url, why });
+    const cases = [
+      wrong({ __address__: "h:abc" }, "http://h:abc/metrics", 'parse "URL": invalid port ":abc" after host'),
+      wrong(
+        { __address__: "h:99999" },
+        "http://h:99999/metrics",
+        'Get "URL": dial tcp: address 99999: invalid port',
+      ),
+      wrong(
+        { __address__: "a b:1" },
+        "http://a b:1/metrics",
+        'parse "URL": invalid character " " in host name',
+      ),
+      wrong({ __address__: "::1" }, "http://::1/metrics", 'parse "URL": invalid URL'),
+    ];
+    await house.clock.advance(5000);
+    for (const { labels, url, why } of cases) {
+      house.groups({ source: "s", targets: [labels], labels: {} });
+      await house.interval();
+      await house.interval();
+      expect(house.status).toMatchObject({ url, lastError: why.replace("URL", url), health: "down" });
+    }
+    const dropScheme = { ...DEFAULT_RELABEL_RULE, regex: "__scheme__", action: "labeldrop" as const };
+    house.apply({ relabelRules: [dropScheme] });
+    house.groups({ source: "s", targets: [{ __address__: "h" }], labels: {} });
+    await house.interval();
+    await house.interval();
+    expect(house.status.lastError).toBe('Get "//h/metrics": unsupported protocol scheme ""');
   });
 
   test("may be reached by a unix socket", async () => {

@@ -171,6 +171,17 @@ describe("a page", () => {
   });
 });
 
+describe("a page that is none", () => {
+  test.each([
+    ["é 1\n", 'expected a valid start token, got "é " while parsing: "é "'],
+    [Buffer.from("61ff20310a", "hex"), 'expected value after metric, got "\\xff " while parsing: "a\\xff "'],
+    ["a １\n", 'strconv.ParseFloat: parsing "１": invalid syntax'],
+    ['a{b="x\u0007" é="1"} 1\n', 'got "é=\\"1\\"} " while parsing: "a{b=\\"x\\a\\" é=\\"1\\"} "'],
+  ])("%s fails with words that show it as it is written", (page, message) => {
+    expect(() => new FakeTarget().says(page)).toThrow(message);
+  });
+});
+
 describe("a series that a target stops exposing", () => {
   test("ends with a marker at the time of the page that missed it, once", () => {
     const target = new FakeTarget();

@@ -87,9 +87,18 @@ class FakeTarget {
       appender.commit();
     } catch (error) {
       appender.rollback();
+      this.lastCounts = counts;
       throw error;
     }
     return counts;
+  }
+
+  lastCounts = emptyCounts();
+
+  /** What was counted of a page that does not go in. */
+  stumblesOver(body: string, format: ExpositionFormat): PageCounts {
+    expect(() => this.says(body, format)).toThrow();
+    return this.lastCounts;
   }
 }
 
@@ -483,6 +492,50 @@ describe("classic histograms converted to custom buckets", () => {
     target.says(text(), "text");
     target.says("other 1\n", "text");
     expect(target.appender.series('h{l="x"}')).toEqual(["1000 histogram", "2000 stale"]);
+  });
+});
+
+describe.each([
+  ["line by line", {}],
+  ["family by family", { convertClassic: true }],
+])("series added, where text goes in %s,", (_way, options: Options) => {
+  test("are those before the fault of a page that fails, each once", () => {
+    const target = new FakeTarget(options);
+    expect(target.stumblesOver("a 1\nb 1\n!\nc 1\n", "text")).toMatchObject({ scraped: 2, seriesAdded: 2 });
+    expect(target.stumblesOver("a 1\nc 1\nb 1\n!", "text")).toMatchObject({ scraped: 3, seriesAdded: 1 });
+    expect(target.says("a 1\nb 1\nc 1\nd 1\n", "text")).toMatchObject({ scraped: 4, seriesAdded: 1 });
+    expect(target.stumblesOver("a 2\nd 2\n!", "text")).toMatchObject({ scraped: 2, seriesAdded: 0 });
+  });
+
+  test("are those within the limit of a page that goes beyond it", () => {
+    const target = new FakeTarget({ ...options, sampleLimit: 2 });
+    expect(target.stumblesOver("a 1\nb 1\nc 1\n", "text")).toMatchObject({ postRelabel: 3, seriesAdded: 2 });
+    expect(target.says("a 1\nc 1\n", "text")).toMatchObject({ seriesAdded: 1 });
+    expect(target.appender.stored).toEqual({ a: ["2000 1"], c: ["2000 1"] });
+  });
+
+  test("are also those with times of their own", () => {
+    const target = new FakeTarget(options);
+    expect(target.says("a 1 500\nb 1\na 2 600\n", "text")).toMatchObject({ scraped: 3, seriesAdded: 2 });
+    expect(target.says("a 1 1500\nb 1\n", "text")).toMatchObject({ scraped: 2, seriesAdded: 0 });
+  });
+
+  test("are none that come back after an empty page", () => {
+    const target = new FakeTarget(options);
+    target.says("# HELP a Help.\na 1\nb 1\n", "text");
+    expect(target.says("", "text")).toMatchObject({ scraped: 0, seriesAdded: 0 });
+    expect([...target.series.metadata().keys()]).toEqual(["a"]);
+    expect(target.says("a 3\n", "text")).toMatchObject({ seriesAdded: 0 });
+    expect(target.appender.stored).toEqual({
+      a: ["1000 1", "2000 stale", "3000 3"],
+      b: ["1000 1", "2000 stale"],
+    });
+  });
+
+  test("stand on lines, and lines of blanks say nothing", () => {
+    const target = new FakeTarget(options);
+    expect(target.says("a 1\n  \t\n\nb 1\n   ", "text")).toMatchObject({ scraped: 2, seriesAdded: 2 });
+    expect(() => target.says("a 1\n \n# EOF\n", "openmetrics")).toThrow("expected a valid start token");
   });
 });
 

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { formatDuration, formatSize, parseDuration, parseSize } from "../../model/duration.ts";
 import { AnchoredRegexp } from "../../model/regexp.ts";
+import { urlFault } from "../../model/url-fault.ts";
 import { FlowList, type YamlValue } from "../go-yaml.ts";
 import { Secret } from "../secret.ts";
 import { RawScalar } from "../yaml-source.ts";
@@ -12,6 +13,8 @@ export interface ConfigType<T> {
   print(value: T): YamlValue;
   /** Whether it is the zero value of its type, which most fields leave out when printed. */
   isEmpty(value: T): boolean;
+  /** What an explicit null stands for; absent where it is the same as leaving the key out. */
+  readonly zero?: T;
   /** The value with every file name in it rewritten; absent where there can be none. */
   mapPaths?(value: T, map: (path: string) => string): T;
 }
@@ -24,7 +27,7 @@ export type Report = (message: string, path?: readonly (string | number)[]) => v
 interface ScalarType<T> {
   /** The type's name in Go, for messages. */
   readonly goType: string;
-  /** What null means in a list or a map: the zero value of the type. */
+  /** What null means: the zero value of the type, whatever a key is when left out. */
   readonly zero: T;
   /** @throws Error saying why the text isn't one; null says only that it isn't */
   readonly read: (scalar: RawScalar) => T | null;
@@ -45,6 +48,7 @@ function scalar<T>({ goType, zero, read, print, isEmpty }: ScalarType<T>): Confi
     }),
     print: print ?? ((value) => value as YamlValue),
     isEmpty: isEmpty ?? ((value) => !value),
+    zero,
   };
 }
 
@@ -171,17 +175,6 @@ export const url: ConfigType<string> = scalar({
   print: (value) => value.replace(/^([a-z][a-z0-9+.-]*:\/\/[^/?#@:]*):[^/?#@]*@/i, "$1:xxxxx@"),
 });
 
-function urlFault(value: string): string | null {
-  if (/[\x00-\x1f\x7f]/.test(value)) return "net/url: invalid control character in URL";
-  if (value.startsWith(":")) return "missing protocol scheme";
-  const authority = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i.exec(value)?.[1] ?? "";
-  if (/ /.test(authority)) return `invalid character " " in host name`;
-  const port = /:([^:\]]*)$/.exec(authority.slice(authority.lastIndexOf("@") + 1))?.[1] ?? "";
-  if (!/^[0-9]*$/.test(port)) return `invalid port ":${port}" after host`;
-  const escape = /%(?![0-9a-fA-F]{2}).{0,2}/.exec(value.split("?")[0]!);
-  return escape === null ? null : `invalid URL escape "${escape[0]}"`;
-}
-
 /** An RE2 pattern, known to compile. */
 export const regex: ConfigType<string> = scalar({
   goType: "string",
@@ -281,7 +274,6 @@ export interface Field<T> {
   readonly fallback: T | undefined;
   readonly key: string | null;
   readonly printsEmpty: boolean;
-  readonly nullText: string | null;
 }
 
 interface FieldOptions {
@@ -289,8 +281,6 @@ interface FieldOptions {
   readonly key?: string;
   /** Printed even when it is the zero value of its type. */
   readonly printsEmpty?: boolean;
-  /** The text that an explicit null stands for, where it isn't the same as leaving the key out. */
-  readonly nullText?: string;
 }
 
 /** A key with its type and what it is when left out. */
@@ -300,7 +290,6 @@ export function field<T>(type: ConfigType<T>, fallback: T, options: FieldOptions
     fallback,
     key: options.key ?? null,
     printsEmpty: options.printsEmpty ?? false,
-    nullText: options.nullText ?? null,
   };
 }
 
@@ -331,17 +320,17 @@ export function section<F extends Fields>(
   const keys = new Map(names.map((name) => [name, fields[name]!.key ?? snakeCase(name)]));
   const keyOf = (name: string) => keys.get(name)!;
   const shape: Record<string, z.ZodType> = {};
-  const standIns = new Map<string, RawScalar | undefined>();
+  const keysWithoutZero = new Set<string>();
   for (const name of names) {
-    const { type, nullText } = fields[name]!;
-    standIns.set(keyOf(name), nullText === null ? undefined : new RawScalar(nullText, false, 0));
+    const { type } = fields[name]!;
+    if (type.zero === undefined) keysWithoutZero.add(keyOf(name));
     shape[keyOf(name)] = optionalSchema(type);
   }
   const schema = z
     .unknown()
     .transform((raw) => raw ?? {})
     .refine(isMap, { error: (issue) => mismatch(issue.input, goType), abort: true })
-    .transform((raw) => withoutNulls(raw as Readonly<Record<string, unknown>>, standIns))
+    .transform((raw) => withoutNulls(raw as Readonly<Record<string, unknown>>, keysWithoutZero))
     .pipe(
       z.strictObject(shape, {
         error: (issue) =>
@@ -393,15 +382,15 @@ function optionalSchema(type: ConfigType<unknown>): z.ZodType {
   return schema;
 }
 
-/** An explicit null is the field's stand-in, or as if the key were left out. */
+/** For these keys an explicit null is as if they were left out; scalars know themselves what it means to them. */
 function withoutNulls(
   raw: Readonly<Record<string, unknown>>,
-  standIns: ReadonlyMap<string, RawScalar | undefined>,
+  keysWithoutZero: ReadonlySet<string>,
 ): Readonly<Record<string, unknown>> {
-  const nulls = Object.keys(raw).filter((key) => raw[key] === null && standIns.has(key));
+  const nulls = Object.keys(raw).filter((key) => raw[key] === null && keysWithoutZero.has(key));
   if (nulls.length === 0) return raw;
   const filled = { ...raw };
-  for (const key of nulls) filled[key] = standIns.get(key);
+  for (const key of nulls) filled[key] = undefined;
   return filled;
 }
 

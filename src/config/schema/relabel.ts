@@ -31,8 +31,7 @@ const ACTIONS: readonly RelabelAction[] = [
 const written = section("relabel.plain", {
   sourceLabels: field(flowTexts, []),
   separator: field(text, ";"),
-  // Null, written out, is a pattern that matches only the empty text.
-  regex: field(regex, "(.*)", { nullText: "", printsEmpty: true }),
+  regex: field(regex, "(.*)", { printsEmpty: true }),
   modulus: field(unsigned, 0),
   targetLabel: field(text, ""),
   replacement: field(text, "$1"),

@@ -131,12 +131,12 @@ export class RangeCallOperator implements VectorOperator {
       for (let i = 0; i < argColumns.length; i++) window.args[i] = argColumns[i]![step]!;
       this.context.limits.worked(floats + 1);
       const result = this.func.evaluate(window, this.notes);
+      if (this.notes.sawStartOverlap) this.noteStartOverlap();
       if (result === undefined) continue;
       if (typeof result === "number") out.setFloat(step, result);
       else out.setHistogram(step, result);
     }
     this.context.limits.touch(largest);
-    if (this.notes.sawStartOverlap) this.noteStartOverlap();
   }
 
   /** Counts what the windows just bound look at. */

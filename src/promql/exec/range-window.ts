@@ -74,7 +74,7 @@ export class RangeWindow {
 
 /** Where a range function leaves its annotations: texts name the metric, positions point at its arguments. */
 export class CallNotes {
-  /** Set where start timestamps contradict each other; told once the series is done. */
+  /** Set where start timestamps contradict each other; told once for each window. */
   sawStartOverlap = false;
 
   constructor(

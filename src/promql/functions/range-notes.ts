@@ -39,7 +39,7 @@ export function noteIgnoredHistograms(window: RangeWindow, notes: CallNotes): un
   );
 }
 
-/** A sample claims to have begun before the one before it was taken; said once for each series and metric. */
+/** A sample claims to have begun before the one before it was taken; said once for each window. */
 export class StartOverlapNote implements MergedNote {
   constructor(
     private readonly metricName: string,

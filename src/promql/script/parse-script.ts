@@ -83,8 +83,11 @@ export class ScriptError extends Error {
   }
 }
 
-/** @throws ScriptError */
-export function parseScript(text: string): Command[] {
+/**
+ * @param onError told of each command that can't be read, which is then left out
+ * @throws ScriptError for the first of them where nobody is to be told
+ */
+export function parseScript(text: string, onError = throwError): Command[] {
   const lines = text.split("\n").map((line) => line.trim());
   const commands: Command[] = [];
   for (let i = 0; i < lines.length;) {
@@ -101,17 +104,29 @@ export function parseScript(text: string): Command[] {
       if (!isComment && lines[end - 1]!.startsWith("#") && COMMAND.test(lines[end]!)) break;
       if (!isComment) block.push({ text: lines[end]!, line: end + 1 });
     }
-    const word = /^\S+/.exec(line)![0].toLowerCase();
-    if (word === "clear") {
-      commands.push({ kind: "clear", line: i + 1 });
-      // What follows in the same block is a command of its own.
-      end = i + 1;
-    } else if (word === "load" || word === "load_with_nhcb") commands.push(parseLoad(line, i + 1, block));
-    else if (word.startsWith("eval")) commands.push(parseEval(line, i + 1, block));
-    else throw new ScriptError(i + 1, `unknown command ${JSON.stringify(line)}`);
+    // What follows a clear in the same block is a command of its own.
+    if (/^clear\b/i.test(line)) end = i + 1;
+    try {
+      commands.push(parseCommand(line, i + 1, block));
+    } catch (error) {
+      if (!(error instanceof ScriptError)) throw error;
+      onError(error);
+    }
     i = end;
   }
   return commands;
+}
+
+function throwError(error: ScriptError): void {
+  throw error;
+}
+
+function parseCommand(text: string, line: number, block: readonly BlockLine[]): Command {
+  const word = /^\S+/.exec(text)![0].toLowerCase();
+  if (word === "clear") return { kind: "clear", line };
+  if (word === "load" || word === "load_with_nhcb") return parseLoad(text, line, block);
+  if (word.startsWith("eval")) return parseEval(text, line, block);
+  throw new ScriptError(line, `unknown command ${JSON.stringify(text)}`);
 }
 
 const COMMAND = /^(?:clear$|(?:load|eval)[a-z_]*\s)/i;

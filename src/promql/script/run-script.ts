@@ -6,14 +6,15 @@ import type { QueryResult, QueryValue, VectorSample } from "../value.ts";
 import { customBucketsOf, type ClassicSample } from "./classic-to-custom.ts";
 import { compareResult } from "./compare-result.ts";
 import { MemoryStorage, type MemorySample } from "./memory-storage.ts";
-import type {
-  Command,
-  EvalCommand,
-  Expectations,
-  LoadCommand,
-  LoadedSeries,
-  Pattern,
-  TimeGrid,
+import {
+  type Command,
+  type EvalCommand,
+  type Expectations,
+  type LoadCommand,
+  type LoadedSeries,
+  type Pattern,
+  ScriptError,
+  type TimeGrid,
 } from "./parse-script.ts";
 import { variantsOf } from "./variants.ts";
 
@@ -32,13 +33,16 @@ export interface CaseOutcome {
 }
 
 /**
- * Runs the commands of a script in order, each `eval` against an engine over what has been loaded so far.
+ * Runs the commands of a script in order, each `eval` against an engine over what has been loaded so far. A failing
+ * `eval` is an outcome.
  *
- * @throws Error where a `load` makes no sense; a failing `eval` is an outcome
+ * @param onError told of each `load` that makes no sense, and then has put in a part of its series at most
+ * @throws ScriptError for the first of them where nobody is to be told
  */
 export function runScript(
   commands: readonly Command[],
   createEngine: (queryable: Queryable) => ScriptEngine,
+  onError = throwError,
 ): CaseOutcome[] {
   let storage = new MemoryStorage();
   let engine = createEngine(storage);
@@ -50,7 +54,11 @@ export function runScript(
         engine = createEngine(storage);
         break;
       case "load":
-        load(storage, command);
+        try {
+          load(storage, command);
+        } catch (cause) {
+          onError(new ScriptError(command.line, (cause as Error).message));
+        }
         break;
       case "eval":
         outcomes.push({ line: command.line, query: command.query, failure: evaluate(engine, command) });
@@ -58,6 +66,10 @@ export function runScript(
     }
   }
   return outcomes;
+}
+
+function throwError(error: ScriptError): void {
+  throw error;
 }
 
 function load(storage: MemoryStorage, command: LoadCommand): void {

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { parseScript } from "./parse-script.ts";
+import { parseScript, type ScriptError } from "./parse-script.ts";
 import { runScript } from "./run-script.ts";
 import { createScriptEngine } from "./script-engine.ts";
 
@@ -8,7 +8,10 @@ export interface ScriptCounts {
   readonly failed: number;
 }
 
-/** Runs the test scripts in these files, printing each case that fails; a file that can't be run counts as one. */
+/**
+ * Runs the test scripts in these files, printing each case that fails. A command that can't be read or carried out
+ * counts as one, and so does a file that can't be read; the others are run all the same.
+ */
 export function testScripts(paths: readonly string[], print: (text: string) => void): ScriptCounts {
   let passed = 0;
   let failed = 0;
@@ -17,11 +20,10 @@ export function testScripts(paths: readonly string[], print: (text: string) => v
     print(`${place}\n${problem.replace(/^/gm, "    ")}\n`);
   };
   for (const path of paths) {
+    const onError = ({ message }: ScriptError) => fail(path, `cannot run command: ${message}`);
     try {
-      for (const { line, query, failure } of runScript(
-        parseScript(readFileSync(path, "utf8")),
-        createScriptEngine,
-      )) {
+      const commands = parseScript(readFileSync(path, "utf8"), onError);
+      for (const { line, query, failure } of runScript(commands, createScriptEngine, onError)) {
         if (failure === null) passed++;
         else fail(`${path}:${line}: ${query}`, failure);
       }

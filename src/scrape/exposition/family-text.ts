@@ -64,7 +64,7 @@ class FamilyReader {
     let hasEnded = !this.isOpenMetrics || body === "";
     for (const line of linesOf(body)) {
       if (hasEnded && this.isOpenMetrics) throw new ExpositionError("unexpected data after # EOF");
-      if (line === "" && !this.isOpenMetrics) continue;
+      if (this.syntax.isEmptyLine(line)) continue;
       if (line.startsWith("#")) {
         if (this.readComment(line)) hasEnded = true;
         continue;

@@ -1,5 +1,5 @@
 import { ExpositionError } from "./exposition-error.ts";
-import { quote } from "../../model/quote.ts";
+import { quoteBytes } from "./quote-bytes.ts";
 
 /**
  * A number as Go's parser reads it: decimal with an optional exponent, infinities and NaN in any case. Underscores and
@@ -9,11 +9,11 @@ export function parseGoFloat(text: string): number {
   if (DECIMAL.test(text)) {
     const value = Number(text);
     if (Number.isFinite(value)) return value;
-    throw new ExpositionError(`strconv.ParseFloat: parsing ${quote(text)}: value out of range`);
+    throw new ExpositionError(`strconv.ParseFloat: parsing ${quoteBytes(text)}: value out of range`);
   }
   if (/^[+-]?inf(inity)?$/i.test(text)) return text.startsWith("-") ? -Infinity : Infinity;
   if (/^nan$/i.test(text)) return NaN;
-  throw new ExpositionError(`strconv.ParseFloat: parsing ${quote(text)}: invalid syntax`);
+  throw new ExpositionError(`strconv.ParseFloat: parsing ${quoteBytes(text)}: invalid syntax`);
 }
 
 const DECIMAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;

@@ -1,8 +1,8 @@
 import { isUtf8 } from "node:buffer";
 import type { MetricType } from "../../model/metadata.ts";
 import { METRIC_NAME } from "../../model/labels.ts";
-import { quote } from "../../model/quote.ts";
 import { ExpositionError } from "./exposition-error.ts";
+import { quoteBytes } from "./quote-bytes.ts";
 
 /** What a comment line declares. */
 export type Comment =
@@ -35,6 +35,8 @@ export interface LineSyntax {
   parseSeries(text: string): string[];
   parseRest(text: string): SampleRest;
   parseComment(line: string): Comment;
+  /** Whether the line says nothing, and may. */
+  isEmptyLine(line: string): boolean;
 }
 
 /** Walks over a line, one character a byte. */
@@ -88,7 +90,7 @@ export class LineCursor {
   fail(expected: string): ExpositionError {
     const got = this.isAtEnd ? "\n" : this.line.slice(this.position, this.position + 16);
     const seen = this.line.slice(Math.max(0, this.position - 64), this.position + 16);
-    return new ExpositionError(`${expected}, got ${quote(got)} while parsing: ${quote(seen)}`);
+    return new ExpositionError(`${expected}, got ${quoteBytes(got)} while parsing: ${quoteBytes(seen)}`);
   }
 }
 
@@ -164,7 +166,7 @@ function unescapeOne(_whole: string, character: string): string {
 export function decodeUtf8(bytes: string, what: string): string {
   if (!HAS_HIGH_BYTE.test(bytes)) return bytes;
   const buffer = Buffer.from(bytes, "latin1");
-  if (!isUtf8(buffer)) throw new ExpositionError(`invalid UTF-8 ${what}: ${quote(bytes)}`);
+  if (!isUtf8(buffer)) throw new ExpositionError(`invalid UTF-8 ${what}: ${quoteBytes(bytes)}`);
   return buffer.toString("utf8");
 }
 
@@ -198,7 +200,7 @@ export function seriesTextLength(line: string): number {
 /** The error of a sample's line that ends before its value. */
 export function missingValue(line: string): ExpositionError {
   return new ExpositionError(
-    `expected value after metric, got "\\n" while parsing: ${quote(line.slice(0, MAX_QUOTED_CHARACTERS))}`,
+    `expected value after metric, got "\\n" while parsing: ${quoteBytes(line.slice(0, MAX_QUOTED_CHARACTERS))}`,
   );
 }
 

@@ -1,6 +1,5 @@
 import { METRIC_NAME } from "../../model/labels.ts";
 import type { MetricType } from "../../model/metadata.ts";
-import { quote } from "../../model/quote.ts";
 import { ExpositionError } from "./exposition-error.ts";
 import { parseGoFloat } from "./go-float.ts";
 import {
@@ -14,9 +13,15 @@ import {
   type ParsedExemplar,
   type SampleRest,
 } from "./line-syntax.ts";
+import { quoteBytes } from "./quote-bytes.ts";
 
 /** OpenMetrics text of either version: exactly one blank between tokens, no remarks, no empty lines. */
-export const openMetricsSyntax: LineSyntax = { parseSeries, parseRest, parseComment };
+export const openMetricsSyntax: LineSyntax = {
+  parseSeries,
+  parseRest,
+  parseComment,
+  isEmptyLine: () => false,
+};
 
 const BRACES = {
   allowsBlanks: false,
@@ -101,12 +106,12 @@ function parseComment(line: string): Comment {
     }
     case "UNIT":
       if (text !== "" && !metric.endsWith(`_${text}`)) {
-        throw new ExpositionError(`unit ${quote(text)} not a suffix of metric ${quote(metric)}`);
+        throw new ExpositionError(`unit ${quoteBytes(text)} not a suffix of metric ${quoteBytes(metric)}`);
       }
       return { kind: "unit", metric, text: decodeUtf8(text, "unit") };
     default: {
       const type = Object.hasOwn(TYPES, text) ? TYPES[text] : undefined;
-      if (type === undefined) throw new ExpositionError(`invalid metric type ${quote(text)}`);
+      if (type === undefined) throw new ExpositionError(`invalid metric type ${quoteBytes(text)}`);
       return { kind: "type", metric, type };
     }
   }

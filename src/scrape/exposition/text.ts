@@ -1,6 +1,5 @@
 import { METRIC_NAME } from "../../model/labels.ts";
 import type { MetricType } from "../../model/metadata.ts";
-import { quote } from "../../model/quote.ts";
 import { ExpositionError } from "./exposition-error.ts";
 import { parseGoFloat } from "./go-float.ts";
 import {
@@ -13,9 +12,16 @@ import {
   type LineSyntax,
   type SampleRest,
 } from "./line-syntax.ts";
+import { quoteBytes } from "./quote-bytes.ts";
 
 /** Prometheus's own text format, `text/plain`, of any version. */
-export const textSyntax: LineSyntax = { parseSeries, parseRest, parseComment };
+export const textSyntax: LineSyntax = { parseSeries, parseRest, parseComment, isEmptyLine };
+
+function isEmptyLine(line: string): boolean {
+  return BLANKS.test(line);
+}
+
+const BLANKS = /^[ \t]*$/;
 
 const BRACES = {
   allowsBlanks: true,
@@ -56,7 +62,7 @@ function parseRest(text: string): SampleRest {
   cursor.skipBlanks();
   if (!/^\d+$/.test(digits) || !cursor.isAtEnd) {
     throw new ExpositionError(
-      `expected timestamp or new record, got ${quote(digits)} while parsing: ${quote(text)}`,
+      `expected timestamp or new record, got ${quoteBytes(digits)} while parsing: ${quoteBytes(text)}`,
     );
   }
   return { value, timestampMs: parseInt64(digits), exemplar: null };
@@ -64,7 +70,7 @@ function parseRest(text: string): SampleRest {
 
 function parseInt64(digits: string): number {
   if (BigInt(digits) > 0x7fffffffffffffffn) {
-    throw new ExpositionError(`strconv.ParseInt: parsing ${quote(digits)}: value out of range`);
+    throw new ExpositionError(`strconv.ParseInt: parsing ${quoteBytes(digits)}: value out of range`);
   }
   return Number(digits);
 }
@@ -92,6 +98,6 @@ function parseComment(line: string): Comment {
     return { kind: "help", metric, text: decodeUtf8(unescaped, "help text") };
   }
   const type = Object.hasOwn(TYPES, text) ? TYPES[text] : undefined;
-  if (type === undefined) throw new ExpositionError(`invalid metric type ${quote(text)}`);
+  if (type === undefined) throw new ExpositionError(`invalid metric type ${quoteBytes(text)}`);
   return { kind: "type", metric, type };
 }

@@ -187,8 +187,24 @@ describe("a run over files", () => {
     expect(testScripts([path, broken], (text) => printed.push(text))).toEqual({ passed: 1, failed: 2 });
     expect(printed).toEqual([
       `${path}:4: 2\n    expected scalar 3, got 2\n`,
-      `${broken}\n    cannot run script: line 1: unknown command "nonsense"\n`,
+      `${broken}\n    cannot run command: line 1: unknown command "nonsense"\n`,
     ]);
+    rmSync(folder, { recursive: true });
+  });
+
+  test("goes on behind a command that can't be read or carried out", () => {
+    const folder = mkdtempSync(join(tmpdir(), "narthex-scripts-"));
+    const path = join(folder, "patchy.test");
+    const badLoad = 'load_with_nhcb 1m\n  x_bucket{le="1"} 3\n  x_bucket{le="+Inf"} 2\n\n';
+    writeFileSync(
+      path,
+      `nonsense\n\n${badLoad}load 1m\n  up x\n\nload 1m\n  up 1\n\neval instant at 0 up\n  up 1\n`,
+    );
+    const printed: string[] = [];
+    expect(testScripts([path], (text) => printed.push(text))).toEqual({ passed: 1, failed: 3 });
+    expect(printed.join("")).toMatch(
+      /line 1: unknown.*line 8: cannot read series value.*line 3: .*not cumulative/s,
+    );
     rmSync(folder, { recursive: true });
   });
 });
