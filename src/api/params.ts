@@ -85,13 +85,19 @@ export function parseTime(text: string): number {
   }
   if (text === MIN_TIME_TEXT) return MIN_TIME_MS;
   if (text === MAX_TIME_TEXT) return MAX_TIME_MS;
-  if (rfc3339Pattern.test(text)) {
+  if (rfc3339Pattern.test(text) && isRealDate(text.slice(0, 10)) && text.slice(11, 13) !== "24") {
     const ms = Date.parse(
       text.replace(/\.(\d+)/, (_, digits: string) => `.${digits.slice(0, 3).padEnd(3, "0")}`),
     );
     if (!Number.isNaN(ms)) return ms;
   }
   throw new Error(`cannot parse ${JSON.stringify(text)} to a valid timestamp`);
+}
+
+/** Not the 30th of February, which the platform takes for the 2nd of March. */
+function isRealDate(date: string): boolean {
+  const ms = Date.parse(`${date}T00:00:00Z`);
+  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(date);
 }
 
 /** Seconds as a number, or a Prometheus duration → milliseconds. @throws Error with Prometheus's text */

@@ -349,9 +349,10 @@ function rangeVectorSeries(source: RangeSource, context: ExecutionContext): Matr
     let size = series.floats.length;
     for (const histogram of series.histograms) size += histogramPointCount(histogram);
     context.limits.hold(size);
-    context.statistics.addAt(0, size, source.countsOwnReads ? 0 : size);
+    if (source.innerQueryableSamples === undefined) context.statistics.addAt(0, size, size);
     all.push(series);
   }
+  context.statistics.addAt(0, source.innerQueryableSamples ?? 0, 0);
   return all;
 }
 

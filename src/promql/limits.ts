@@ -141,12 +141,7 @@ export class InputAccount {
   }
 }
 
-/** What a native histogram counts for when samples are counted: 1 and its size in units of 16 bytes. */
-export function histogramSampleCount(histogram: FloatHistogram): number {
-  return 1 + Math.floor(histogramSizeBytes(histogram) / 16);
-}
-
-/** The same for a histogram point of a range result. */
+/** What a native histogram counts for when samples are counted: its size and that of its time, in units of 16 bytes. */
 export function histogramPointCount(histogram: FloatHistogram): number {
   return Math.floor((histogramSizeBytes(histogram) + 8) / 16);
 }

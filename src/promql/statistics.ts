@@ -1,6 +1,6 @@
 import type { WindowGrid } from "../kernels/index.ts";
 import { ABSENT, HISTOGRAM, type StepColumn, type StepGrid } from "./exec/step-column.ts";
-import { histogramSampleCount } from "./limits.ts";
+import { histogramPointCount } from "./limits.ts";
 
 /**
  * Counts the samples a query looks at: at each step those it looks at there ("queryable"), and those it looks at for
@@ -18,7 +18,7 @@ export function countColumn(counter: SampleCounter, column: StepColumn, samples:
   if (!counter.isPerStep) return counter.addTotals(samples, samples);
   for (let step = 0; step < column.count; step++) {
     if (column.kinds[step] === ABSENT) continue;
-    const weight = column.kinds[step] === HISTOGRAM ? histogramSampleCount(column.histogramAt(step)) : 1;
+    const weight = column.kinds[step] === HISTOGRAM ? histogramPointCount(column.histogramAt(step)) : 1;
     counter.addAt(step, weight, weight);
   }
 }
@@ -105,10 +105,12 @@ export class StepInvariantCounter implements SampleCounter {
 
 /**
  * Counts for the expression of a subquery: what it reads counts for the first outer step whose window holds the inner
- * step, or not at all if none does; what it looks at is counted by whoever uses the window.
+ * step, or not at all if none does; what it looks at is counted by whoever uses the window, or asks for the total.
  */
 export class SubqueryCounter implements SampleCounter {
   readonly isPerStep = true;
+  /** What the inner steps have looked at. */
+  totalQueryableSamples = 0;
 
   constructor(
     private readonly parent: SampleCounter,
@@ -116,11 +118,13 @@ export class SubqueryCounter implements SampleCounter {
     private readonly windows: WindowGrid,
   ) {}
 
-  addTotals(_queryable: number, read: number): void {
+  addTotals(queryable: number, read: number): void {
+    this.totalQueryableSamples += queryable;
     this.parent.addTotals(0, read);
   }
 
-  addAt(step: number, _queryable: number, read: number): void {
+  addAt(step: number, queryable: number, read: number): void {
+    this.totalQueryableSamples += queryable;
     if (read === 0) return;
     const { firstMs, stepMs, count, rangeMs } = this.windows;
     const timeMs = this.inner.startMs + step * this.inner.stepMs;

@@ -48,6 +48,14 @@ describe("parameters of a query", () => {
 
   test.each([
     [
+      "query?query=up&time=2023-02-30T00:00:00Z",
+      `invalid parameter "time": invalid time value for 'time': cannot parse "2023-02-30T00:00:00Z" to a valid timestamp`,
+    ],
+    [
+      "query?query=up&time=2023-02-28T24:00:00Z",
+      `invalid parameter "time": invalid time value for 'time': cannot parse "2023-02-28T24:00:00Z" to a valid timestamp`,
+    ],
+    [
       "query?query=up&time=yesterday",
       `invalid parameter "time": invalid time value for 'time': cannot parse "yesterday" to a valid timestamp`,
     ],

@@ -162,6 +162,8 @@ function differsBetweenVersions(query: string): boolean {
     (/(?:rate|increase)\(/.test(query) && /sparse|1h30m/.test(query)) ||
     // The last digits of means are in the labels.
     (/count_values/.test(query) && /avg|sum|std/.test(query)) ||
+    // They count where a function crosses zero or jumps.
+    /\b(?:sin|cos|tan|ceil|floor|round)\(.*avg/.test(query) ||
     /(?:predict_linear|quantile_over_time)\(.*@/.test(query)
   );
 }

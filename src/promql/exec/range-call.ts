@@ -69,13 +69,17 @@ export class RangeCallOperator implements VectorOperator {
     const samples =
       mayUseKernel && source.readInPlace !== undefined ? source.readInPlace(member) : source.read(member);
     const slice = mayUseKernel ? this.sliceOf(samples) : null;
+    let lastWindow: number;
     if (slice !== null) {
       windows.bind(slice);
       out.presentCount = windows.compute(func.kernel!, slice, out.pointers, this.argument());
-      this.countWindows();
-    } else this.computeEach(samples as RangeSamples, out);
+      lastWindow = this.countWindows();
+    } else lastWindow = this.computeEach(samples as RangeSamples, out);
     if (this.func.wantsCounter && out.presentCount > 0) this.noteMissingCounterName(out);
-    this.context.limits.hold(columnSampleCount(out));
+    const { limits } = this.context;
+    limits.hold(columnSampleCount(out));
+    // The result stands beside the window it was taken from last.
+    limits.touch(lastWindow);
   };
 
   /** Null where the kernels cannot work on the samples. */
@@ -102,7 +106,8 @@ export class RangeCallOperator implements VectorOperator {
     return (this.windowArgument ??= { values: arg.values(), steps: this.grid });
   }
 
-  private computeEach(samples: RangeSamples, out: StepColumn): void {
+  /** @returns what the last window counts for */
+  private computeEach(samples: RangeSamples, out: StepColumn): number {
     out.clear();
     const { window, windows: bounds } = this;
     const { firstMs, stepMs, rangeMs } = this.source.windows;
@@ -114,6 +119,7 @@ export class RangeCallOperator implements VectorOperator {
     const cursor = new SplitCursor(split);
     // What the extended selectors look at outside the window is theirs to find; they see all samples.
     let largest = 0;
+    let size = 0;
     let previousEnd = -Infinity;
     for (let step = 0; step < bounds.grid.count; step++) {
       window.step = step;
@@ -122,7 +128,7 @@ export class RangeCallOperator implements VectorOperator {
       window.startMs = window.endMs - rangeMs;
       cursor.moveTo(window);
       const floats = window.floatCount;
-      const size = floats + cursor.histogramWeight(window);
+      size = floats + cursor.histogramWeight(window);
       largest = Math.max(largest, size);
       const fresh = window.startMs >= previousEnd ? size : cursor.weightAfter(previousEnd, window);
       if (size > 0) this.context.statistics.addAt(step, size, this.source.countsOwnReads ? 0 : fresh);
@@ -137,16 +143,20 @@ export class RangeCallOperator implements VectorOperator {
       else out.setHistogram(step, result);
     }
     this.context.limits.touch(largest);
+    return size;
   }
 
-  /** Counts what the windows just bound look at. */
-  private countWindows(): void {
+  /** Counts what the windows just bound look at. @returns what the last of them holds */
+  private countWindows(): number {
     const { windows, context } = this;
     const { statistics } = context;
     const countReads = !this.source.countsOwnReads;
     context.limits.touch(windows.largestWindow());
+    const last = windows.grid.count - 1;
+    const lastWindow = Math.max(0, windows.hi[last]! - windows.lo[last]!);
     if (!statistics.isPerStep) {
-      return statistics.addTotals(windows.windowSamples, countReads ? windows.distinctSamples() : 0);
+      statistics.addTotals(windows.windowSamples, countReads ? windows.distinctSamples() : 0);
+      return lastWindow;
     }
     let counted = 0;
     for (let step = 0; step < windows.grid.count; step++) {
@@ -155,6 +165,7 @@ export class RangeCallOperator implements VectorOperator {
       statistics.addAt(step, hi - lo, countReads ? Math.max(0, hi - Math.max(lo, counted)) : 0);
       counted = Math.max(counted, hi);
     }
+    return lastWindow;
   }
 
   private noteStartOverlap(): void {

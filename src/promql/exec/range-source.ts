@@ -35,4 +35,6 @@ export interface RangeSource {
   readInPlace?(index: number): SampleSlice | RangeSamples;
   /** Whether what it reads is counted below it already; a selector leaves that to those who look at its windows. */
   readonly countsOwnReads: boolean;
+  /** What has been looked at below it so far, where that is not what its windows hold: at the inner steps of a subquery. */
+  readonly innerQueryableSamples?: number;
 }

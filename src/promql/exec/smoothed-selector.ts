@@ -58,8 +58,9 @@ export class SmoothedSelectorOperator implements VectorOperator {
       if (typeof value === "number") out.setFloat(step, value);
       else out.setHistogram(step, value);
     }
-    this.context.limits.hold(columnSampleCount(out));
-    countColumn(this.context.statistics, out, out.presentCount);
+    const held = columnSampleCount(out);
+    this.context.limits.hold(held);
+    countColumn(this.context.statistics, out, held);
   }
 
   private valueAt(samples: SplitSamples, timeMs: number): number | FloatHistogram | undefined {

@@ -1,6 +1,7 @@
 import type { QuerySampleColumns, WindowGrid } from "../../kernels/index.ts";
 import type { Labels } from "../../model/labels.ts";
 import type { FloatHistogram } from "../../model/histogram.ts";
+import type { SubqueryCounter } from "../statistics.ts";
 import type { ExecutionContext, VectorOperator } from "./operator.ts";
 import type { RangeSamples, RangeSource } from "./range-source.ts";
 import { ABSENT, HISTOGRAM, StepColumn, type StepGrid } from "./step-column.ts";
@@ -28,10 +29,15 @@ export class SubquerySource implements RangeSource {
     readonly windows: WindowGrid,
     /** Evaluates at the inner steps; null where there are none. */
     private readonly child: VectorOperator | null,
+    private readonly counter: SubqueryCounter,
   ) {
     const count = child?.grid.count ?? 0;
     this.column = new StepColumn(context.memory, count);
     this.columns = context.memory.columns(Math.max(1, count));
+  }
+
+  get innerQueryableSamples(): number {
+    return this.counter.totalQueryableSamples;
   }
 
   get count(): number {

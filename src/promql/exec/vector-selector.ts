@@ -1,7 +1,7 @@
 import type { InstantLookup, QuerySampleColumns } from "../../kernels/index.ts";
 import type { Labels } from "../../model/labels.ts";
 import type { SampleView, SeriesSet } from "../../model/storage.ts";
-import { histogramSampleCount } from "../limits.ts";
+import { histogramPointCount } from "../limits.ts";
 import { keepStatistics } from "./histogram-statistics.ts";
 import { countColumn } from "../statistics.ts";
 import type { ExecutionContext, VectorOperator } from "./operator.ts";
@@ -66,9 +66,13 @@ export class VectorSelectorOperator implements VectorOperator {
     out.presentCount = lookup.gather(columns.values.byteOffset, out.pointers);
     let held = out.presentCount;
     if (columns.histograms !== null) held = this.placeHistograms(out);
+    if (this.yields !== "value") {
+      // The time of a sample counts for one, whatever was taken then.
+      this.replaceByTimes(out);
+      held = out.presentCount;
+    }
     context.limits.hold(held);
     countColumn(context.statistics, out, held);
-    if (this.yields !== "value") this.replaceByTimes(out);
   }
 
   /** Where the samples are kept, if values is all that is wanted; else they are read into the columns. */
@@ -91,7 +95,7 @@ export class VectorSelectorOperator implements VectorOperator {
       else if (histogram.isStale) out.remove(step);
       else {
         out.setHistogram(step, histogram);
-        held += histogramSampleCount(histogram);
+        held += histogramPointCount(histogram);
       }
     }
     return held;

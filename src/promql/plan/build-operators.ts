@@ -194,7 +194,7 @@ export class PlanBuilder implements OperatorBuilder {
     this.context.collector.expectSteps(inner.count);
     const counter = new SubqueryCounter(this.context.statistics, inner, windows);
     const child = inner.count > 0 ? this.counting(counter, () => this.vector(node.expr, inner)) : null;
-    return new SubquerySource(this.context, windows, child);
+    return new SubquerySource(this.context, windows, child, counter);
   }
 
   private call(call: Call, grid: StepGrid): VectorOperator | ScalarOperator {
