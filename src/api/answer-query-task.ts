@@ -1,5 +1,6 @@
 import { compareLabels, compareUtf8, METRIC_NAME, type Labels } from "../model/labels.ts";
 import { Matcher } from "../model/matcher.ts";
+import { parseMatches } from "./parse-matches.ts";
 import { isStaleMarker } from "../model/sample.ts";
 import { StorageError, type Queryable, type SampleColumns } from "../model/storage.ts";
 import type { PromqlEngine } from "../promql/engine.ts";
@@ -9,7 +10,6 @@ import {
   exprToJson,
   ParseError,
   parseExpr,
-  parseMetricSelector,
   prettyExpr,
   typeOf,
   walk,
@@ -273,24 +273,6 @@ function answerExplain(
 }
 
 // ───────────────────────────────────────────── series and labels ─────────────────────────────────────────────
-
-/** The selectors of match[]. `wrap` says whether their errors name the parameter. */
-function parseMatches(matches: readonly string[], wrap: boolean): (readonly Matcher[])[] {
-  return matches.map((text) => {
-    let matchers: readonly Matcher[];
-    try {
-      matchers = parseMetricSelector(text);
-    } catch (cause) {
-      const message = (cause as Error).message;
-      throw wrap ? ApiError.invalidParameter("match[]", message) : new ApiError("bad_data", message);
-    }
-    if (matchers.every((matcher) => matcher.matchesEmpty)) {
-      const message = "match[] must contain at least one non-empty matcher";
-      throw wrap ? ApiError.invalidParameter("match[]", message) : new ApiError("bad_data", message);
-    }
-    return matchers;
-  });
-}
 
 function answerSeries(task: SeriesTask, { queryable, limits }: QueryServices): QueryAnswer {
   const selectors = parseMatches(task.matches, true);

@@ -4,11 +4,12 @@ import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { ApiError } from "./api-error.ts";
 import { errorEnvelope } from "./envelope.ts";
 import { countRequests } from "./http-metrics.ts";
+import { multipartForm } from "./multipart-form.ts";
 import { packAnswers } from "./pack-answers.ts";
 import type { ApiOptions, Ports } from "./ports.ts";
 import { sendParts } from "./responses.ts";
 import { uiFiles } from "./ui-files.ts";
-import { answerUnknownRoute, KnownRoutes } from "./unknown-routes.ts";
+import { answerBadUrl, answerUnknownRoute, KnownRoutes } from "./unknown-routes.ts";
 import { adminRoutes } from "./routes/admin.ts";
 import { lifecycleRoutes } from "./routes/lifecycle.ts";
 import { notificationRoutes } from "./routes/notifications.ts";
@@ -18,6 +19,9 @@ import { seriesRoutes } from "./routes/series.ts";
 import { statusRoutes } from "./routes/status.ts";
 import { targetsRoutes } from "./routes/targets.ts";
 
+const FORM = "application/x-www-form-urlencoded";
+const MULTIPART_FORM = "multipart/form-data";
+const IS_FORM = /^(?:application\/x-www-form-urlencoded|multipart\/form-data)\s*(?:;|$)/i;
 const MAX_FORM_BYTES = 10 * 1024 * 1024;
 /** A label name in a path may be long; the router's own bound of 100 characters would answer 404. */
 const MAX_PATH_PARAMETER_LENGTH = 4096;
@@ -57,14 +61,15 @@ export async function createApp(ports: Ports, options: ApiOptions): Promise<Fast
     forceCloseConnections: true,
     routerOptions: { maxParamLength: MAX_PATH_PARAMETER_LENGTH },
     schemaController: { compilersFactory: withoutSchemas },
+    frameworkErrors: (_error, request, reply) => answerBadUrl(request, reply, options.routePrefix),
   });
   const known = new KnownRoutes();
   app.addHook("onRoute", (route) => known.add(route.method, route.url));
 
-  app.addContentTypeParser(
-    "application/x-www-form-urlencoded",
-    { parseAs: "string" },
-    (_request, body, done) => done(null, body),
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser(FORM, { parseAs: "string" }, (_request, body, done) => done(null, body));
+  app.addContentTypeParser(MULTIPART_FORM, { parseAs: "buffer" }, (request, body, done) =>
+    done(null, multipartForm(body as Buffer, request.headers["content-type"] ?? "")),
   );
   // Other bodies are not looked at by the routes here, as Prometheus does not.
   app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, _body, done) => done(null, null));
@@ -73,6 +78,10 @@ export async function createApp(ports: Ports, options: ApiOptions): Promise<Fast
   packAnswers(app);
 
   app.addHook("onRequest", async (request, reply) => {
+    // What is no media type at all would be refused before a route sees it.
+    const { headers } = request;
+    if (headers["content-type"] !== undefined && !IS_FORM.test(headers["content-type"]))
+      headers["content-type"] = "application/octet-stream";
     if (ports.lifecycle.state !== "ready" && request.routeOptions.config.needsReady) {
       return reply
         .code(503)

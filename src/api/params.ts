@@ -1,4 +1,5 @@
 import { parseDuration } from "../model/duration.ts";
+import { quote } from "../model/quote.ts";
 import { ApiError } from "./api-error.ts";
 
 /**
@@ -9,14 +10,15 @@ export class Params {
   private constructor(
     private readonly pairs: readonly (readonly [name: string, value: string])[],
     private readonly urlPairs: readonly (readonly [name: string, value: string])[],
-    readonly isMalformed: boolean,
+    /** What is wrong with the first pair that was dropped, null where none was. */
+    private readonly fault: string | null,
   ) {}
 
   static read(rawUrl: string, formBody: string | null): Params {
     const questionMark = rawUrl.indexOf("?");
     const url = decodePairs(questionMark < 0 ? "" : rawUrl.slice(questionMark + 1));
     const body = decodePairs(formBody ?? "");
-    return new Params([...body.pairs, ...url.pairs], url.pairs, url.isMalformed || body.isMalformed);
+    return new Params([...body.pairs, ...url.pairs], url.pairs, body.fault ?? url.fault);
   }
 
   /** The first value, or "" when there is none. */
@@ -35,35 +37,39 @@ export class Params {
 
   /** For the routes that refuse what the others drop in silence. */
   requireWellFormed(): void {
-    if (this.isMalformed)
-      throw new ApiError("bad_data", "error parsing form values: invalid URL escape or semicolon");
+    if (this.fault !== null) throw new ApiError("bad_data", `error parsing form values: ${this.fault}`);
   }
 }
 
 /** A pair with a bad escape or a semicolon is dropped, as Go's ParseQuery drops it. */
-function decodePairs(query: string): { pairs: [string, string][]; isMalformed: boolean } {
+function decodePairs(query: string): { pairs: [string, string][]; fault: string | null } {
   const pairs: [string, string][] = [];
-  let isMalformed = false;
+  let fault: string | null = null;
   for (const part of query.split("&")) {
     if (part === "") continue;
-    if (part.includes(";")) {
-      isMalformed = true;
-      continue;
-    }
-    const equals = part.indexOf("=");
-    const name = equals < 0 ? part : part.slice(0, equals);
-    const value = equals < 0 ? "" : part.slice(equals + 1);
-    try {
+    const badEscape = /%(?![0-9a-fA-F]{2}).{0,2}/s.exec(part);
+    if (part.includes(";")) fault ??= "invalid semicolon separator in query";
+    else if (badEscape) fault ??= `invalid URL escape ${quote(badEscape[0])}`;
+    else {
+      const equals = part.indexOf("=");
+      const name = equals < 0 ? part : part.slice(0, equals);
+      const value = equals < 0 ? "" : part.slice(equals + 1);
       pairs.push([decodeComponent(name), decodeComponent(value)]);
-    } catch {
-      isMalformed = true;
     }
   }
-  return { pairs, isMalformed };
+  return { pairs, fault };
 }
 
+/** Escapes may stand for bytes that are no text. */
 function decodeComponent(text: string): string {
-  return decodeURIComponent(text.replaceAll("+", " "));
+  const spaced = text.replaceAll("+", " ");
+  try {
+    return decodeURIComponent(spaced);
+  } catch {
+    const bytes = Buffer.from(spaced).toString("latin1");
+    const decoded = bytes.replace(/%(..)/g, (_whole, hex: string) => String.fromCharCode(parseInt(hex, 16)));
+    return Buffer.from(decoded, "latin1").toString("utf8");
+  }
 }
 
 /** The two texts that stand for the ends of time, as clients written in Go send them. */

@@ -3,6 +3,7 @@
  * plain data, or a promise of it where another thread has to be asked.
  */
 import type { Registry } from "prom-client";
+import type { FamilyJson } from "../telemetry/family-json.ts";
 import type { AnchoredRegexp } from "../model/regexp.ts";
 import type { QueryAnswer, QueryTask } from "./query-tasks.ts";
 import type {
@@ -109,8 +110,8 @@ export interface MetricsPort {
   readonly registry: Registry;
   /** One page out of all threads. */
   page(): Promise<{ readonly contentType: string; readonly body: string }>;
-  /** Its metric families as objects, those whose name matches. */
-  families(pattern: AnchoredRegexp | null): Promise<readonly unknown[]>;
+  /** Its metric families whose name matches. */
+  families(pattern: AnchoredRegexp | null): Promise<readonly FamilyJson[]>;
 }
 
 /** What the operator should know; `NotificationBoard` is one. */

@@ -6,7 +6,8 @@ import { flagsAsText } from "../config/flags.ts";
 import { Labels } from "../model/labels.ts";
 import { compileRules, relabelSteps } from "../model/relabel.ts";
 import type { TargetStatus } from "../scrape/index.ts";
-import { mergeFamilies } from "../telemetry/merge.ts";
+import { familiesToJson } from "../telemetry/family-json.ts";
+import { mergeFamilies, type MetricFamilies } from "../telemetry/merge.ts";
 import { globalUrlOf } from "./global-url.ts";
 import { ApiError } from "../api/api-error.ts";
 import type { PlainMatcher } from "./compaction-messages.ts";
@@ -150,7 +151,8 @@ export function createPorts(server: Server): Ports {
       },
       async families(pattern) {
         const families = await (await mergedRegistry(server)).getMetricsAsJSON();
-        return families.filter((family) => pattern === null || pattern.matches(family.name));
+        const wanted = families.filter((family) => pattern === null || pattern.matches(family.name));
+        return familiesToJson(wanted as unknown as MetricFamilies);
       },
     },
   };

@@ -41,6 +41,41 @@ describe("parameters of a query", () => {
     expect(tasks[0]).toMatchObject({ kind: "instant", query: "from_body+1", timeMs: 5000 });
   });
 
+  test("come from forms of several parts too, files left aside", async () => {
+    const { ports, tasks } = fakePorts({});
+    const app = await createApp(ports, apiOptions);
+    const part = (head: string, body: string) =>
+      `--b x\r\nContent-Disposition: form-data; ${head}\r\n\r\n${body}\r\n`;
+    const payload =
+      part('name="query"', 'up{a="é&;\r\n"}') +
+      part('name="time"; filename="f"', "1") +
+      part("name=timeout", "5s") +
+      "--b x--\r\nend";
+    await app.inject({
+      method: "POST",
+      url: "/api/v1/query?time=7",
+      headers: { "content-type": 'multipart/form-data; charset=x; boundary="b x"' },
+      payload,
+    });
+    expect(tasks[0]).toMatchObject({ query: 'up{a="é&;\r\n"}', timeMs: 7000, timeoutMs: 5000 });
+  });
+
+  test.each(["text/plain", "application/json", "application/x-protobuf", "", "rubbish", "a/b; c"])(
+    "are not looked for in a body of type %j",
+    async (type) => {
+      const { ports, tasks } = fakePorts({});
+      const app = await createApp(ports, apiOptions);
+      const response = await app.inject({
+        method: "POST",
+        url: "/api/v1/query?query=from_url",
+        headers: { "content-type": type },
+        payload: "query=from_body",
+      });
+      expect(response.statusCode).toBe(200);
+      expect(tasks[0]).toMatchObject({ query: "from_url" });
+    },
+  );
+
   test("default the time to now", async () => {
     const { tasks } = await get("/api/v1/query?query=up");
     expect(tasks[0]).toMatchObject({ timeMs: apiOptions.now() });
@@ -82,6 +117,19 @@ describe("parameters of a query", () => {
     ["series", "no match[] parameter provided"],
     ["status/tsdb?limit=0", `invalid parameter "limit": limit must be a positive number`],
     ["rules?type=magic", `invalid parameter "type": not supported value "magic"`],
+    ["rules?match[]=%7B", "1:2: parse error: unexpected end of input inside braces"],
+    ["rules?match[]=%7B%7D", "match[] must contain at least one non-empty matcher"],
+    [
+      "targets/metadata?match_target=%7B",
+      `invalid parameter "match_target": 1:2: parse error: unexpected end of input inside braces`,
+    ],
+    [
+      "targets/relabel_steps?scrapePool=p&labels=[]",
+      "error parsing labels: json: not an object whose values are strings",
+    ],
+    ["series?match[]=up&a;b", "error parsing form values: invalid semicolon separator in query"],
+    ["series?match[]=up&a=%zz&b;c", `error parsing form values: invalid URL escape "%zz"`],
+    ["label/%ffé%c3%a9/values", `invalid label name: "\\xff\u00e9\u00e9"`],
   ])("that are wrong are refused: %s", async (url, message) => {
     const { response } = await get(`/api/v1/${url}`);
     expect(response.json()).toEqual({ status: "error", errorType: "bad_data", error: message });
@@ -119,6 +167,16 @@ describe("a path that is no route", () => {
     const app = await createApp(ports, apiOptions);
     const response = await app.inject({ method: "DELETE", url: "/api/v1/query" });
     expect([response.statusCode, response.headers.allow]).toEqual([405, "GET, OPTIONS, POST"]);
+  });
+
+  test("is found again without its empty and dot segments", async () => {
+    const { response } = await get("//api/./v1/x/..//labels?a=//");
+    expect([response.statusCode, response.headers.location]).toEqual([301, "/api/v1/labels?a=//"]);
+  });
+
+  test("that holds escapes of no text is a bad request", async () => {
+    const { response } = await get("/api/%ff");
+    expect([response.statusCode, response.body]).toEqual([400, "400 Bad Request"]);
   });
 
   test("redirects when only a slash or the case is off", async () => {
@@ -210,6 +268,23 @@ describe("rule groups", () => {
     const second = (await get(url, { ruleGroups })).response.json().data;
     expect(second.groups.map((one: RuleGroupBody) => one.name)).toEqual(["c"]);
     expect(second.groupNextToken).toBeUndefined();
+  });
+
+  test("are filtered by the labels of rules: any of several selectors will do", async () => {
+    const labelled = ruleGroups.map((one, i) => ({
+      ...one,
+      rules: one.rules.map((rule) => ({ ...rule, labels: i === 2 ? {} : { severity: `s${i}` } })),
+    }));
+    const names = async (query: string) => {
+      const { response } = await get(`/api/v1/rules?${query}`, { ruleGroups: labelled });
+      return response.json().data.groups.map((one: RuleGroupBody) => one.name);
+    };
+    expect(await names(`match[]=${encodeURIComponent('{severity="s0"}')}`)).toEqual(["a"]);
+    expect(await names(`match[]=${encodeURIComponent('{severity=~"s.+"}')}`)).toEqual(["a", "b"]);
+    expect(await names("match[]=up")).toEqual([]);
+    const [first, second] = ['{severity="s1"}', '{severity=~"s[05]"}'].map(encodeURIComponent);
+    expect(await names(`match[]=${first}&match[]=${second}`)).toEqual(["a", "b"]);
+    expect(await names(`match[]=${first}&rule_name[]=record_a`)).toEqual([]);
   });
 
   test("are filtered by rule name, empty groups left out", async () => {

@@ -9,10 +9,11 @@ import { paramsOf } from "./query.ts";
 
 export function rulesRoutes(app: FastifyInstance, { rules }: Ports): void {
   const config = { needsReady: true };
-  app.get("/api/v1/rules", { config }, (request, reply) => {
+  app.get("/api/v1/rules", { config }, async (request, reply) => {
     const params = paramsOf(request);
     params.requireWellFormed();
-    return sendData(reply, page(filterGroups(rules.groups(), params), params));
+    const selects = await labelFilter(params.getAll("match[]"));
+    return sendData(reply, page(filterGroups(rules.groups(), params, selects), params));
   });
   app.get("/api/v1/alerts", { config }, (_request, reply) => {
     const alerts = rules
@@ -23,7 +24,20 @@ export function rulesRoutes(app: FastifyInstance, { rules }: Ports): void {
   });
 }
 
-function filterGroups(groups: readonly RuleGroupBody[], params: Params): RuleGroupBody[] {
+/** Whether any of the selectors fits a rule by the labels it was given; all fit where there are none. */
+async function labelFilter(matches: readonly string[]): Promise<(rule: RuleBody) => boolean> {
+  if (matches.length === 0) return () => true;
+  const { parseMatches } = await import("../parse-matches.ts");
+  const selectors = parseMatches(matches, false);
+  return ({ labels }) =>
+    selectors.some((matchers) => matchers.every((matcher) => matcher.matches(labels[matcher.name] ?? "")));
+}
+
+function filterGroups(
+  groups: readonly RuleGroupBody[],
+  params: Params,
+  selects: (rule: RuleBody) => boolean,
+): RuleGroupBody[] {
   const type = params.getFromUrl("type").toLowerCase();
   if (type !== "" && type !== "alert" && type !== "record") {
     throw ApiError.invalidParameter(
@@ -48,7 +62,8 @@ function filterGroups(groups: readonly RuleGroupBody[], params: Params): RuleGro
   }
   const isWanted = (rule: RuleBody) =>
     (type === "" || (type === "alert") === (rule.type === "alerting")) &&
-    (names.size === 0 || names.has(rule.name));
+    (names.size === 0 || names.has(rule.name)) &&
+    selects(rule);
   return groups
     .filter((group) => groupNames.size === 0 || groupNames.has(group.name))
     .filter((group) => files.size === 0 || files.has(group.file))

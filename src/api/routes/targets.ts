@@ -67,12 +67,7 @@ export function targetsRoutes(app: FastifyInstance, { targets }: Ports): void {
     const pool = params.get("scrapePool");
     if (pool === "") throw new ApiError("bad_data", "no scrapePool parameter provided");
     if (params.get("labels") === "") throw new ApiError("bad_data", "no labels parameter provided");
-    let labels: Record<string, string>;
-    try {
-      labels = JSON.parse(params.get("labels")) as Record<string, string>;
-    } catch (cause) {
-      throw new ApiError("bad_data", `error parsing labels: ${(cause as Error).message}`);
-    }
+    const labels = labelsOf(params.get("labels"));
     const steps = await targets.relabelSteps(pool, labels);
     if (steps === null) {
       throw new ApiError(
@@ -96,6 +91,21 @@ export function targetsRoutes(app: FastifyInstance, { targets }: Ports): void {
   );
 }
 
+/** @throws ApiError for what is no JSON object of strings */
+function labelsOf(json: string): Record<string, string> {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(json);
+  } catch (cause) {
+    throw new ApiError("bad_data", `error parsing labels: ${(cause as Error).message}`);
+  }
+  const isObject = typeof parsed === "object" && parsed !== null && !Array.isArray(parsed);
+  if (isObject && Object.values(parsed as object).every((value) => typeof value === "string")) {
+    return parsed as Record<string, string>;
+  }
+  throw new ApiError("bad_data", "error parsing labels: json: not an object whose values are strings");
+}
+
 /** The parser is loaded for this alone: queries are parsed on their own threads. */
 async function matchTarget(text: string): Promise<readonly Matcher[]> {
   if (text === "") return [];
@@ -103,7 +113,7 @@ async function matchTarget(text: string): Promise<readonly Matcher[]> {
   try {
     return parseMetricSelector(text);
   } catch (cause) {
-    throw new ApiError("bad_data", (cause as Error).message);
+    throw ApiError.invalidParameter("match_target", (cause as Error).message);
   }
 }
 

@@ -1,5 +1,5 @@
 import { ExpositionError } from "./exposition-error.ts";
-import { quoteBytes } from "./quote-bytes.ts";
+import { quoteBytes } from "../../model/quote-bytes.ts";
 
 /**
  * A number as Go's parser reads it: decimal with an optional exponent, infinities and NaN in any case. Underscores and

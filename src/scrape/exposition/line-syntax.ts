@@ -2,7 +2,7 @@ import { isUtf8 } from "node:buffer";
 import type { MetricType } from "../../model/metadata.ts";
 import { METRIC_NAME } from "../../model/labels.ts";
 import { ExpositionError } from "./exposition-error.ts";
-import { quoteBytes } from "./quote-bytes.ts";
+import { quoteBytes } from "../../model/quote-bytes.ts";
 
 /** What a comment line declares. */
 export type Comment =

@@ -13,7 +13,7 @@ import {
   type ParsedExemplar,
   type SampleRest,
 } from "./line-syntax.ts";
-import { quoteBytes } from "./quote-bytes.ts";
+import { quoteBytes } from "../../model/quote-bytes.ts";
 
 /** OpenMetrics text of either version: exactly one blank between tokens, no remarks, no empty lines. */
 export const openMetricsSyntax: LineSyntax = {

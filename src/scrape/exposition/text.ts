@@ -12,7 +12,7 @@ import {
   type LineSyntax,
   type SampleRest,
 } from "./line-syntax.ts";
-import { quoteBytes } from "./quote-bytes.ts";
+import { quoteBytes } from "../../model/quote-bytes.ts";
 
 /** Prometheus's own text format, `text/plain`, of any version. */
 export const textSyntax: LineSyntax = { parseSeries, parseRest, parseComment, isEmptyLine };

@@ -1,6 +1,6 @@
-import { quote } from "../../model/quote.ts";
+import { quote } from "./quote.ts";
 
-/** Text of a page in double quotes, for messages; `bytes` has one character a byte, and need not be UTF-8. */
+/** What came from outside in double quotes, for messages; `bytes` has one character a byte, and need not be UTF-8. */
 export function quoteBytes(bytes: string): string {
   if (!HAS_HIGH_BYTE.test(bytes)) return quote(bytes);
   const text = bytes.replace(CHARACTER, (sequence) =>
