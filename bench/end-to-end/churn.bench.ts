@@ -104,6 +104,7 @@ const keeper = new StorageKeeper({
     samplesPerChunk: 120,
     maxChunkFileBytes: 512 * 1024 * 1024,
     uploadedFile: "",
+    pastPageCache: false,
   }),
   // It is told when to look.
   intervalMs: 2 ** 31 - 1,

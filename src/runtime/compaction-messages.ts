@@ -11,6 +11,8 @@ export interface CompactionThreadOptions {
   readonly ranges: readonly number[];
   readonly withOverlaps: boolean;
   readonly floats: "xor" | "xor2";
+  /** Whether blocks of the head are written past the page cache, as merged ones are. */
+  readonly pastPageCache: boolean;
   readonly samplesPerChunk: number;
   readonly maxChunkFileBytes: number;
   /** A file that says which blocks were uploaded; those of the first level wait for that. "" for none. */

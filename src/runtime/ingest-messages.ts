@@ -26,6 +26,8 @@ export interface IngestThreadOptions {
   readonly logsMetadata: boolean;
   /** Whether a stop writes a snapshot of the head, for the next start. */
   readonly snapshotsHead: boolean;
+  /** Whether the number of the last series is kept beside the log. */
+  readonly keepsSeriesState: boolean;
   /** Start times of the targets become samples of 0. */
   readonly zerosAtStart: boolean;
   /** Of which samples start times are stored. */

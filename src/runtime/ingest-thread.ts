@@ -59,6 +59,7 @@ function run(): void {
     maxExemplars: options.maxExemplars,
     logsMetadata: options.logsMetadata,
     snapshotsHead: options.snapshotsHead,
+    keepsSeriesState: options.keepsSeriesState,
     startTimes: options.startTimes,
     onExemplarBuffer: (buffer) => send({ type: "exemplarBuffer", buffer }),
     directory: options.dataDirectory,

@@ -10,8 +10,10 @@ const idleFlags: readonly (readonly [flag: FlagName, what: string])[] = [
 
 /** The same of features. */
 const idleFeatures: readonly (readonly [feature: string, what: string])[] = [
-  ["fast-startup", "the log is replayed whole"],
-  ["use-uncached-io", "blocks are written through the system's page cache"],
+  [
+    "fast-startup",
+    "series_state.json is kept beside the log, and the log is replayed before anything is answered",
+  ],
   ["st-synthesis", "start times are stored as targets tell them, and none are made up"],
 ];
 

@@ -5,6 +5,7 @@ export const WAL_FOLDER = "wal";
 export const WBL_FOLDER = "wbl";
 export const HEAD_CHUNKS_FOLDER = "chunks_head";
 export const SNAPSHOTS_FOLDER = "snapshots";
+export const SERIES_STATE_FILE = "series_state.json";
 
 export const META_FILE = "meta.json";
 export const INDEX_FILE = "index";

@@ -25,6 +25,7 @@ import { WalLog } from "./head/wal-log.ts";
 import { inParts, writeCheckpoint } from "./wal/checkpoint.ts";
 import type { ExemplarEntry } from "./wal/record.ts";
 import type { WalCompression } from "./wal/compression.ts";
+import { readSeriesState, removeSeriesState, writeSeriesState } from "./wal/series-state.ts";
 import { type LogPlace, replayLog } from "./wal/replay.ts";
 import {
   DEFAULT_SEGMENT_BYTES,
@@ -54,6 +55,8 @@ export interface TsdbOptions {
   readonly staleThreshold?: number;
   readonly walSegmentBytes?: number;
   readonly walCompression?: WalCompression;
+  /** Whether the number of the last series is kept beside the log. */
+  readonly keepsSeriesState?: boolean;
   /** Do without the lock file: someone else sees to it that the directory is ours. */
   readonly noLock?: boolean;
   /** A generation was opened; readers attach to its memory. Called during `open` for those of the log, too. */
@@ -194,6 +197,26 @@ export class Tsdb {
     });
   }
 
+  private beginSeriesState(): void {
+    if (!(this.options.keepsSeriesState ?? false)) {
+      removeSeriesState(this.wal.directory);
+      return;
+    }
+    // Numbers of series that are gone are not given to others, whatever may still name them.
+    this.head.reserveRefs(readSeriesState(this.wal.directory)?.lastSeries ?? 0);
+    this.writeSeriesState(false);
+  }
+
+  private writeSeriesState(isCleanStop: boolean): void {
+    const { head, wal } = this;
+    if (!(this.options.keepsSeriesState ?? false)) return;
+    writeSeriesState(wal.directory, {
+      lastSeries: head.lastLogRef,
+      lastSegment: wal.segmentIndex,
+      isCleanStop,
+    });
+  }
+
   private syncLogs(): void {
     this.wal.sync();
     this.lateWal?.sync();
@@ -279,6 +302,7 @@ export class Tsdb {
         report.recoveredSamples = recovered.samples;
       }
       sink.finish();
+      tsdb.beginSeriesState();
       exemplars.forgetRefusals();
       if (report.recoveredSamples > 0) tsdb.syncLogs();
       if (sink.hasMarkers) tsdb.rewriteLateLog();
@@ -466,6 +490,7 @@ export class Tsdb {
     try {
       const place = this.endLog();
       this.lateWal?.close();
+      this.writeSeriesState(true);
       if (this.options.snapshotsHead ?? false) this.writeSnapshot(place);
     } finally {
       this.lock?.release();

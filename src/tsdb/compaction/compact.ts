@@ -20,6 +20,8 @@ export interface CompactionOptions {
   /** Greatest size of a file of chunks. */
   readonly maxChunkFileBytes?: number;
   readonly cache?: PageCache;
+  /** Whether chunks of the head, too, are written past the system's page cache. */
+  readonly pastPageCache?: boolean;
   /** Told the size in bytes, samples and milliseconds of each chunk, for metrics. */
   readonly onChunk?: (sizeBytes: number, samples: number, rangeMs: number) => void;
 }
@@ -68,6 +70,7 @@ export function writeHeadBlock(
     minTime: range.minTime,
     maxTime: range.maxTime,
     compaction,
+    ...(options.pastPageCache ? { createChunkFile } : {}),
     ...blockOptions(options),
   });
 }
@@ -174,6 +177,8 @@ function joinedHints(metas: readonly BlockMeta[]): BlockHint[] {
   return hints;
 }
 
+const createChunkFile = (path: string) => DirectFile.create(path);
+
 /** Little is read more than once. */
 const CACHE_BYTES = 4 * 1024 * 1024;
 
@@ -194,7 +199,7 @@ function rewriteBlocks(
       minTime: Math.min(...blocks.map(({ meta }) => meta.minTime)),
       maxTime: Math.max(...blocks.map(({ meta }) => meta.maxTime)),
       compaction: compactionOf(ulid),
-      createChunkFile: (path) => DirectFile.create(path),
+      createChunkFile,
       ...blockOptions(options),
     });
     if (written === null) markBlocks(directories, { deletable: true });

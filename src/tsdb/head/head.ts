@@ -285,6 +285,11 @@ export class Head {
     });
   }
 
+  /** The greatest reference that the log has, or had; 0 for none. */
+  get lastLogRef(): number {
+    return this.nextLogRef - 1;
+  }
+
   /** References in the log up to this one are taken. */
   reserveRefs(greatest: number): void {
     this.nextLogRef = Math.max(this.nextLogRef, greatest + 1);

@@ -2,7 +2,7 @@ import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Labels } from "../../../src/model/labels.ts";
 import { Block } from "../../../src/tsdb/block/block.ts";
 import type { EncodedChunk } from "../../../src/tsdb/block/chunk-series.ts";
@@ -19,6 +19,7 @@ import {
 } from "../../../src/tsdb/compaction/compact.ts";
 import { compactNext } from "../../../src/tsdb/compaction/compactor.ts";
 import { repairOldBlocks } from "../../../src/tsdb/compaction/repair-old-blocks.ts";
+import { DirectFile } from "../../../src/tsdb/block/direct-file.ts";
 import { untilUploaded } from "../../../src/tsdb/compaction/uploaded-blocks.ts";
 
 let directory: string;
@@ -104,6 +105,16 @@ describe("a block of the head", () => {
     expect(sizes.length).toBeGreaterThan(5);
     expect(Math.max(...sizes)).toBeLessThanOrEqual(4096);
     expect(bitsOf(chunksOf(block))).toEqual(bitsOf(headChunks(0, 5_000_000)));
+  });
+});
+
+describe("a block of the head", () => {
+  test.each([true, false])("has its chunks written past the page cache if asked for: %s", (pastPageCache) => {
+    const create = vi.spyOn(DirectFile, "create");
+    const block = write(0, 500_000, { pastPageCache });
+    expect(create.mock.calls.length > 0).toBe(pastPageCache);
+    expect(bitsOf(chunksOf(block))).toEqual(bitsOf(headChunks(0, 500_000)));
+    create.mockRestore();
   });
 });
 
