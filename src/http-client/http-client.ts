@@ -5,9 +5,10 @@ import type { Cancellation } from "./cancellation.ts";
 import type * as DispatchersModule from "./dispatchers.ts";
 import { OAuth2TokenSource } from "./oauth2.ts";
 import type { HttpClientOptions } from "./options.ts";
-import { PlainConnections, type PlainAnswer } from "./plain-connections.ts";
+import { bodyBuffers, PlainConnections, type PlainAnswer } from "./plain-connections.ts";
 import { chooseProxy, type Environment } from "./proxy-choice.ts";
 import { describeNetworkError, HttpRequestError, wasStaleConnection } from "./request-error.ts";
+import type { BodyBuffers } from "./response-reader.ts";
 import { tlsFilesVersion } from "./tls-context.ts";
 import { urlWithoutPassword } from "./url-without-password.ts";
 import { AnswerTooLargeError, BrokenAnswerError } from "./whole-answer.ts";
@@ -49,6 +50,8 @@ export interface WholeRequest {
   readonly timeoutMs: number;
   readonly cancellation?: Cancellation;
   readonly unixSocketPath?: string;
+  /** Where the body is put if it comes by plain HTTP; by default in memory of the client's own. */
+  readonly buffers?: BodyBuffers;
 }
 
 export interface WholeResponse {
@@ -190,14 +193,14 @@ class ConfiguredClient implements HttpClient {
 
   private async sendForWhole(
     exchange: Exchange,
-    { limitBytes, unixSocketPath }: WholeRequest,
+    { limitBytes, unixSocketPath, buffers = bodyBuffers }: WholeRequest,
     underWay: UnderWay,
   ): Promise<PlainAnswer> {
     if (underWay.reason !== null) throw new Error(underWay.reason);
     const { headers, proxy, url } = exchange;
     if (url.protocol === "http:" && proxy === null) {
       const onStart = (giveUp: UnderWay["giveUp"]) => (underWay.giveUp = giveUp);
-      return this.plain.get({ url, headers, limitBytes, unixSocketPath, onStart });
+      return this.plain.get({ url, headers, limitBytes, unixSocketPath, buffers, onStart });
     }
     const dispatcher = await this.dispatcherFor(exchange, unixSocketPath);
     const handler = new WholeAnswerHandler(limitBytes);

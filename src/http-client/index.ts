@@ -9,6 +9,8 @@ export {
   type WholeResponse,
 } from "./http-client.ts";
 export { Cancellation } from "./cancellation.ts";
+export { bodyBuffers } from "./plain-connections.ts";
+export type { BodyBuffers } from "./response-reader.ts";
 export { AnswerTooLargeError } from "./whole-answer.ts";
 export { HttpRequestError } from "./request-error.ts";
 export type * from "./options.ts";

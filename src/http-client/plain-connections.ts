@@ -4,8 +4,10 @@ import { AnswerTooLargeError, BrokenAnswerError, type WholeAnswer } from "./whol
 import { ResponseReader, type BodyBuffers } from "./response-reader.ts";
 import { socketHost } from "./socket-host.ts";
 
-/** What the kernel hands over at once; every connection of a thread reads into the same memory. */
+/** What the kernel hands over at once where it isn't read to its place. */
 const READ_BYTES = 256 * 1024;
+/** The same where an answer begins. */
+const FIRST_READ_BYTES = 8 * 1024;
 /** A connection may wait so long for its next request. */
 export const KEEP_ALIVE_MS = 5 * 60_000;
 /** Before a server would close an idle connection, we do. */
@@ -36,6 +38,8 @@ export interface PlainRequest {
   readonly headers: Readonly<Record<string, string | string[]>>;
   readonly limitBytes: number;
   readonly unixSocketPath: string | undefined;
+  /** Where the body is put. */
+  readonly buffers: BodyBuffers;
   /** Called with the way to end the exchange early, null once it is over. */
   onStart(giveUp: ((error: Error) => void) | null): void;
 }
@@ -79,7 +83,7 @@ export class PlainConnections {
   ): Promise<PlainAnswer> {
     request.onStart((error) => connection.fail(error));
     try {
-      const answer = await connection.send(text, request.limitBytes, isReused);
+      const answer = await connection.send(text, request, isReused);
       this.keep(origin, connection);
       return answer;
     } finally {
@@ -119,11 +123,9 @@ class Connection {
     { url, unixSocketPath }: PlainRequest,
     private readonly onClosed: (connection: Connection) => void,
   ) {
-    // One memory for all: what is in it is taken out before the next read.
-    const buffer = (readMemory ??= new Uint8Array(READ_BYTES));
     const onread = {
-      buffer,
-      callback: (size: number): boolean => {
+      buffer: () => this.room(),
+      callback: (size: number, buffer: Uint8Array): boolean => {
         this.receive(buffer.subarray(0, size));
         return true;
       },
@@ -141,9 +143,9 @@ class Connection {
     this.socket.on("timeout", () => this.destroy());
   }
 
-  send(text: string, limitBytes: number, isReused: boolean): Promise<PlainAnswer> {
+  send(text: string, { limitBytes, buffers }: PlainRequest, isReused: boolean): Promise<PlainAnswer> {
     return new Promise((resolve, reject) => {
-      this.exchange = { reader: new ResponseReader(limitBytes, bodyBuffers), isReused, resolve, reject };
+      this.exchange = { reader: new ResponseReader(limitBytes, buffers), isReused, resolve, reject };
       if (isReused) {
         this.socket.ref();
         this.socket.setTimeout(0);
@@ -177,6 +179,16 @@ class Connection {
     reader.release();
     const isBroken = reader.hasStatus && !(error instanceof AnswerTooLargeError);
     reject(isBroken ? new BrokenAnswerError(error.message, { cause: error }) : error);
+  }
+
+  /** Where the next bytes are put. */
+  private room(): Uint8Array {
+    // One memory for all: what is in it is taken out before the next read.
+    const memory = (readMemory ??= new Uint8Array(READ_BYTES));
+    const { exchange } = this;
+    // Where a head comes, not much more than the head is read: the body can go to its place then.
+    if (exchange === null || !exchange.reader.hasStatus) return memory.subarray(0, FIRST_READ_BYTES);
+    return exchange.reader.room() ?? memory;
   }
 
   private receive(bytes: Uint8Array): void {
@@ -253,4 +265,5 @@ class KeptBuffers implements BodyBuffers {
   }
 }
 
-const bodyBuffers = new KeptBuffers();
+/** Where bodies are put unless the request says otherwise. */
+export const bodyBuffers: BodyBuffers = new KeptBuffers();

@@ -15,10 +15,11 @@ const MAX_ANNOUNCEMENTS = 5;
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
 
-/** Takes buffers for bodies, and gets them back. */
+/** Where buffers for bodies come from, and go back to. */
 export interface BodyBuffers {
   /** At least `sizeBytes` long, its content arbitrary. */
   take(sizeBytes: number): Buffer;
+  /** @param buffer one that was taken here, not to be used any more */
   give(buffer: Buffer): void;
 }
 
@@ -52,7 +53,17 @@ export class ResponseReader {
   ) {}
 
   /**
-   * Takes the next bytes of the connection, which are copied.
+   * Where the next bytes of the connection are best put: behind those of the body that came, if its length is told.
+   * Null where they may be anything else, or there is no room.
+   */
+  room(): Uint8Array | null {
+    const { body, bodyBytes } = this;
+    if (body === null || this.head?.framing !== "length" || this.answer !== null) return null;
+    return bodyBytes < body.length ? body.subarray(bodyBytes) : null;
+  }
+
+  /**
+   * Takes the next bytes of the connection, which are copied, but for those that lie in `room` already.
    * @throws AnswerTooLargeError, or Error for bytes that are no HTTP
    */
   feed(bytes: Uint8Array): void {
@@ -180,7 +191,11 @@ export class ResponseReader {
     }
     if (total >= this.limitBytes) throw new AnswerTooLargeError();
     if (this.body === null || total > this.body.length) this.grow(total);
-    this.body!.set(at === 0 && size === bytes.length ? bytes : bytes.subarray(at, at + size), this.bodyBytes);
+    const body = this.body!;
+    const isInPlace =
+      bytes.buffer === body.buffer && bytes.byteOffset + at === body.byteOffset + this.bodyBytes;
+    if (!isInPlace)
+      body.set(at === 0 && size === bytes.length ? bytes : bytes.subarray(at, at + size), this.bodyBytes);
     this.bodyBytes = total;
   }
 

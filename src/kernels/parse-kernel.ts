@@ -98,6 +98,8 @@ export const LONGEST_LINE_BYTES = 16 * 2 ** 20;
 /** How much of a page is parsed at a time where lines are not longer: what stays resident, and in the cache. */
 const USUAL_SLICE_BYTES = 2 ** 19;
 const PADDING_BYTES = 64;
+/** Pages that may lie in this memory before they are parsed, all together: what they take is never given back to the system. */
+const LENT_BYTES = 4 * 2 ** 20;
 
 /** The lines of a target's last page, in order, in scrape memory: entries and references at `pointer`, and their text. */
 export interface StoredSequence {
@@ -188,7 +190,10 @@ export class ScrapeMemory {
   private sequence: StoredSequence = EMPTY_SEQUENCE;
   private readonly sharedTexts = new Map<number, StoredText>();
   private sliceSize = USUAL_SLICE_BYTES;
+  /** Where the bytes lie that are parsed next, and how many they are. */
+  private start = 0;
   private filled = 0;
+  private lentBytes = 0;
 
   /** @param limitBytes at least 128 MiB, at most 4 GiB; not used until touched */
   constructor(limitBytes = 2 ** 32 - 65536, hashSeed = randomInt(2 ** 32)) {
@@ -272,6 +277,7 @@ export class ScrapeMemory {
   ): void {
     this.sequence = sequence;
     this.sliceSize = USUAL_SLICE_BYTES;
+    this.start = this.slice;
     this.filled = 0;
     const { pointer, count, text } = sequence;
     this.set("entries", pointer);
@@ -284,6 +290,33 @@ export class ScrapeMemory {
     this.set("readsTimes", Number(times !== null));
     this.set("timedFlag", times?.flag ?? 0);
     for (const counter of PAGE_COUNTERS) this.set(counter, 0);
+  }
+
+  /** A place for a page, to be parsed where it is; null where it is too large or too many are lent. */
+  lendPage(sizeBytes: number): Buffer | null {
+    if (this.lentBytes + sizeBytes > LENT_BYTES) return null;
+    const pointer = this.allocator.allocate(sizeBytes + PADDING_BYTES);
+    if (pointer === 0) return null;
+    this.lentBytes += sizeBytes;
+    return this.text.subarray(pointer, pointer + sizeBytes);
+  }
+
+  /** @param page as `lendPage` gave it */
+  takeBackPage(page: Buffer): void {
+    this.lentBytes -= page.length;
+    this.allocator.free(page.byteOffset, page.length + PADDING_BYTES);
+  }
+
+  /** Whether these bytes lie in this memory. */
+  holds({ buffer }: Uint8Array): boolean {
+    return buffer === this.bytes.buffer;
+  }
+
+  /** Takes a whole page, or what is to be parsed of it, that lies in a place that was lent; the byte behind is overwritten. */
+  takeInPlace(page: Uint8Array): void {
+    this.start = page.byteOffset;
+    this.filled = page.length;
+    this.set("cursor", this.start);
   }
 
   /** Copies as much of `chunk` from `offset` on as there is room for; 0 means: parse first. */
@@ -300,7 +333,7 @@ export class ScrapeMemory {
    * @throws ScrapeMemoryError when a line or the page is too large
    */
   parse(isFinal: boolean): boolean {
-    const end = this.slice + this.filled;
+    const end = this.start + this.filled;
     this.bytes[end] = 0x0a;
     this.set("end", end);
     this.set("isFinal", Number(isFinal));

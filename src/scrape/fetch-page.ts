@@ -1,6 +1,11 @@
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
-import { AnswerTooLargeError, type Cancellation, type HttpClient } from "../http-client/index.ts";
+import {
+  AnswerTooLargeError,
+  type BodyBuffers,
+  type Cancellation,
+  type HttpClient,
+} from "../http-client/index.ts";
 import { LARGE_PAGE_BYTES } from "./large-pages.ts";
 import { announcedBytes, SCRATCH_BYTES, threadInflater } from "./page-inflater.ts";
 
@@ -65,6 +70,8 @@ export interface FetchOptions {
   /** Decompress on the thread pool, whatever the stream says of its size. */
   readonly inflateApart: boolean;
   readonly cancellation: Cancellation;
+  /** Where the page is put as it comes. */
+  readonly buffers: BodyBuffers;
 }
 
 /** What a target is asked with, the same each time. */
@@ -96,8 +103,9 @@ export async function fetchPage(client: HttpClient, url: URL, options: FetchOpti
   const announced = announcedBytes(chunks.at(-1) ?? new Uint8Array());
   const fitsScratch = sizeBytes <= SCRATCH_BYTES && announced < SCRATCH_BYTES;
   if (fitsScratch && !options.inflateApart) return { ...asItCame, isCompressed: true };
-  const body = await inflate(Buffer.concat(chunks, sizeBytes), limit, options.expectedBytes);
+  const compressed = Buffer.concat(chunks, sizeBytes);
   release();
+  const body = await inflate(compressed, limit, options.expectedBytes);
   return {
     ...asItCame,
     chunks: [body],
@@ -120,6 +128,7 @@ async function requestPage(client: HttpClient, url: URL, limitBytes: number, opt
       timeoutMs: options.timeoutMs,
       cancellation: options.cancellation,
       unixSocketPath: options.unixSocketPath,
+      buffers: options.buffers,
     });
   } catch (error) {
     throw error instanceof AnswerTooLargeError ? new BodySizeLimitError() : error;

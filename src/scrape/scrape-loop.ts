@@ -6,6 +6,7 @@ import { BodySizeLimitError, fetchPage, pageHeaders, pageOf, type FetchedPage } 
 import { LARGE_PAGE_BYTES } from "./large-pages.ts";
 import { ScratchOverflowError } from "./page-inflater.ts";
 import type { ScrapePoolOptions } from "./options.ts";
+import { PageBuffers } from "./page-buffers.ts";
 import { refuseOversizedPage } from "./page-bounds.ts";
 import { ReportSeries } from "./report-series.ts";
 import { LabelLimitError, SeriesLabels } from "./series-labels.ts";
@@ -56,6 +57,7 @@ export class ScrapeLoop {
   onEnded: (() => void) | null = null;
   private readonly labels: SeriesLabels;
   private readonly reports: ReportSeries;
+  private readonly buffers: PageBuffers;
   private readonly stopping = new Cancellation();
   private url: URL | null = null;
   private readonly headers: Readonly<Record<string, string>>;
@@ -81,6 +83,7 @@ export class ScrapeLoop {
     accept: string,
   ) {
     const { options } = job;
+    this.buffers = new PageBuffers(shared.memory);
     this.headers = pageHeaders(accept, options.enableCompression, target.timeoutMs);
     this.labels = new SeriesLabels({
       targetLabels: target.labels,
@@ -185,21 +188,21 @@ export class ScrapeLoop {
     }
     this.startedAtMs = startedMs;
     this.isScraping = true;
+    const fetched = await this.fetch();
     try {
-      const fetched = await this.fetch();
       if (!this.isStopped) {
         const scrape: Scrape = { timeMs, startedMs, counts: emptyCounts(), bodySizeBytes: 0 };
         const page = this.open(fetched, scrape);
         if (this.isLarge(page)) await largePages.inTurn(() => this.storeInSlices(page, scrape));
         else this.store(page instanceof Error ? page : this.inOneStep(page, scrape), scrape);
       }
-      if (!(fetched instanceof Error)) fetched.release();
     } catch (error) {
       // Whatever goes wrong in storage, the next beat comes.
       this.shared.log.error({ target: this.target.url, err: error }, "scrape commit failed");
       this.lastError = (error as Error).message;
       this.health = "down";
     } finally {
+      if (!(fetched instanceof Error)) fetched.release();
       this.isScraping = false;
     }
   }
@@ -216,6 +219,7 @@ export class ScrapeLoop {
         expectedBytes: this.pageBytes,
         inflateApart: this.inflateApart,
         cancellation: this.stopping,
+        buffers: this.buffers,
       });
     } catch (error) {
       return error as Error;

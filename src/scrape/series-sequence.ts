@@ -419,7 +419,10 @@ function* readChunks(page: Page, memory: ScrapeMemory, judge: LineJudge): Genera
     hasEof = mark !== undefined;
     remaining -= mark?.length ?? 0;
   }
-  for (const chunk of page.chunks) {
+  const [first] = page.chunks;
+  const isInPlace = first !== undefined && page.chunks.length === 1 && memory.holds(first);
+  if (isInPlace) memory.takeInPlace(first.subarray(0, remaining));
+  for (const chunk of isInPlace ? [] : page.chunks) {
     const size = Math.min(chunk.length, remaining);
     remaining -= size;
     const piece = size === chunk.length ? chunk : chunk.subarray(0, size);
