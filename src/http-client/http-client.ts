@@ -5,7 +5,15 @@ import type { Cancellation } from "./cancellation.ts";
 import type * as DispatchersModule from "./dispatchers.ts";
 import { OAuth2TokenSource } from "./oauth2.ts";
 import type { HttpClientOptions } from "./options.ts";
-import { bodyBuffers, PlainConnections, type PlainAnswer } from "./plain-connections.ts";
+import { Deadlines } from "./deadlines.ts";
+import {
+  bodyBuffers,
+  PlainConnections,
+  requestText,
+  type PlainAnswer,
+  type PlainExchange,
+  type PlainRequest,
+} from "./plain-connections.ts";
 import { chooseProxy, type Environment } from "./proxy-choice.ts";
 import { describeNetworkError, HttpRequestError, wasStaleConnection } from "./request-error.ts";
 import type { BodyBuffers } from "./response-reader.ts";
@@ -65,6 +73,12 @@ export interface WholeResponse {
   release(): void;
 }
 
+/** A request that is put together once and sent as often as need be. */
+export interface PageRequest {
+  /** One at a time. @throws HttpRequestError, or AnswerTooLargeError */
+  send(): Promise<WholeResponse>;
+}
+
 /** One configured way to reach HTTP servers, with its pool of connections. */
 export interface HttpClient {
   /** Any status is an answer. @throws HttpRequestError when there is none */
@@ -76,6 +90,11 @@ export interface HttpClient {
   requestWhole(url: URL, request: WholeRequest): Promise<WholeResponse>;
   /** Lets requests under way finish, then closes the connections. */
   close(): Promise<void>;
+}
+
+/** One that asks for the same pages again and again. */
+export interface PageClient extends HttpClient {
+  pageRequest(url: URL, request: WholeRequest): PageRequest;
 }
 
 export interface HttpClientSurroundings {
@@ -92,7 +111,7 @@ const CANCELED = "context canceled";
 export function createHttpClient(
   options: HttpClientOptions = {},
   surroundings: HttpClientSurroundings = {},
-): HttpClient {
+): PageClient {
   return new ConfiguredClient(options, surroundings.environment ?? process.env, surroundings.now ?? Date.now);
 }
 
@@ -120,7 +139,7 @@ interface UnderWay {
   reason: string | null;
 }
 
-class ConfiguredClient implements HttpClient {
+class ConfiguredClient implements PageClient {
   /** By route: direct, through a unix socket, through a proxy. */
   private readonly dispatchers = new Map<string, Dispatcher>();
   private undici: Dispatchers | null = null;
@@ -160,7 +179,34 @@ class ConfiguredClient implements HttpClient {
     }
   }
 
-  async requestWhole(address: URL, request: WholeRequest): Promise<WholeResponse> {
+  requestWhole(address: URL, request: WholeRequest): Promise<WholeResponse> {
+    return this.pageRequest(address, request).send();
+  }
+
+  pageRequest(address: URL, request: WholeRequest): PageRequest {
+    return new RepeatedRequest(address, request, this.plain, {
+      plainText: () => this.plainText(address, request),
+      pointsElsewhere: (answer) => this.redirectOf(answer) !== "",
+      ask: (startedMs, first) => this.askForWhole(address, request, startedMs, first),
+    });
+  }
+
+  /** What goes over the wire, where that is always the same and needs no more than a plain connection; else null. */
+  private plainText(url: URL, request: WholeRequest): string | null {
+    if (url.protocol !== "http:" || this.hasSecrets || this.proxyOf(url, request) !== null) return null;
+    const headers = plainHeaders(this.options.userAgent, request.headers, true);
+    delete headers["content-type"];
+    addCredentialsOf(url, headers);
+    return requestText(url, headers);
+  }
+
+  /** @param first the answer that the first request got, if it was sent already */
+  private async askForWhole(
+    address: URL,
+    request: WholeRequest,
+    startedMs: number,
+    first: PlainAnswer | null,
+  ): Promise<WholeResponse> {
     const { cancellation } = request;
     const underWay: UnderWay = { giveUp: null, reason: null };
     // Only the wait for a token needs a signal: pages are asked for all the time, and mostly without one.
@@ -170,21 +216,23 @@ class ConfiguredClient implements HttpClient {
       waiting?.abort();
       underWay.giveUp?.(new Error(reason));
     };
-    const timer = setTimeout(giveUp, request.timeoutMs, DEADLINE_EXCEEDED);
+    const leftMs = request.timeoutMs - (performance.now() - startedMs);
+    const timer = setTimeout(giveUp, leftMs, DEADLINE_EXCEEDED);
     cancellation?.whenCancelled(() => giveUp(CANCELED));
+    let given = first;
     try {
       const { answer } = await this.follow<PlainAnswer>(address, request, waiting?.signal, {
-        send: (exchange) => this.sendForWhole(exchange, request, underWay),
+        send: (exchange) => {
+          const answered = given;
+          given = null;
+          return answered ? Promise.resolve(answered) : this.sendForWhole(exchange, request, underWay);
+        },
         discard: () => undefined,
         isOver: () => underWay.reason !== null,
       });
-      const { statusCode, statusText, headers, chunks, sizeBytes, release } = answer;
-      const statusLine = `${statusCode} ${statusText}`.trimEnd();
-      return { status: statusCode, statusLine, headers, chunks, sizeBytes, release };
+      return wholeResponse(answer);
     } catch (error) {
-      if (error instanceof AnswerTooLargeError) throw error;
-      if (error instanceof BrokenAnswerError) throw bodyFailure(underWay.reason, error.cause);
-      throw failureOf("GET", address.href, underWay.reason, error);
+      throw wholeFailure(address, underWay.reason, error);
     } finally {
       clearTimeout(timer);
       cancellation?.whenCancelled(null);
@@ -199,8 +247,12 @@ class ConfiguredClient implements HttpClient {
     if (underWay.reason !== null) throw new Error(underWay.reason);
     const { headers, proxy, url } = exchange;
     if (url.protocol === "http:" && proxy === null) {
-      const onStart = (giveUp: UnderWay["giveUp"]) => (underWay.giveUp = giveUp);
-      return this.plain.get({ url, headers, limitBytes, unixSocketPath, buffers, onStart });
+      const text = requestText(url, headers);
+      return new Promise((answered, failed) => {
+        const request = { url, text, limitBytes, unixSocketPath, buffers };
+        const begun = this.plain.begin(request, { answered, failed });
+        underWay.giveUp = (error) => begun.giveUp(error);
+      });
     }
     const dispatcher = await this.dispatcherFor(exchange, unixSocketPath);
     const handler = new WholeAnswerHandler(limitBytes);
@@ -232,9 +284,8 @@ class ConfiguredClient implements HttpClient {
       const headers = plainHeaders(this.options.userAgent, request.headers, mayShowSecrets);
       if (mayShowSecrets && this.hasSecrets) await this.addSecrets(headers, signal);
       if (body === undefined) delete headers["content-type"];
-      const ofUrl = credentialsOf(url);
-      if (ofUrl !== null) headers["authorization"] ??= ofUrl;
-      const proxy = request.unixSocketPath ? null : chooseProxy(this.options.proxy, url, this.environment);
+      addCredentialsOf(url, headers);
+      const proxy = this.proxyOf(url, request);
       const exchange = { url, method, headers, body, proxy };
       let answer: T;
       try {
@@ -243,8 +294,7 @@ class ConfiguredClient implements HttpClient {
         if (way.isOver() || !wasStaleConnection(error)) throw error;
         answer = await way.send(exchange);
       }
-      const mayFollow = REDIRECTS.has(answer.statusCode) && this.options.followRedirects !== false;
-      const location = mayFollow ? [answer.headers["location"] ?? ""].flat()[0] : "";
+      const location = this.redirectOf(answer);
       if (!location) return { answer, url };
       await way.discard(answer);
       if (hops + 1 >= MAX_REDIRECTS) throw new Error(`stopped after ${MAX_REDIRECTS} redirects`);
@@ -258,9 +308,20 @@ class ConfiguredClient implements HttpClient {
     }
   }
 
+  /** Where an answer has the client ask instead, empty if nowhere. */
+  private redirectOf({ headers, statusCode }: Answer): string {
+    const mayFollow = REDIRECTS.has(statusCode) && this.options.followRedirects !== false;
+    return mayFollow ? ([headers["location"] ?? ""].flat()[0] ?? "") : "";
+  }
+
+  private proxyOf(url: URL, { unixSocketPath }: Pick<HttpRequest, "unixSocketPath">): URL | null {
+    return unixSocketPath ? null : chooseProxy(this.options.proxy, url, this.environment);
+  }
+
   private get hasSecrets(): boolean {
     const { headers, basicAuth, authorization } = this.options;
-    return Boolean(headers ?? basicAuth ?? authorization ?? this.tokens);
+    const hasHeaders = headers !== undefined && Object.keys(headers).length > 0;
+    return hasHeaders || Boolean(basicAuth ?? authorization ?? this.tokens);
   }
 
   private async addSecrets(
@@ -361,6 +422,24 @@ function plainHeaders(
   return headers;
 }
 
+function addCredentialsOf(url: URL, headers: Record<string, string | string[]>): void {
+  const ofUrl = credentialsOf(url);
+  if (ofUrl !== null) headers["authorization"] ??= ofUrl;
+}
+
+function wholeResponse(answer: PlainAnswer): WholeResponse {
+  const { statusCode, statusText, headers, chunks, sizeBytes, release } = answer;
+  const statusLine = `${statusCode} ${statusText}`.trimEnd();
+  return { status: statusCode, statusLine, headers, chunks, sizeBytes, release };
+}
+
+/** @param reason why it was given up, if it was */
+function wholeFailure(address: URL, reason: string | null, error: unknown): Error {
+  if (error instanceof AnswerTooLargeError) return error;
+  if (error instanceof BrokenAnswerError) return bodyFailure(reason, error.cause);
+  return failureOf("GET", address.href, reason, error);
+}
+
 function failureOf(method: string, address: string, reason: string | null, cause: unknown): HttpRequestError {
   const verb = method[0] + method.slice(1).toLowerCase();
   return new HttpRequestError(
@@ -378,6 +457,84 @@ function bodyFailure(reason: string | null, cause: unknown): HttpRequestError {
 
 function isSensitive(header: string): boolean {
   return ["authorization", "www-authenticate", "cookie", "cookie2"].includes(header.toLowerCase());
+}
+
+/** How a request is sent that needs more than a plain connection. */
+interface WiderWay {
+  /** The request where a plain connection is enough, else null. @throws Error for a header that can't be sent */
+  plainText(): string | null;
+  pointsElsewhere(answer: PlainAnswer): boolean;
+  /** @param first what the plain connection brought, if it was tried */
+  ask(startedMs: number, first: PlainAnswer | null): Promise<WholeResponse>;
+}
+
+/** Of all requests of a thread that go over plain connections. */
+const deadlines = new Deadlines();
+
+/** Goes over a plain connection as long as that does, without anything that is made anew each time. */
+class RepeatedRequest implements PageRequest {
+  /** Undefined before the first time. */
+  private plain: PlainRequest | null | undefined;
+
+  constructor(
+    private readonly address: URL,
+    private readonly request: WholeRequest,
+    private readonly connections: PlainConnections,
+    private readonly way: WiderWay,
+  ) {}
+
+  send(): Promise<WholeResponse> {
+    const startedMs = performance.now();
+    try {
+      this.plain ??= this.plainRequest();
+    } catch {
+      // The wider way says what is wrong.
+      this.plain = null;
+    }
+    const { plain } = this;
+    if (plain === null || this.request.cancellation?.isCancelled) return this.way.ask(startedMs, null);
+    return new Promise((resolve, reject) => this.sendPlain(plain, startedMs, resolve, reject));
+  }
+
+  private sendPlain(
+    plain: PlainRequest,
+    startedMs: number,
+    resolve: (response: WholeResponse | Promise<WholeResponse>) => void,
+    reject: (error: Error) => void,
+  ): void {
+    const { address, way } = this;
+    const { cancellation, timeoutMs } = this.request;
+    let reason: string | null = null;
+    let exchange: PlainExchange | null = null;
+    const giveUp = (why: string): void => {
+      reason ??= why;
+      exchange?.giveUp(new Error(why));
+    };
+    const deadline = { atMs: startedMs + timeoutMs, pass: () => giveUp(DEADLINE_EXCEEDED) };
+    const over = (): void => {
+      deadlines.remove(deadline);
+      cancellation?.whenCancelled(null);
+    };
+    deadlines.add(deadline);
+    cancellation?.whenCancelled(() => giveUp(CANCELED));
+    exchange = this.connections.begin(plain, {
+      answered(answer) {
+        over();
+        resolve(way.pointsElsewhere(answer) ? way.ask(startedMs, answer) : wholeResponse(answer));
+      },
+      failed(error) {
+        over();
+        reject(wholeFailure(address, reason, error));
+      },
+    });
+  }
+
+  private plainRequest(): PlainRequest | null {
+    const text = this.way.plainText();
+    if (text === null) return null;
+    const { buffers = bodyBuffers, limitBytes, unixSocketPath } = this.request;
+    return { url: this.address, text, limitBytes, unixSocketPath, buffers };
+  }
 }
 
 class UndiciResponse implements HttpResponse {

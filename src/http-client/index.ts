@@ -7,6 +7,8 @@ export {
   type HttpResponse,
   type WholeRequest,
   type WholeResponse,
+  type PageClient,
+  type PageRequest,
 } from "./http-client.ts";
 export { Cancellation } from "./cancellation.ts";
 export { bodyBuffers } from "./plain-connections.ts";

@@ -1,5 +1,6 @@
 import { validateHeaderName, validateHeaderValue } from "node:http";
 import { connect, type Socket } from "node:net";
+import { Deadlines, type Deadline } from "./deadlines.ts";
 import { AnswerTooLargeError, BrokenAnswerError, type WholeAnswer } from "./whole-answer.ts";
 import { ResponseReader, type BodyBuffers } from "./response-reader.ts";
 import { socketHost } from "./socket-host.ts";
@@ -17,55 +18,76 @@ const MAX_IDLE_PER_ORIGIN = 1_000;
 /** Buffers that wait for their next body, all together. */
 const KEPT_BUFFER_BYTES = 4 * 2 ** 20;
 
-/** An exchange under way. */
-interface Exchange {
-  readonly reader: ResponseReader;
-  readonly isReused: boolean;
-  resolve(answer: PlainAnswer): void;
-  reject(error: Error): void;
-}
-
 export interface PlainAnswer extends WholeAnswer {
   /** Gives the body's memory back for other answers; it must not be read any more then. */
   release(): void;
 }
 
-/** The connection was kept from an earlier request, and the server had closed it. */
-class StaleConnectionError extends Error {}
-
 export interface PlainRequest {
   readonly url: URL;
-  readonly headers: Readonly<Record<string, string | string[]>>;
+  /** All of it, as `requestText` makes it. */
+  readonly text: string;
   readonly limitBytes: number;
   readonly unixSocketPath: string | undefined;
   /** Where the body is put. */
   readonly buffers: BodyBuffers;
-  /** Called with the way to end the exchange early, null once it is over. */
-  onStart(giveUp: ((error: Error) => void) | null): void;
+}
+
+/** Told how an exchange ended, once. */
+export interface ExchangeEnd {
+  answered(answer: PlainAnswer): void;
+  /** With AnswerTooLargeError, or what went wrong with the connection or the answer. */
+  failed(error: Error): void;
+}
+
+/** An exchange under way. */
+export class PlainExchange {
+  readonly reader: ResponseReader;
+  /** What it goes over; null once it is over. */
+  connection: Connection | null = null;
+  /** Goes over a connection that was kept from an earlier one. */
+  isReused = false;
+
+  constructor(
+    readonly request: PlainRequest,
+    readonly end: ExchangeEnd,
+  ) {
+    this.reader = new ResponseReader(request.limitBytes, request.buffers);
+  }
+
+  /** Ends it now with this error. Without effect once it is over. */
+  giveUp(error: Error): void {
+    this.connection?.fail(error);
+  }
 }
 
 /**
  * GET over HTTP/1.1 without TLS or proxies, on connections that are kept: how nearly every page is scraped. Bytes go from
  * the socket into one buffer, through no stream, which halves the cost of a scrape; everything else goes by undici.
+ * What happens in between happens in callbacks: a promise for each step of an exchange cost as much as its bytes.
  */
 export class PlainConnections {
   private readonly idle = new Map<string, Connection[]>();
+  private readonly idleDeadlines = new Deadlines();
   private isClosed = false;
 
-  /** @throws AnswerTooLargeError, or what went wrong with the connection or the answer */
-  async get(request: PlainRequest): Promise<PlainAnswer> {
-    const origin = request.unixSocketPath || request.url.host;
-    const text = requestText(request);
-    const kept = this.idle.get(origin)?.pop();
-    if (kept !== undefined) {
-      try {
-        return await this.exchange(kept, origin, text, request, true);
-      } catch (error) {
-        if (!(error instanceof StaleConnectionError)) throw error;
-      }
+  /** Begins an exchange, which may end at once. */
+  begin(request: PlainRequest, end: ExchangeEnd): PlainExchange {
+    const exchange = new PlainExchange(request, end);
+    const kept = this.idle.get(originOf(request))?.pop();
+    if (kept === undefined) this.connect(exchange);
+    else {
+      this.idleDeadlines.remove(kept);
+      exchange.isReused = true;
+      kept.send(exchange);
     }
-    const fresh = new Connection(request, (connection) => this.forget(origin, connection));
-    return this.exchange(fresh, origin, text, request, false);
+    return exchange;
+  }
+
+  /** Sends it over a connection of its own. */
+  connect(exchange: PlainExchange): void {
+    exchange.isReused = false;
+    new Connection(exchange.request, this).send(exchange);
   }
 
   close(): void {
@@ -74,55 +96,50 @@ export class PlainConnections {
     this.idle.clear();
   }
 
-  private async exchange(
-    connection: Connection,
-    origin: string,
-    text: string,
-    request: PlainRequest,
-    isReused: boolean,
-  ): Promise<PlainAnswer> {
-    request.onStart((error) => connection.fail(error));
-    try {
-      const answer = await connection.send(text, request, isReused);
-      this.keep(origin, connection);
-      return answer;
-    } finally {
-      request.onStart(null);
-    }
-  }
-
-  private keep(origin: string, connection: Connection): void {
-    const connections = this.idle.get(origin) ?? [];
+  /** Takes back a connection whose exchange is over. */
+  keep(connection: Connection): void {
+    const connections = this.idle.get(connection.origin) ?? [];
     if (this.isClosed || connections.length >= MAX_IDLE_PER_ORIGIN || !connection.rest()) {
       connection.destroy();
       return;
     }
-    if (connections.length === 0) this.idle.set(origin, connections);
+    if (connections.length === 0) this.idle.set(connection.origin, connections);
     connections.push(connection);
+    this.idleDeadlines.add(connection);
   }
 
-  private forget(origin: string, connection: Connection): void {
-    const connections = this.idle.get(origin);
+  forget(connection: Connection): void {
+    this.idleDeadlines.remove(connection);
+    const connections = this.idle.get(connection.origin);
     if (connections === undefined) return;
     const index = connections.indexOf(connection);
     if (index >= 0) connections.splice(index, 1);
     // Targets come and go: where nothing is kept, nothing is remembered.
-    if (connections.length === 0) this.idle.delete(origin);
+    if (connections.length === 0) this.idle.delete(connection.origin);
   }
+}
+
+function originOf({ unixSocketPath, url }: PlainRequest): string {
+  return unixSocketPath || url.host;
 }
 
 let readMemory: Uint8Array | null = null;
 
-class Connection {
+class Connection implements Deadline {
+  readonly origin: string;
+  /** Until when it may wait for its next request. */
+  atMs = 0;
   private readonly socket: Socket;
-  private exchange: Exchange | null = null;
+  private exchange: PlainExchange | null = null;
   /** How long it may wait for its next request, by the last answer. */
   private idleMs = 0;
 
   constructor(
-    { url, unixSocketPath }: PlainRequest,
-    private readonly onClosed: (connection: Connection) => void,
+    request: PlainRequest,
+    private readonly owner: PlainConnections,
   ) {
+    this.origin = originOf(request);
+    const { unixSocketPath, url } = request;
     const onread = {
       buffer: () => this.room(),
       callback: (size: number, buffer: Uint8Array): boolean => {
@@ -138,31 +155,33 @@ class Connection {
     this.socket.on("end", () => this.end(null));
     this.socket.on("close", () => {
       this.end(null);
-      this.onClosed(this);
+      owner.forget(this);
     });
-    this.socket.on("timeout", () => this.destroy());
   }
 
-  send(text: string, { limitBytes, buffers }: PlainRequest, isReused: boolean): Promise<PlainAnswer> {
-    return new Promise((resolve, reject) => {
-      this.exchange = { reader: new ResponseReader(limitBytes, buffers), isReused, resolve, reject };
-      if (isReused) {
-        this.socket.ref();
-        this.socket.setTimeout(0);
-        if (this.socket.destroyed) return this.end(null);
-      }
-      this.socket.write(text, "latin1");
-    });
+  send(exchange: PlainExchange): void {
+    this.exchange = exchange;
+    exchange.connection = this;
+    if (exchange.isReused) {
+      this.socket.ref();
+      if (this.socket.destroyed) return this.end(null);
+    }
+    this.socket.write(exchange.request.text, "latin1");
   }
 
   /** Waits for the next request. @returns false if there can be none on this connection */
   rest(): boolean {
     const { idleMs, socket } = this;
     if (idleMs <= 0 || socket.destroyed || !socket.writable) return false;
-    socket.setTimeout(idleMs);
+    this.atMs = performance.now() + idleMs;
     // Nobody waits for it: it must not keep a process alive.
     socket.unref();
     return true;
+  }
+
+  /** It has waited long enough. */
+  pass(): void {
+    this.destroy();
   }
 
   destroy(): void {
@@ -175,10 +194,11 @@ class Connection {
     this.exchange = null;
     this.socket.destroy();
     if (exchange === null) return;
-    const { reader, reject } = exchange;
+    exchange.connection = null;
+    const { reader, end } = exchange;
     reader.release();
     const isBroken = reader.hasStatus && !(error instanceof AnswerTooLargeError);
-    reject(isBroken ? new BrokenAnswerError(error.message, { cause: error }) : error);
+    end.failed(isBroken ? new BrokenAnswerError(error.message, { cause: error }) : error);
   }
 
   /** Where the next bytes are put. */
@@ -207,9 +227,13 @@ class Connection {
   private end(error: Error | null): void {
     const { exchange } = this;
     if (exchange === null) return this.destroy();
-    const { reader, isReused } = exchange;
-    if (isReused && !reader.hasBegun)
-      return this.fail(new StaleConnectionError("the server closed the connection"));
+    const { isReused, reader } = exchange;
+    if (isReused && !reader.hasBegun) {
+      // It was kept from an earlier exchange, and the server had closed it.
+      this.exchange = null;
+      this.destroy();
+      return this.owner.connect(exchange);
+    }
     if (error !== null) return this.fail(error);
     try {
       reader.end();
@@ -219,17 +243,21 @@ class Connection {
     this.settle(exchange, reader.answer!);
   }
 
-  private settle(exchange: Exchange, answer: WholeAnswer): void {
+  private settle(exchange: PlainExchange, answer: WholeAnswer): void {
     const { reader } = exchange;
     this.exchange = null;
+    exchange.connection = null;
     const { keepAliveMs, mayBeReused } = reader;
     this.idleMs = mayBeReused ? Math.min(KEEP_ALIVE_MS, (keepAliveMs ?? Infinity) - KEEP_ALIVE_MARGIN_MS) : 0;
-    exchange.resolve({ ...answer, release: () => reader.release() });
+    this.owner.keep(this);
+    const { statusCode, statusText, headers, chunks, sizeBytes } = answer;
+    const release = (): void => reader.release();
+    exchange.end.answered({ statusCode, statusText, headers, chunks, sizeBytes, release });
   }
 }
 
-/** @throws Error for a header that would say more than it may */
-function requestText({ url, headers }: PlainRequest): string {
+/** A GET without a body. @throws Error for a header that would say more than it may */
+export function requestText(url: URL, headers: Readonly<Record<string, string | string[]>>): string {
   let text = `GET ${url.pathname}${url.search} HTTP/1.1\r\n`;
   if (headers["host"] === undefined) text += `Host: ${url.host}\r\n`;
   for (const name in headers) {

@@ -43,8 +43,11 @@ export function parseResponseHead(head: string): ResponseHead | null {
   const headers = parseHeaders(head.slice(firstEnd));
   const { framing, lengthBytes } = framingOf(statusCode, headers, isHttp11);
   const options = textOf(headers["connection"]).toLowerCase();
-  const isKept = isHttp11 ? !/\bclose\b/.test(options) : /\bkeep-alive\b/.test(options);
-  const seconds = /\btimeout\s*=\s*(\d{1,9})/i.exec(textOf(headers["keep-alive"]))?.[1];
+  const isKept = isHttp11
+    ? options === "" || options === "keep-alive" || !/\bclose\b/.test(options)
+    : /\bkeep-alive\b/.test(options);
+  const keepAlive = textOf(headers["keep-alive"]);
+  const seconds = keepAlive === "" ? undefined : /\btimeout\s*=\s*(\d{1,9})/i.exec(keepAlive)?.[1];
   return {
     statusCode,
     statusText,
@@ -56,8 +59,12 @@ export function parseResponseHead(head: string): ResponseHead | null {
   };
 }
 
+/** What nearly every answer begins with. */
+const USUAL_STATUS_LINE = "HTTP/1.1 200 OK\r\n";
+
 /** @throws Error for a line that is none; with or without its line end */
 export function parseStatusLine(line: string): { statusCode: number; statusText: string; isHttp11: boolean } {
+  if (line === USUAL_STATUS_LINE) return { statusCode: 200, statusText: "OK", isHttp11: true };
   const text = line.replace(/\r?\n?$/, "");
   const found = /^HTTP\/(\d)\.(\d) +(\d{3})(?: (.*))?$/.exec(text);
   if (found === null) throw broken(`malformed HTTP response ${JSON.stringify(text.slice(0, 100))}`);
@@ -65,22 +72,39 @@ export function parseStatusLine(line: string): { statusCode: number; statusText:
   return { statusCode: Number(status), statusText: reason, isHttp11: Number(major! + minor!) >= 11 };
 }
 
+/** Line by line without expressions: each would be code of its own, cold when the next answer comes. */
 function parseHeaders(text: string): Record<string, string | string[] | undefined> {
   // A line that begins with a blank goes on with the one before: an old custom, to be read as one blank.
-  if (/^[ \t]/.test(text)) throw broken(`malformed MIME header initial line: ${lineAt(text)}`);
-  const unfolded = /\n[ \t]/.test(text) ? text.replace(/\s*\n[ \t]+/g, " ") : text;
+  if (isBlank(text, 0)) throw broken(`malformed MIME header initial line: ${lineAt(text)}`);
   const headers: Record<string, string | string[] | undefined> = Object.create(null) as typeof headers;
-  for (const line of unfolded.split(/\r?\n/)) {
-    const colon = line.indexOf(":");
+  for (let at = 0; at < text.length;) {
+    let end = lineEnd(text, at);
+    if (isBlank(text, end)) return parseHeaders(text.replace(/\s*\n[ \t]+/g, " "));
+    const next = end;
+    end = text[end - 1] === "\n" ? end - (text[end - 2] === "\r" ? 2 : 1) : end;
+    const colon = text.indexOf(":", at);
     // A header without a name says nothing.
-    if (line === "" || colon === 0) continue;
-    if (colon < 0) throw broken(`malformed MIME header: missing colon: ${JSON.stringify(lineAt(line))}`);
-    const name = line.slice(0, colon).toLowerCase();
-    const value = line.slice(colon + 1).trim();
-    const known = headers[name];
-    headers[name] = known === undefined ? value : Array.isArray(known) ? [...known, value] : [known, value];
+    if (end > at && colon !== at) {
+      if (colon < 0 || colon >= end)
+        throw broken(`malformed MIME header: missing colon: ${JSON.stringify(lineAt(text.slice(at, end)))}`);
+      const name = text.slice(at, colon).toLowerCase();
+      const value = text.slice(colon + 1, end).trim();
+      const known = headers[name];
+      headers[name] = known === undefined ? value : Array.isArray(known) ? [...known, value] : [known, value];
+    }
+    at = next;
   }
   return headers;
+}
+
+/** Behind the line feed of the line that begins here, or the end of the text. */
+function lineEnd(text: string, at: number): number {
+  const end = text.indexOf("\n", at) + 1;
+  return end === 0 ? text.length : end;
+}
+
+function isBlank(text: string, at: number): boolean {
+  return text[at] === " " || text[at] === "\t";
 }
 
 function framingOf(
@@ -97,9 +121,8 @@ function framingOf(
     throw broken(`unsupported transfer encoding: ${JSON.stringify(textOf(coding))}`);
   }
   const length = headers["content-length"];
-  const told = new Set(Array.isArray(length) ? length : [length ?? ""]);
-  const [text = ""] = told;
-  if (told.size > 1 || !/^\d{0,15}$/.test(text))
+  const [text = "", ...others] = Array.isArray(length) ? length : [length];
+  if (others.some((other) => other !== text) || !/^\d{0,15}$/.test(text))
     throw broken(`bad Content-Length ${JSON.stringify(textOf(length))}`);
   if (text === "") return { framing: "close", lengthBytes: 0 };
   return { framing: text === "0" ? "none" : "length", lengthBytes: Number(text) };

@@ -1,5 +1,6 @@
 import { Histogram, type Registry } from "prom-client";
 import type { PoolStatistics, ScrapeCounters, ScrapeManager, ScrapeObserver } from "../scrape/index.ts";
+import { emptyBuckets, exportLabelledBuckets, observe, type BucketCounts } from "../telemetry/distribution.ts";
 import { exportNumbers, type NumberMetric } from "../telemetry/metrics.ts";
 import type { Tsdb } from "../tsdb/tsdb.ts";
 import { WindowSummary } from "../telemetry/window-summary.ts";
@@ -11,19 +12,27 @@ const WIDE_BUCKETS = [0.01, 0.1, 1, 10];
 /** The distributions of scraping. */
 export function observeScrapes(registry: Registry): ScrapeObserver {
   const both = (name: string, help: string, label: string) => {
-    const common = { help, labelNames: [label], registers: [registry] };
     const summary = new WindowSummary({
-      ...common,
+      ...{ help, labelNames: [label], registers: [registry] },
       name: `${name}_seconds`,
       quantiles: QUANTILES,
     });
-    const histogram = new Histogram({ ...common, name: `${name}_histogram_seconds`, buckets: WIDE_BUCKETS });
-    return (labelValue: string, seconds: number) => {
-      summary.observe({ [label]: labelValue }, seconds);
-      histogram.observe({ [label]: labelValue }, seconds);
+    const histograms = new Map<string, BucketCounts>();
+    const shown = () => [...histograms].map(([value, buckets]) => [{ [label]: value }, buckets] as const);
+    exportLabelledBuckets(registry, `${name}_histogram_seconds`, help, shown);
+    /** Labels are looked up once: a scrape is too rare for what that takes to be in the caches. */
+    return (labelValue: string): ((seconds: number) => void) => {
+      const observeInWindow = summary.observer({ [label]: labelValue });
+      const buckets = histograms.get(labelValue) ?? emptyBuckets(WIDE_BUCKETS);
+      histograms.set(labelValue, buckets);
+      return (seconds) => {
+        observeInWindow(seconds);
+        observe(buckets, seconds);
+      };
     };
   };
   const interval = both("prometheus_target_interval_length", "Actual intervals between scrapes.", "interval");
+  const intervals = new Map<number, (seconds: number) => void>();
   const sync = both(
     "prometheus_target_sync_length",
     "Actual time taken to sync the scrape pool.",
@@ -48,8 +57,13 @@ export function observeScrapes(registry: Registry): ScrapeObserver {
       });
       scrapes.observe(seconds);
     },
-    intervalPassed: (intervalMs, seconds) => interval(goDuration(intervalMs), seconds),
-    targetsSynced: (jobName, seconds) => sync(jobName, seconds),
+    intervalPassed(intervalMs, seconds) {
+      let observeInterval = intervals.get(intervalMs);
+      if (observeInterval === undefined)
+        intervals.set(intervalMs, (observeInterval = interval(goDuration(intervalMs))));
+      observeInterval(seconds);
+    },
+    targetsSynced: (jobName, seconds) => sync(jobName)(seconds),
     poolReloaded: (intervalMs, seconds) => reload.observe({ interval: goDuration(intervalMs) }, seconds),
   };
 }

@@ -1,11 +1,6 @@
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
-import {
-  AnswerTooLargeError,
-  type BodyBuffers,
-  type Cancellation,
-  type HttpClient,
-} from "../http-client/index.ts";
+import { AnswerTooLargeError, type PageRequest, type WholeResponse } from "../http-client/index.ts";
 import { LARGE_PAGE_BYTES } from "./large-pages.ts";
 import { announcedBytes, SCRATCH_BYTES, threadInflater } from "./page-inflater.ts";
 
@@ -59,19 +54,17 @@ export function pageOf(fetched: FetchedPage, bodySizeLimitBytes: number): Page {
 }
 
 export interface FetchOptions {
-  /** As `pageHeaders` makes them. */
-  readonly headers: Readonly<Record<string, string>>;
-  readonly timeoutMs: number;
-  /** 0 for the built-in limit. A body of exactly this size is too large already. */
-  readonly bodySizeLimitBytes: number;
-  readonly unixSocketPath: string;
+  /** As `bodyLimitOf` gives it. */
+  readonly limitBytes: number;
   /** About how large the page will be: what it was last time. */
   readonly expectedBytes: number;
   /** Decompress on the thread pool, whatever the stream says of its size. */
   readonly inflateApart: boolean;
-  readonly cancellation: Cancellation;
-  /** Where the page is put as it comes. */
-  readonly buffers: BodyBuffers;
+}
+
+/** @param bodySizeLimitBytes 0 for the built-in limit. A body of exactly this size is too large already. */
+export function bodyLimitOf(bodySizeLimitBytes: number): number {
+  return bodySizeLimitBytes || DEFAULT_BODY_LIMIT_BYTES;
 }
 
 /** What a target is asked with, the same each time. */
@@ -92,24 +85,31 @@ export function pageHeaders(
  *
  * @throws HttpRequestError, BodySizeLimitError, or Error for an answer that is no page
  */
-export async function fetchPage(client: HttpClient, url: URL, options: FetchOptions): Promise<FetchedPage> {
-  const limit = options.bodySizeLimitBytes || DEFAULT_BODY_LIMIT_BYTES;
-  const response = await requestPage(client, url, limit, options);
+export async function fetchPage(
+  request: PageRequest,
+  { expectedBytes, inflateApart, limitBytes }: FetchOptions,
+): Promise<FetchedPage> {
+  let response: WholeResponse;
+  try {
+    response = await request.send();
+  } catch (error) {
+    throw error instanceof AnswerTooLargeError ? new BodySizeLimitError() : error;
+  }
   if (response.status !== 200) throw new Error(`server returned HTTP status ${response.statusLine}`);
   const { chunks, sizeBytes, headers, release } = response;
   const contentType = firstOf(headers["content-type"]);
-  const asItCame = { chunks, sizeBytes, contentType, release };
-  if (firstOf(headers["content-encoding"]) !== "gzip") return { ...asItCame, isCompressed: false };
+  if (firstOf(headers["content-encoding"]) !== "gzip")
+    return { chunks, sizeBytes, contentType, isCompressed: false, release };
   const announced = announcedBytes(chunks.at(-1) ?? new Uint8Array());
   const fitsScratch = sizeBytes <= SCRATCH_BYTES && announced < SCRATCH_BYTES;
-  if (fitsScratch && !options.inflateApart) return { ...asItCame, isCompressed: true };
+  if (fitsScratch && !inflateApart) return { chunks, sizeBytes, contentType, isCompressed: true, release };
   const compressed = Buffer.concat(chunks, sizeBytes);
   release();
-  const body = await inflate(compressed, limit, options.expectedBytes);
+  const body = await inflate(compressed, limitBytes, expectedBytes);
   return {
-    ...asItCame,
     chunks: [body],
     sizeBytes: body.length,
+    contentType,
     isCompressed: false,
     release: () => undefined,
   };
@@ -118,21 +118,6 @@ export async function fetchPage(client: HttpClient, url: URL, options: FetchOpti
 /** What a header says; the first where it came more than once. */
 function firstOf(header: string | string[] | undefined): string | undefined {
   return typeof header === "string" ? header : header?.[0];
-}
-
-async function requestPage(client: HttpClient, url: URL, limitBytes: number, options: FetchOptions) {
-  try {
-    return await client.requestWhole(url, {
-      headers: options.headers,
-      limitBytes,
-      timeoutMs: options.timeoutMs,
-      cancellation: options.cancellation,
-      unixSocketPath: options.unixSocketPath,
-      buffers: options.buffers,
-    });
-  } catch (error) {
-    throw error instanceof AnswerTooLargeError ? new BodySizeLimitError() : error;
-  }
 }
 
 /** Off this thread, into one buffer of about the right size. */

@@ -1,8 +1,15 @@
-import { Cancellation, type HttpClient } from "../http-client/index.ts";
+import { Cancellation, type PageClient, type PageRequest } from "../http-client/index.ts";
 import type { CompiledRelabelRules } from "../model/relabel.ts";
 import { BucketLimitError } from "./bucket-limits.ts";
 import { chooseFormat, type ExpositionFormat } from "./exposition/negotiate.ts";
-import { BodySizeLimitError, fetchPage, pageHeaders, pageOf, type FetchedPage } from "./fetch-page.ts";
+import {
+  bodyLimitOf,
+  BodySizeLimitError,
+  fetchPage,
+  pageHeaders,
+  pageOf,
+  type FetchedPage,
+} from "./fetch-page.ts";
 import { LARGE_PAGE_BYTES } from "./large-pages.ts";
 import { ScratchOverflowError } from "./page-inflater.ts";
 import type { ScrapePoolOptions } from "./options.ts";
@@ -18,7 +25,7 @@ import { dialledUrl, offsetOf, type Target } from "./target.ts";
 /** What all loops of a job share. */
 export interface ScrapeJob {
   readonly options: ScrapePoolOptions;
-  readonly client: HttpClient;
+  readonly client: PageClient;
   readonly metricRelabelRules: CompiledRelabelRules;
 }
 
@@ -59,7 +66,7 @@ export class ScrapeLoop {
   private readonly reports: ReportSeries;
   private readonly buffers: PageBuffers;
   private readonly stopping = new Cancellation();
-  private url: URL | null = null;
+  private request: PageRequest | null = null;
   private readonly headers: Readonly<Record<string, string>>;
   private cancelTimer = (): void => {};
   private nextMs = 0;
@@ -70,6 +77,8 @@ export class ScrapeLoop {
   /** The target's pages turned out larger than their gzip trailers say. */
   private inflateApart = false;
   private format: ExpositionFormat = "text";
+  /** What the format was chosen by. */
+  private contentType: string | undefined;
   private health: TargetStatus["health"] = "unknown";
   private lastError = "";
   private lastScrapeMs = 0;
@@ -209,21 +218,28 @@ export class ScrapeLoop {
 
   private async fetch(): Promise<FetchedPage | Error> {
     if (this.forcedError) return this.forcedError;
-    const { target, job } = this;
     try {
-      return await fetchPage(job.client, (this.url ??= dialledUrl(target)), {
-        headers: this.headers,
-        timeoutMs: target.timeoutMs,
-        bodySizeLimitBytes: job.options.bodySizeLimitBytes,
-        unixSocketPath: target.unixSocketPath,
+      this.request ??= this.pageRequest();
+      return await fetchPage(this.request, {
+        limitBytes: bodyLimitOf(this.job.options.bodySizeLimitBytes),
         expectedBytes: this.pageBytes,
         inflateApart: this.inflateApart,
-        cancellation: this.stopping,
-        buffers: this.buffers,
       });
     } catch (error) {
       return error as Error;
     }
+  }
+
+  private pageRequest(): PageRequest {
+    const { target, job } = this;
+    return job.client.pageRequest(dialledUrl(target), {
+      headers: this.headers,
+      limitBytes: bodyLimitOf(job.options.bodySizeLimitBytes),
+      timeoutMs: target.timeoutMs,
+      cancellation: this.stopping,
+      unixSocketPath: target.unixSocketPath,
+      buffers: this.buffers,
+    });
   }
 
   /** The page in the clear, or what is wrong with it. */
@@ -235,7 +251,10 @@ export class ScrapeLoop {
       const page = pageOf(fetched, options.bodySizeLimitBytes);
       scrape.bodySizeBytes = page.sizeBytes;
       if (page.sizeBytes > 0) {
-        this.format = chooseFormat(fetched.contentType, options.fallbackScrapeProtocol);
+        if (fetched.contentType === undefined || fetched.contentType !== this.contentType) {
+          this.format = chooseFormat(fetched.contentType, options.fallbackScrapeProtocol);
+          this.contentType = fetched.contentType;
+        }
         this.pageBytes = page.sizeBytes;
       }
       if (this.format !== "protobuf") {

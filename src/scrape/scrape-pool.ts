@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { createHttpClient, type HttpClient } from "../http-client/index.ts";
+import { createHttpClient, type PageClient } from "../http-client/index.ts";
 import type { Labels } from "../model/labels.ts";
 import type { Metadata } from "../model/metadata.ts";
 import { compileRules, type CompiledRelabelRules } from "../model/relabel.ts";
@@ -226,7 +226,7 @@ export class ScrapePool {
 
 function jobOf(options: ScrapePoolOptions, userAgent: string): ScrapeJob {
   const metricRelabelRules = compileRules(options.metricRelabelRules, options.nameValidation);
-  const client: HttpClient = createHttpClient({ ...options.httpClient, userAgent });
+  const client: PageClient = createHttpClient({ ...options.httpClient, userAgent });
   return { options, client, metricRelabelRules };
 }
 

@@ -34,18 +34,33 @@ export function addBuckets(buckets: BucketCounts, more: BucketCounts): void {
   buckets.sum += more.sum;
 }
 
+/** Counts with the labels they are shown with. */
+export type LabelledBuckets = readonly [labels: Readonly<Record<string, string>>, buckets: BucketCounts];
+
 /** Shows counts as a histogram without labels. They are read when the page is asked for. */
 export function exportBuckets(registry: Registry, name: string, help: string, buckets: BucketCounts): void {
+  exportLabelledBuckets(registry, name, help, () => [[{}, buckets]]);
+}
+
+/** Shows counts as a histogram, `read` when the page is asked for. */
+export function exportLabelledBuckets(
+  registry: Registry,
+  name: string,
+  help: string,
+  read: () => Iterable<LabelledBuckets>,
+): void {
   const get = () => {
     const values: { metricName: string; labels: Record<string, number | string>; value: number }[] = [];
-    let total = 0;
-    for (const [i, count] of buckets.counts.entries()) {
-      total += count;
-      const le = buckets.bounds[i] ?? "+Inf";
-      values.push({ metricName: `${name}_bucket`, labels: { le }, value: total });
+    for (const [labels, buckets] of read()) {
+      let total = 0;
+      for (const [i, count] of buckets.counts.entries()) {
+        total += count;
+        const le = buckets.bounds[i] ?? "+Inf";
+        values.push({ metricName: `${name}_bucket`, labels: { le, ...labels }, value: total });
+      }
+      values.push({ metricName: `${name}_sum`, labels, value: buckets.sum });
+      values.push({ metricName: `${name}_count`, labels, value: total });
     }
-    values.push({ metricName: `${name}_sum`, labels: {}, value: buckets.sum });
-    values.push({ metricName: `${name}_count`, labels: {}, value: total });
     return Promise.resolve({ name, help, type: "histogram", values, aggregator: "sum" });
   };
   registry.registerMetric({ name, help, get } as never);

@@ -56,6 +56,12 @@ export class WindowSummary<T extends string = string> extends Summary<T> {
     this.distribution(labels);
   }
 
+  /** What takes the observations of a label set, found once where there are many. */
+  observer(labels: LabelValues<T>): (value: number) => void {
+    const distribution = this.distribution(labels);
+    return (value) => distribution.observe(value, this.now());
+  }
+
   override observe(labelsOrValue: LabelValues<T> | number, value?: number): void {
     const hasLabels = typeof labelsOrValue === "object";
     const observed = hasLabels ? value! : labelsOrValue;
