@@ -30,6 +30,19 @@ export function headEnd(head: string, from: number): number {
   return -1;
 }
 
+const LINE_FEED = 10;
+const CARRIAGE_RETURN = 13;
+
+/** How many of the bytes from `from` to `to` can belong to a head that begins there or before: up to an empty line. */
+export function headBytes(bytes: Uint8Array, from: number, to: number): number {
+  for (let at = from; at < to; at++) {
+    if (bytes[at] !== LINE_FEED) continue;
+    if (at + 1 < to && bytes[at + 1] === LINE_FEED) return at + 2 - from;
+    if (at + 2 < to && bytes[at + 1] === CARRIAGE_RETURN && bytes[at + 2] === LINE_FEED) return at + 3 - from;
+  }
+  return to - from;
+}
+
 /**
  * Reads the lines of a head, the empty one at the end included (RFC 9112); one character a byte.
  *
@@ -87,7 +100,7 @@ function parseHeaders(text: string): Record<string, string | string[] | undefine
     if (end > at && colon !== at) {
       if (colon < 0 || colon >= end)
         throw broken(`malformed MIME header: missing colon: ${JSON.stringify(lineAt(text.slice(at, end)))}`);
-      const name = text.slice(at, colon).toLowerCase();
+      const name = lowerCase(text.slice(at, colon));
       const value = text.slice(colon + 1, end).trim();
       const known = headers[name];
       headers[name] = known === undefined ? value : Array.isArray(known) ? [...known, value] : [known, value];
@@ -95,6 +108,18 @@ function parseHeaders(text: string): Record<string, string | string[] | undefine
     at = next;
   }
   return headers;
+}
+
+/** Names of headers as they came, in lower case. */
+const lowerCaseNames = new Map<string, string>();
+const MAX_NAMES = 256;
+
+function lowerCase(name: string): string {
+  const known = lowerCaseNames.get(name);
+  if (known !== undefined) return known;
+  const made = name.toLowerCase();
+  if (lowerCaseNames.size < MAX_NAMES && name.length < 64) lowerCaseNames.set(name, made);
+  return made;
 }
 
 /** Behind the line feed of the line that begins here, or the end of the text. */

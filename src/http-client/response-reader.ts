@@ -1,4 +1,4 @@
-import { headEnd, parseResponseHead, parseStatusLine, type ResponseHead } from "./response-head.ts";
+import { headBytes, headEnd, parseResponseHead, parseStatusLine, type ResponseHead } from "./response-head.ts";
 import { AnswerTooLargeError, PASSED_OVER_BYTES, type WholeAnswer } from "./whole-answer.ts";
 
 /** A head may be this long, all its lines together. */
@@ -104,7 +104,7 @@ export class ResponseReader {
   private readHead(bytes: Uint8Array, at: number): number {
     const from = Math.max(0, this.headText.length - 3);
     const before = this.headText.length;
-    const size = Math.min(bytes.length - at, HEAD_PIECE_BYTES);
+    const size = headBytes(bytes, at, Math.min(bytes.length, at + HEAD_PIECE_BYTES));
     const text = this.headText + Buffer.from(bytes.buffer, bytes.byteOffset + at, size).toString("latin1");
     const end = headEnd(text, from);
     if (end < 0) {

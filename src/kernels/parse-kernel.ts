@@ -246,20 +246,20 @@ export class ScrapeMemory {
     this.orderedValueWords = new Uint32Array(memory.buffer, orderedValues, 2 * lines);
     const columns = { lineCodes, sampleRefs, sampleValues, timedSamples, timedRefs, timedTimes };
     const constants = { ...columns, seen, reports, newEntries, newRefs, newText };
-    for (const [name, value] of Object.entries(constants)) this.set(name as keyof typeof constants, value);
-    this.set("lineCapacity", lines);
-    this.set("reportCapacity", REPORT_CAPACITY);
-    this.set("newTextCapacity", newTextCapacity);
-    this.set("hashSeed", hashSeed);
-    this.set("powersOfTen", powers);
+    for (const [name, value] of Object.entries(constants)) this.set(Field[name as keyof typeof constants], value);
+    this.set(Field.lineCapacity, lines);
+    this.set(Field.reportCapacity, REPORT_CAPACITY);
+    this.set(Field.newTextCapacity, newTextCapacity);
+    this.set(Field.hashSeed, hashSeed);
+    this.set(Field.powersOfTen, powers);
   }
 
-  private get(name: keyof typeof Field): number {
-    return this.words[this.stateWord + Field[name]]!;
+  private get(field: number): number {
+    return this.words[this.stateWord + field]!;
   }
 
-  private set(name: keyof typeof Field, value: number): void {
-    this.words[this.stateWord + Field[name]] = value;
+  private set(field: number, value: number): void {
+    this.words[this.stateWord + field] = value;
   }
 
   // ───────────────────────────── a page ─────────────────────────────
@@ -280,15 +280,15 @@ export class ScrapeMemory {
     this.start = this.slice;
     this.filled = 0;
     const { pointer, count, text } = sequence;
-    this.set("entries", pointer);
-    this.set("refs", pointer + 8 * count);
-    this.set("text", text.pointer);
-    this.set("entryCount", count);
-    this.bytes.fill(0, this.get("seen"), this.get("seen") + count);
-    this.set("cursor", this.slice);
-    this.set("isOpenMetrics", Number(isOpenMetrics));
-    this.set("readsTimes", Number(times !== null));
-    this.set("timedFlag", times?.flag ?? 0);
+    this.set(Field.entries, pointer);
+    this.set(Field.refs, pointer + 8 * count);
+    this.set(Field.text, text.pointer);
+    this.set(Field.entryCount, count);
+    this.bytes.fill(0, this.get(Field.seen), this.get(Field.seen) + count);
+    this.set(Field.cursor, this.slice);
+    this.set(Field.isOpenMetrics, Number(isOpenMetrics));
+    this.set(Field.readsTimes, Number(times !== null));
+    this.set(Field.timedFlag, times?.flag ?? 0);
     for (const counter of PAGE_COUNTERS) this.set(counter, 0);
   }
 
@@ -316,7 +316,7 @@ export class ScrapeMemory {
   takeInPlace(page: Uint8Array): void {
     this.start = page.byteOffset;
     this.filled = page.length;
-    this.set("cursor", this.start);
+    this.set(Field.cursor, this.start);
   }
 
   /** Copies as much of `chunk` from `offset` on as there is room for; 0 means: parse first. */
@@ -335,27 +335,27 @@ export class ScrapeMemory {
   parse(isFinal: boolean): boolean {
     const end = this.start + this.filled;
     this.bytes[end] = 0x0a;
-    this.set("end", end);
-    this.set("isFinal", Number(isFinal));
-    this.set("reportCount", 0);
+    this.set(Field.end, end);
+    this.set(Field.isFinal, Number(isFinal));
+    this.set(Field.reportCount, 0);
     for (;;) {
       switch (this.exports["parsePage"]!(this.state)) {
         case Status.done:
           if (!isFinal) return true;
-          if (this.get("cursor") < end)
+          if (this.get(Field.cursor) < end)
             throw new Error("assertion failed: the kernel reads final bytes to their end");
           return true;
         case Status.reportsFull:
           return false;
         case Status.indexNeeded: {
-          const known = this.get("entryCount") + this.get("newCount");
+          const known = this.get(Field.entryCount) + this.get(Field.newCount);
           const capacity = 2 ** Math.ceil(Math.log2(2 * (known + 256) + 2));
           this.exports["indexEntries"]!(this.state, this.indexPointer, capacity);
           break;
         }
         default:
           throw new ScrapeMemoryError(
-            `cannot parse page: more than ${this.maxLines} lines or ${this.get("newTextCapacity")} bytes of new series`,
+            `cannot parse page: more than ${this.maxLines} lines or ${this.get(Field.newTextCapacity)} bytes of new series`,
           );
       }
     }
@@ -364,10 +364,10 @@ export class ScrapeMemory {
   /** Moves the incomplete line to the front, so that `take` has room again. Reported lines are void then. */
   shift(): void {
     const end = this.slice + this.filled;
-    const cursor = this.get("cursor");
+    const cursor = this.get(Field.cursor);
     this.bytes.copyWithin(this.slice, cursor, end);
     this.filled = end - cursor;
-    this.set("cursor", this.slice);
+    this.set(Field.cursor, this.slice);
     if (this.filled < this.sliceSize) return;
     if (this.sliceSize >= LONGEST_LINE_BYTES) {
       throw new ScrapeMemoryError(`cannot parse page: a line is longer than ${LONGEST_LINE_BYTES} bytes`);
@@ -376,11 +376,11 @@ export class ScrapeMemory {
   }
 
   get reportCount(): number {
-    return this.get("reportCount");
+    return this.get(Field.reportCount);
   }
 
   readReport(index: number, into: LineReport): void {
-    const word = this.get("reports") / 4 + index * REPORT_WORDS;
+    const word = this.get(Field.reports) / 4 + index * REPORT_WORDS;
     into.line = this.words[word]!;
     into.textLength = this.words[word + 1]!;
     into.lineLength = this.words[word + 2]!;
@@ -395,7 +395,7 @@ export class ScrapeMemory {
   entryText(code: number): string {
     const isNew = code >= NEW_ENTRY;
     const word = this.entryWord(code);
-    const offset = this.get(isNew ? "newText" : "text") + this.words[word]!;
+    const offset = this.get(isNew ? Field.newText : Field.text) + this.words[word]!;
     return this.text.toString("latin1", offset, offset + (this.words[word + 1]! & ENTRY_LENGTH_MASK));
   }
 
@@ -412,14 +412,14 @@ export class ScrapeMemory {
     const word = this.entryWord(code) + 1;
     if (isTracked !== ((this.words[word]! & EntryFlag.untracked) !== 0)) return;
     this.words[word]! ^= EntryFlag.untracked;
-    if (code < NEW_ENTRY) this.bytes[this.get("seen") + code]! |= TRACKING_CHANGED;
+    if (code < NEW_ENTRY) this.bytes[this.get(Field.seen) + code]! |= TRACKING_CHANGED;
   }
 
   /** The page is not to be: entries of the last one get back the flags they had. Without effect once it is stored. */
   undoPage(): void {
     const { pointer, count } = this.sequence;
-    if (pointer !== this.get("entries")) return;
-    const seen = this.get("seen");
+    if (pointer !== this.get(Field.entries)) return;
+    const seen = this.get(Field.seen);
     for (let i = 0; i < count; i++) {
       if ((this.bytes[seen + i]! & TRACKING_CHANGED) === 0) continue;
       this.bytes[seen + i]! &= ~TRACKING_CHANGED;
@@ -437,24 +437,24 @@ export class ScrapeMemory {
 
   private entryWord(code: number): number {
     const isNew = code >= NEW_ENTRY;
-    return this.get(isNew ? "newEntries" : "entries") / 4 + 2 * (isNew ? code - NEW_ENTRY : code);
+    return this.get(isNew ? Field.newEntries : Field.entries) / 4 + 2 * (isNew ? code - NEW_ENTRY : code);
   }
 
   private entryRefWord(code: number): number {
     const isNew = code >= NEW_ENTRY;
-    return this.get(isNew ? "newRefs" : "refs") / 4 + (isNew ? code - NEW_ENTRY : code);
+    return this.get(isNew ? Field.newRefs : Field.refs) / 4 + (isNew ? code - NEW_ENTRY : code);
   }
 
   /** Whether this page has this line of the last one. */
   wasSeen(entry: number): boolean {
-    return this.bytes[this.get("seen") + entry] !== 0;
+    return this.bytes[this.get(Field.seen) + entry] !== 0;
   }
 
   /** The references of the last page's lines that this page does not have, but for entries with one of `flags`. */
   unseenRefs(flags: number): Uint32Array {
     const { pointer, count } = this.sequence;
     const { bytes, words, orderedRefs } = this;
-    const seen = this.get("seen");
+    const seen = this.get(Field.seen);
     const entries = pointer / 4;
     const refs = entries + 2 * count;
     let unseen = 0;
@@ -467,31 +467,31 @@ export class ScrapeMemory {
   }
 
   get sampleCount(): number {
-    return this.get("sampleCount");
+    return this.get(Field.sampleCount);
   }
 
   /** Samples of known series that metric relabelling drops. */
   get droppedCount(): number {
-    return this.get("droppedCount");
+    return this.get(Field.droppedCount);
   }
 
   /** Lines of the last page that this one has too. */
   get seenCount(): number {
-    return this.get("seenCount");
+    return this.get(Field.seenCount);
   }
 
   /** How many samples the timed columns hold. */
   get timedCount(): number {
-    return this.get("timedCount");
+    return this.get(Field.timedCount);
   }
 
   get newCount(): number {
-    return this.get("newCount");
+    return this.get(Field.newCount);
   }
 
   /** Lines that came in another order. */
   get jumpCount(): number {
-    return this.get("jumpCount");
+    return this.get(Field.jumpCount);
   }
 
   // ───────────────────────────── sequences ─────────────────────────────
@@ -501,7 +501,7 @@ export class ScrapeMemory {
    * page is shared with targets that show the same; later pages differ from the last, and may differ again.
    */
   storePage(): StoredSequence {
-    const out = this.get("reports");
+    const out = this.get(Field.reports);
     this.exports["measureSequence"]!(this.state, out);
     const count = this.words[out / 4]!;
     const sizeBytes = this.words[out / 4 + 1]!;
@@ -532,7 +532,7 @@ export class ScrapeMemory {
 
   /** A text that another target has stored already, in place of this one; else this one, for others to share. */
   private share(text: StoredText): StoredText {
-    const hash = this.exports["hashText"]!(text.pointer, text.sizeBytes, this.get("hashSeed")) >>> 0;
+    const hash = this.exports["hashText"]!(text.pointer, text.sizeBytes, this.get(Field.hashSeed)) >>> 0;
     const known = this.sharedTexts.get(hash);
     if (known === undefined) {
       text.hash = hash;
@@ -592,19 +592,19 @@ export class ScrapeMemory {
 }
 
 const PAGE_COUNTERS = [
-  "nextEntry",
-  "lineCount",
-  "sampleCount",
-  "reportCount",
-  "index",
-  "indexMask",
-  "newCount",
-  "newTextSize",
-  "currentType",
-  "droppedCount",
-  "jumpCount",
-  "seenCount",
-  "timedCount",
+  Field.nextEntry,
+  Field.lineCount,
+  Field.sampleCount,
+  Field.reportCount,
+  Field.index,
+  Field.indexMask,
+  Field.newCount,
+  Field.newTextSize,
+  Field.currentType,
+  Field.droppedCount,
+  Field.jumpCount,
+  Field.seenCount,
+  Field.timedCount,
 ] as const;
 
 let powers: BigUint64Array | undefined;

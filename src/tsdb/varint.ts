@@ -182,7 +182,8 @@ export class ByteReader {
 export class ByteWriter {
   bytes: Uint8Array;
   length = 0;
-  private view: DataView;
+  /** The same bytes; for those who write many at once, after `reserve`. */
+  view: DataView;
 
   constructor(capacity = 1024) {
     this.bytes = new Uint8Array(capacity);

@@ -140,8 +140,9 @@ export class HeadAppender implements Appender {
       const fitting = head.isNewest(writer, timeMs)
         ? refs
         : this.withoutOvertaken(writer, refs, count, timeMs);
-      writer.addAll(fitting, valueWords, count, timeMs, outcomes, startTimes);
-      if (writer.pending > from) this.parts.push({ writer, from, to: writer.pending, timeMs });
+      const added = writer.addAll(fitting, valueWords, count, timeMs, outcomes, startTimes);
+      if (added > 0) this.addPart(writer, from, timeMs);
+      if (added === count) return 0;
       if (fitting !== refs) {
         for (let i = 0; i < count; i++) if (fitting[i] !== refs[i]) outcomes[i] = SampleOutcome.outOfOrder;
       }
@@ -155,6 +156,14 @@ export class HeadAppender implements Appender {
       }
     }
     return this.countRefusals(refs, outcomes, count, timeMs);
+  }
+
+  /** What came behind the last part and is of its kind becomes one record with it: a page and the report on it. */
+  private addPart(writer: GenerationWriter, from: number, timeMs: number | null): void {
+    const last = this.parts.at(-1);
+    const goesOn = last?.writer === writer && last.timeMs === timeMs && last.from >= writer.roundStart;
+    if (goesOn && last.to === from) last.to = writer.pending;
+    else this.parts.push({ writer, from, to: writer.pending, timeMs });
   }
 
   /** The references without those of series that have newer samples elsewhere already. */
@@ -240,10 +249,7 @@ export class HeadAppender implements Appender {
       outcome = this.appendLate(writer, { ref, timeMs, valueHigh, valueLow, startMs });
     }
     if (writer.pending > from) {
-      const last = this.parts.at(-1);
-      const goesOn = last?.writer === writer && last.timeMs === null && last.from >= writer.roundStart;
-      if (goesOn) last.to = writer.pending;
-      else this.parts.push({ writer, from, to: writer.pending, timeMs: null });
+      this.addPart(writer, from, null);
       if (isStale) this.ended.push({ writer, refs: Uint32Array.of(ref) });
     } else this.countRefusal(outcome, timeMs);
     return outcome;

@@ -85,37 +85,32 @@ export function encodeSamplesRecord(
   writer.i64(timeMs);
   // At most: 8 bytes for the reference, one for the time, eight for the value.
   writer.reserve(17 * (count - first));
-  const bytes = writer.bytes;
+  const { bytes, view } = writer;
   let at = writer.length;
   for (let i = first; i < count; i++) {
     const ref = refs[i]!;
     if (ref === NO_SERIES || (outcomes !== null && outcomes[i] !== 0)) continue;
     const delta = ref - base;
     // Zigzag: doubled, less one if negative. What is above 31 bits goes first, by division.
-    let rest = delta >= 0 ? 2 * delta : -2 * delta - 1;
-    if (rest >= 0x80) {
-      while (rest >= 0x80000000) {
-        bytes[at++] = (rest % 0x80) | 0x80;
-        rest = Math.floor(rest / 0x80);
+    let rest = 0;
+    if (delta >= -0x40000000 && delta < 0x40000000) rest = (delta << 1) ^ (delta >> 31);
+    else {
+      let wide = delta >= 0 ? 2 * delta : -2 * delta - 1;
+      while (wide >= 0x80000000) {
+        bytes[at++] = (wide % 0x80) | 0x80;
+        wide = Math.floor(wide / 0x80);
       }
-      while (rest >= 0x80) {
-        bytes[at++] = (rest & 0x7f) | 0x80;
-        rest >>>= 7;
-      }
+      rest = wide | 0;
     }
-    bytes[at++] = rest;
-    bytes[at++] = 0;
-    const high = valueWords[2 * i + 1]!;
-    const low = valueWords[2 * i]!;
-    bytes[at] = high >>> 24;
-    bytes[at + 1] = high >>> 16;
-    bytes[at + 2] = high >>> 8;
-    bytes[at + 3] = high;
-    bytes[at + 4] = low >>> 24;
-    bytes[at + 5] = low >>> 16;
-    bytes[at + 6] = low >>> 8;
-    bytes[at + 7] = low;
-    at += 8;
+    while (rest >= 0x80) {
+      bytes[at++] = (rest & 0x7f) | 0x80;
+      rest >>>= 7;
+    }
+    bytes[at] = rest;
+    bytes[at + 1] = 0;
+    view.setUint32(at + 2, valueWords[2 * i + 1]!);
+    view.setUint32(at + 6, valueWords[2 * i]!);
+    at += 10;
   }
   writer.length = at;
 }
