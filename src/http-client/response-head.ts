@@ -85,16 +85,20 @@ export function parseStatusLine(line: string): { statusCode: number; statusText:
   return { statusCode: Number(status), statusText: reason, isHttp11: Number(major! + minor!) >= 11 };
 }
 
-/** Line by line without expressions: each would be code of its own, cold when the next answer comes. */
 function parseHeaders(text: string): Record<string, string | string[] | undefined> {
+  if (text.startsWith(" ") || text.startsWith("\t"))
+    throw broken(`malformed MIME header initial line: ${lineAt(text)}`);
   // A line that begins with a blank goes on with the one before: an old custom, to be read as one blank.
-  if (isBlank(text, 0)) throw broken(`malformed MIME header initial line: ${lineAt(text)}`);
+  const isFolded = text.includes("\n ") || text.includes("\n\t");
+  return headersOf(isFolded ? text.replace(/\s*\n[ \t]+/g, " ") : text);
+}
+
+/** Line by line without expressions: each would be code of its own, cold when the next answer comes. */
+function headersOf(text: string): Record<string, string | string[] | undefined> {
   const headers: Record<string, string | string[] | undefined> = Object.create(null) as typeof headers;
   for (let at = 0; at < text.length;) {
-    let end = lineEnd(text, at);
-    if (isBlank(text, end)) return parseHeaders(text.replace(/\s*\n[ \t]+/g, " "));
-    const next = end;
-    end = text[end - 1] === "\n" ? end - (text[end - 2] === "\r" ? 2 : 1) : end;
+    const next = lineEnd(text, at);
+    const end = text[next - 1] === "\n" ? next - (text[next - 2] === "\r" ? 2 : 1) : next;
     const colon = text.indexOf(":", at);
     // A header without a name says nothing.
     if (end > at && colon !== at) {
@@ -126,10 +130,6 @@ function lowerCase(name: string): string {
 function lineEnd(text: string, at: number): number {
   const end = text.indexOf("\n", at) + 1;
   return end === 0 ? text.length : end;
-}
-
-function isBlank(text: string, at: number): boolean {
-  return text[at] === " " || text[at] === "\t";
 }
 
 function framingOf(

@@ -1,4 +1,10 @@
-import { headBytes, headEnd, parseResponseHead, parseStatusLine, type ResponseHead } from "./response-head.ts";
+import {
+  headBytes,
+  headEnd,
+  parseResponseHead,
+  parseStatusLine,
+  type ResponseHead,
+} from "./response-head.ts";
 import { AnswerTooLargeError, PASSED_OVER_BYTES, type WholeAnswer } from "./whole-answer.ts";
 
 /** A head may be this long, all its lines together. */

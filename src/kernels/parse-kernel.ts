@@ -100,6 +100,8 @@ const USUAL_SLICE_BYTES = 2 ** 19;
 const PADDING_BYTES = 64;
 /** Pages that may lie in this memory before they are parsed, all together: what they take is never given back to the system. */
 const LENT_BYTES = 4 * 2 ** 20;
+/** They lie in blocks of sizes that double from here, so that few sizes are ever kept; what no page touches is no memory. */
+const LEAST_LENT_BYTES = 2 ** 16;
 
 /** The lines of a target's last page, in order, in scrape memory: entries and references at `pointer`, and their text. */
 export interface StoredSequence {
@@ -246,7 +248,8 @@ export class ScrapeMemory {
     this.orderedValueWords = new Uint32Array(memory.buffer, orderedValues, 2 * lines);
     const columns = { lineCodes, sampleRefs, sampleValues, timedSamples, timedRefs, timedTimes };
     const constants = { ...columns, seen, reports, newEntries, newRefs, newText };
-    for (const [name, value] of Object.entries(constants)) this.set(Field[name as keyof typeof constants], value);
+    for (const [name, value] of Object.entries(constants))
+      this.set(Field[name as keyof typeof constants], value);
     this.set(Field.lineCapacity, lines);
     this.set(Field.reportCapacity, REPORT_CAPACITY);
     this.set(Field.newTextCapacity, newTextCapacity);
@@ -292,19 +295,21 @@ export class ScrapeMemory {
     for (const counter of PAGE_COUNTERS) this.set(counter, 0);
   }
 
-  /** A place for a page, to be parsed where it is; null where it is too large or too many are lent. */
+  /** A place for a page of at least this size, to be parsed where it is; null where it is too large or too many are lent. */
   lendPage(sizeBytes: number): Buffer | null {
-    if (this.lentBytes + sizeBytes > LENT_BYTES) return null;
-    const pointer = this.allocator.allocate(sizeBytes + PADDING_BYTES);
+    const size = 2 ** Math.ceil(Math.log2(Math.max(sizeBytes + PADDING_BYTES, LEAST_LENT_BYTES)));
+    if (this.lentBytes + size > LENT_BYTES) return null;
+    const pointer = this.allocator.allocate(size);
     if (pointer === 0) return null;
-    this.lentBytes += sizeBytes;
-    return this.text.subarray(pointer, pointer + sizeBytes);
+    this.lentBytes += size;
+    return this.text.subarray(pointer, pointer + size - PADDING_BYTES);
   }
 
   /** @param page as `lendPage` gave it */
   takeBackPage(page: Buffer): void {
-    this.lentBytes -= page.length;
-    this.allocator.free(page.byteOffset, page.length + PADDING_BYTES);
+    const size = page.length + PADDING_BYTES;
+    this.lentBytes -= size;
+    this.allocator.free(page.byteOffset, size);
   }
 
   /** Whether these bytes lie in this memory. */

@@ -1,6 +1,11 @@
 import { Histogram, type Registry } from "prom-client";
 import type { PoolStatistics, ScrapeCounters, ScrapeManager, ScrapeObserver } from "../scrape/index.ts";
-import { emptyBuckets, exportLabelledBuckets, observe, type BucketCounts } from "../telemetry/distribution.ts";
+import {
+  emptyBuckets,
+  exportLabelledBuckets,
+  observe,
+  type BucketCounts,
+} from "../telemetry/distribution.ts";
 import { exportNumbers, type NumberMetric } from "../telemetry/metrics.ts";
 import type { Tsdb } from "../tsdb/tsdb.ts";
 import { WindowSummary } from "../telemetry/window-summary.ts";

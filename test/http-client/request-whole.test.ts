@@ -10,6 +10,7 @@ import {
   createHttpClient,
   type HttpClient,
   type HttpClientOptions,
+  type PageClient,
   type WholeRequest,
 } from "../../src/http-client/index.ts";
 
@@ -38,7 +39,7 @@ async function serve(answer: RequestListener): Promise<{ url: URL; sockets: Set<
   return { url: new URL(`http://127.0.0.1:${await listen(server)}/metrics`), sockets };
 }
 
-function client(options: HttpClientOptions = {}): HttpClient {
+function client(options: HttpClientOptions = {}): PageClient {
   const made = createHttpClient(options, { environment: {} });
   closing.push(() => made.close());
   return made;
@@ -143,6 +144,125 @@ describe("a page", () => {
     await expect(get(one, new URL(`http://127.0.0.1:${port}/`))).rejects.toThrow(
       `dial tcp 127.0.0.1:${port}: connect: connection refused`,
     );
+  });
+
+  test("is put where the caller says, and what it was put in comes back once, whatever happens", async () => {
+    const memory = Buffer.alloc(1 << 20, "-");
+    const { url } = await serve((request, response) => {
+      const size = Number(request.url!.slice(1).split("?")[0]);
+      const framing = request.url!.split("?")[1];
+      response.writeHead(200, framing === "length" || framing === "cut" ? { "content-length": size } : {});
+      if (framing === "cut") response.write("x".repeat(size / 2), () => request.socket.destroy());
+      else if (framing === "slow") {
+        for (let left = size; left > 0; left -= 9000) response.write("s".repeat(Math.min(left, 9000)));
+        response.end();
+      } else response.end(String(size % 10).repeat(size));
+    });
+    const one = client();
+    for (const [path, size] of [
+      ["/600000?length", 600_000],
+      ["/5?length", 5],
+      ["/300000?slow", 300_000],
+      ["/0?length", 0],
+    ] as const) {
+      const out = new Set<Buffer>();
+      let at = 0;
+      const buffers = {
+        take(sizeBytes: number) {
+          const taken = memory.subarray(at, (at += sizeBytes));
+          out.add(taken);
+          return taken;
+        },
+        give: (buffer: Buffer) => expect(out.delete(buffer)).toBe(true),
+      };
+      const request = one.pageRequest(new URL(path, url), { limitBytes: 1 << 20, timeoutMs: 5000, buffers });
+      for (let round = 0; round < 3; round++) {
+        at = 0;
+        const { chunks, release } = await request.send();
+        const body = Buffer.concat(chunks);
+        expect(body.length).toBe(size);
+        expect(body.every((byte) => byte === body[0])).toBe(true);
+        for (const chunk of chunks) expect(chunk.buffer).toBe(memory.buffer);
+        release();
+        expect(out.size).toBe(0);
+      }
+    }
+    const out: Buffer[] = [];
+    const buffers = {
+      take: (sizeBytes: number) => (out.push(Buffer.alloc(sizeBytes)), out.at(-1)!),
+      give: (buffer: Buffer) => expect(out.splice(out.indexOf(buffer), 1)).toEqual([buffer]),
+    };
+    await expect(get(one, new URL("/1000?cut", url), { buffers })).rejects.toThrow("unexpected EOF");
+    expect(out).toEqual([]);
+  });
+
+  test("is asked for in the same words each time, and wherever the answers point by then", async () => {
+    const seen: string[] = [];
+    let moves = false;
+    const { url, sockets } = await serve((request, response) => {
+      seen.push(`${request.url} ${request.headers["x-a"]} ${request.headers.authorization}`);
+      if (moves && request.url === "/metrics") response.writeHead(302, { location: "/new" }).end();
+      else response.end("page");
+    });
+    url.username = "u";
+    url.password = "p";
+    const request = client().pageRequest(url, { headers: { "X-A": "1" }, limitBytes: 100, timeoutMs: 5000 });
+    const secret = `Basic ${Buffer.from("u:p").toString("base64")}`;
+    for (moves of [false, false, true, true, false]) {
+      const { chunks, release, status } = await request.send();
+      expect([status, Buffer.concat(chunks).toString()]).toEqual([200, "page"]);
+      release();
+    }
+    const asked = (path: string, authorization = secret) => `${path} 1 ${authorization}`;
+    expect(seen.map((line) => line.split(" ")[0])).toEqual([
+      ...["/metrics", "/metrics", "/metrics", "/new", "/metrics", "/new", "/metrics"],
+    ]);
+    expect(seen.filter((line) => line.startsWith("/metrics"))).toEqual(Array(5).fill(asked("/metrics")));
+    expect(sockets.size).toBe(1);
+  });
+
+  test("whose redirect goes on too long is given up by the time the first request was to end", async () => {
+    const { url } = await serve((request, response) => {
+      if (request.url === "/metrics") response.writeHead(302, { location: "/silent" }).end();
+    });
+    await expect(get(client(), url, { timeoutMs: 80 })).rejects.toMatchObject({
+      message: `Get "${url.href}": context deadline exceeded`,
+      isTimeout: true,
+    });
+  });
+
+  test("leaves no connection open for longer than its server would", async () => {
+    const closed: number[] = [];
+    const server = createServer((socket) => {
+      const answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nKeep-Alive: timeout=1, max=5\r\n\r\nok";
+      socket.on("data", () => socket.write(answer)).on("close", () => closed.push(1));
+      socket.on("error", () => undefined);
+    });
+    const url = new URL(`http://127.0.0.1:${await listen(server)}/`);
+    const one = client();
+    // A second less than the server's own second is no time at all.
+    expect((await get(one, url)).body).toBe("ok");
+    expect((await get(one, url)).body).toBe("ok");
+    await expect.poll(() => closed.length).toBe(2);
+  });
+
+  test("of a server that keeps a connection for two seconds comes over another one after them", async () => {
+    let connections = 0;
+    let ended = 0;
+    const server = createServer((socket) => {
+      connections++;
+      socket.on("data", () =>
+        socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nKeep-Alive: timeout=2\r\n\r\nok"),
+      );
+      socket.on("end", () => ended++).on("error", () => undefined);
+    });
+    const url = new URL(`http://127.0.0.1:${await listen(server)}/`);
+    const one = client();
+    for (let i = 0; i < 3; i++) await get(one, url);
+    expect(connections).toBe(1);
+    await expect.poll(() => ended, { timeout: 5000 }).toBe(1);
+    expect((await get(one, url)).body).toBe("ok");
+    expect(connections).toBe(2);
   });
 
   test("behind redirects is found, and secrets stay with the first host", async () => {

@@ -158,12 +158,12 @@ describe("pages", () => {
     .tuple(fc.array(line, { maxLength: 25 }), fc.boolean())
     .map(([lines, isEnded]) => lines.join("\n") + (isEnded && lines.length ? "\n" : ""));
 
-  test("are read as the twin reads them, one after the other, however they are cut", () => {
+  test("are read as the twin reads them, one after the other, however they are cut, or where they lie", () => {
     fc.assert(
       fc.property(
         fc.array(page, { minLength: 1, maxLength: 5 }),
         fc.boolean(),
-        fc.integer({ min: 1, max: 200 }),
+        fc.integer({ min: 0, max: 200 }),
         fc.constantFrom(null, 0, EntryFlag.untracked),
         (pages, isOpenMetrics, pieceBytes, timedFlag) => {
           compareWithTwin(memory, pages, { isOpenMetrics, pieceBytes, timedFlag }, (actual, expected) =>
@@ -193,7 +193,7 @@ describe("pages", () => {
       fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array).toString("latin1")),
     );
     fc.assert(
-      fc.property(bytes, bytes, fc.integer({ min: 1, max: 100 }), (first, second, pieceBytes) => {
+      fc.property(bytes, bytes, fc.integer({ min: 0, max: 100 }), (first, second, pieceBytes) => {
         parse(first, EMPTY_SEQUENCE, false, pieceBytes);
         const sequence = memory.storePage();
         const expected = parsePageByHand(first, [], false);
@@ -250,5 +250,36 @@ describe("a page that is like the last one but for one line", () => {
     cases.flatMap(([what, change, left]) => [true, false].map((form) => [what, form, change, left] as const)),
   )("costs that line only: %s (OpenMetrics: %s)", (_what, isOpenMetrics, change, left) => {
     expect(leftOver(change, isOpenMetrics)).toEqual(left);
+  });
+});
+
+describe("places for pages", () => {
+  test("are given as long as there is room, do not overlap, and come again when they are given back", () => {
+    const lent: Buffer[] = [];
+    for (let page = memory.lendPage(100_000); page !== null; page = memory.lendPage(100_000)) lent.push(page);
+    expect(lent.length).toBeGreaterThan(4);
+    for (const [i, page] of lent.entries()) {
+      expect(page.length).toBeGreaterThanOrEqual(100_000);
+      expect(memory.holds(page)).toBe(true);
+      page.fill(i);
+    }
+    for (const [i, page] of lent.entries()) expect(page.every((byte) => byte === i)).toBe(true);
+    memory.takeBackPage(lent[0]!);
+    const again = memory.lendPage(90_000)!;
+    expect(again.byteOffset).toBe(lent[0]!.byteOffset);
+    lent[0] = again;
+    for (const page of lent) memory.takeBackPage(page);
+    expect(memory.lendPage(2 ** 24)).toBe(null);
+    expect(memory.holds(Buffer.alloc(8))).toBe(false);
+  });
+
+  test("of any sizes leave little behind", () => {
+    const sizes = Array.from({ length: 3000 }, (_, i) => 1 + ((i * 7919) % 2_000_000));
+    for (const size of sizes) memory.takeBackPage(memory.lendPage(size)!);
+    const before = memory.usedBytes;
+    const pages = sizes.map((size) => memory.lendPage(size)).filter((page) => page !== null);
+    expect(memory.usedBytes - before).toBeLessThanOrEqual(2 ** 22);
+    for (const page of pages) memory.takeBackPage(page);
+    expect(memory.usedBytes).toBe(before);
   });
 });

@@ -21,6 +21,8 @@ interface TargetOptions
   epochMs?: number;
   isOpenMetrics?: boolean;
   chunkBytes?: number;
+  /** The page lies in the memory that parses it already. */
+  isInPlace?: boolean;
   rules?: Partial<RelabelRule>[];
 }
 
@@ -49,11 +51,15 @@ class FakeTarget {
         (options.rules ?? []).map((rule) => ({ ...DEFAULT_RELABEL_RULE, ...rule })),
       ),
     });
+    const lent = options.isInPlace ? memory.lendPage(Buffer.byteLength(page)) : null;
+    lent?.fill("9").set(Buffer.from(page));
     appender.begin();
     try {
       this.sequence.append(
         {
-          chunks: chunksOf(Buffer.from(page), options.chunkBytes),
+          chunks: lent
+            ? [lent.subarray(0, Buffer.byteLength(page))]
+            : chunksOf(Buffer.from(page), options.chunkBytes),
           sizeBytes: Buffer.byteLength(page),
           isOpenMetrics: options.isOpenMetrics ?? false,
         },
@@ -72,6 +78,8 @@ class FakeTarget {
       appender.rollback();
       this.lastCounts = counts;
       throw error;
+    } finally {
+      if (lent) memory.takeBackPage(lent);
     }
     appender.commit();
     return counts;
@@ -110,11 +118,27 @@ describe("a page", () => {
     });
   });
 
-  test("may lack its last line feed", () => {
-    const target = new FakeTarget();
+  test.each([false, true])("may lack its last line feed (in place: %s)", (isInPlace) => {
+    const target = new FakeTarget({ isInPlace });
     target.says("a 1\nb 2");
     target.says("a 3\nb 4");
     expect(target.stored).toEqual({ a: ["1000 1", "2000 3"], b: ["1000 2", "2000 4"] });
+  });
+
+  test("in place ends where OpenMetrics says, and nothing behind it is read", () => {
+    const target = new FakeTarget({ isInPlace: true, isOpenMetrics: true });
+    target.says('# TYPE a counter\na_total 1 # {id="x"} 0.5\n# EOF\n');
+    target.says("a_total 2\n# EOF");
+    expect(target.stored).toEqual({ a_total: ["1000 1", "2000 2"] });
+    expect(() => target.says("a_total 3\n")).toThrow("data does not end with # EOF");
+  });
+
+  test("in place with more new lines than are reported at once is read to its end", () => {
+    const target = new FakeTarget({ isInPlace: true });
+    const page = (n: number) => Array.from({ length: 9000 }, (_, i) => `m{i="${i}"} ${i + n}\n`).join("");
+    expect(target.says(page(0))).toMatchObject({ scraped: 9000, seriesAdded: 9000 });
+    expect(target.says(page(1))).toMatchObject({ scraped: 9000, seriesAdded: 0 });
+    expect(target.appender.series('m{i="8999"}')).toEqual(["1000 8999", "2000 9000"]);
   });
 
   test("that is empty ends every series", () => {
@@ -129,8 +153,8 @@ describe("a page", () => {
     const whole = new FakeTarget();
     whole.says(page);
     whole.says(page.replace("2.5", "3.5"));
-    for (const chunkBytes of [1, 3, 7]) {
-      const pieces = new FakeTarget({ chunkBytes });
+    for (const way of [{ chunkBytes: 1 }, { chunkBytes: 3 }, { chunkBytes: 7 }, { isInPlace: true }]) {
+      const pieces = new FakeTarget(way);
       pieces.says(page);
       pieces.says(page.replace("2.5", "3.5"));
       expect(pieces.stored).toEqual(whole.stored);

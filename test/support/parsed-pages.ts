@@ -18,7 +18,7 @@ export interface KernelPage {
   timed: (readonly [sample: number, ref: number, timeMs: number])[];
 }
 
-/** Runs the kernel over a page of one character a byte, in pieces of `pieceBytes`. */
+/** Runs the kernel over a page of one character a byte, in pieces of `pieceBytes`, or where it lies for 0 of them. */
 export function parseWithKernel(
   memory: ScrapeMemory,
   page: string,
@@ -42,13 +42,21 @@ export function parseWithKernel(
       }
     }
   };
-  for (let start = 0; start < body.length; start += pieceBytes) {
+  const lent = pieceBytes === 0 ? memory.lendPage(body.length) : null;
+  if (lent !== null) {
+    // What an earlier page left there is not to be seen.
+    lent.fill("0");
+    body.copy(lent);
+    memory.takeInPlace(lent.subarray(0, body.length));
+  }
+  for (let start = 0; lent === null && start < body.length; start += pieceBytes) {
     const piece = body.subarray(start, start + pieceBytes);
     for (let offset = 0; offset < piece.length;) offset += memory.take(piece, offset);
     run(false);
     memory.shift();
   }
   run(true);
+  if (lent !== null) memory.takeBackPage(lent);
   for (let i = 0; i < memory.sampleCount; i++) {
     out.refs.push(memory.sampleRefs[i]!);
     out.bits.push(`${memory.sampleValueWords[2 * i + 1]}:${memory.sampleValueWords[2 * i]}`);

@@ -19,6 +19,23 @@ function start(labelNames: string[], quantiles = [0.5, 0.99]) {
 }
 
 describe("a summary over a window", () => {
+  test("counts what the observer of a label set is told like what it is told itself", async () => {
+    const { clock, lines, summary } = start(["call"], [0.5]);
+    const observe = summary.observer({ call: "a" });
+    for (let i = 1; i <= 3; i++) {
+      clock.nowMs += 1000;
+      observe(i);
+    }
+    summary.observe({ call: "a" }, 4);
+    expect(await lines()).toEqual([
+      'took_seconds{quantile="0.5",call="a"} 2',
+      'took_seconds_sum{call="a"} 10',
+      'took_seconds_count{call="a"} 4',
+    ]);
+    clock.nowMs += 11 * 60_000;
+    expect(await lines()).toContain('took_seconds{quantile="0.5",call="a"} Nan');
+  });
+
   test("is there from the start where it has no labels, with quantiles that are not numbers", async () => {
     const { lines, registry } = start([]);
     expect(await lines()).toEqual([

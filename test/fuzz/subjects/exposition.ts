@@ -298,7 +298,9 @@ function textSubject(name: string, isOpenMetrics: boolean): Subject {
       const pieceBytes = options & 128 ? 1 + (options & 63) : 1 << 16;
       const timedFlag = options & 16 ? (options & 32 ? 0 : EntryFlag.untracked) : null;
       const texts = pages.map((page) => page.toString("latin1"));
-      compareWithTwin(memory, texts, { isOpenMetrics, pieceBytes, timedFlag }, requireEqual);
+      const inPlace = (options & 64) !== 0;
+      const twinOptions = { isOpenMetrics, pieceBytes: inPlace ? 0 : pieceBytes, timedFlag };
+      compareWithTwin(memory, texts, twinOptions, requireEqual);
 
       const sequence = new SeriesSequence(memory);
       const bySequence = scrapeAll(

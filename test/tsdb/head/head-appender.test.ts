@@ -25,8 +25,10 @@ class FakeLog implements HeadLog {
     });
   }
   samples(refs: Float64Array, timeMs: number, _words: Uint32Array, count: number): void {
+    this.records++;
     for (let i = 0; i < count; i++) this.open.push(`sample ${refs[i]!} ${timeMs - START}`);
   }
+  records = 0;
   timedSamples(
     refs: Float64Array,
     start: number,
@@ -77,6 +79,26 @@ function appendScrape(timeMs: number, names: readonly string[]): number[] {
 }
 
 describe("a commit", () => {
+  test("logs what came in several calls for one time as one record, and other times apart", () => {
+    appender.begin();
+    appendScrape(START, ["a", "b"]);
+    appendScrape(START, ["up"]);
+    appendScrape(START + 1, ["a"]);
+    appender.appendFloat(labelsOf("c"), START + 2, 0, 0);
+    appendScrape(START + 1, ["b"]);
+    appender.commit();
+    const samples = log.written.filter((line) => !line.startsWith("series"));
+    expect(samples).toEqual([
+      "sample 1 0",
+      "sample 2 0",
+      "sample 3 0",
+      "sample 1 1",
+      "timed 4 2",
+      "sample 2 1",
+    ]);
+    expect(log.records).toBe(3);
+  });
+
   test("logs new series once, then samples; entries without a series are skipped", () => {
     appender.begin();
     expect(appendScrape(START, ["a", "", "b"])).toEqual([0, 0, 0]);
