@@ -77,20 +77,22 @@ export async function createApp(ports: Ports, options: ApiOptions): Promise<Fast
   countRequests(app, ports.metrics.registry, options.routePrefix);
   packAnswers(app);
 
-  app.addHook("onRequest", async (request, reply) => {
+  const apiPrefix = `${options.routePrefix}/api/v1/`;
+  app.addHook("onRequest", (request, reply, done) => {
     // What is no media type at all would be refused before a route sees it.
     const { headers } = request;
     if (headers["content-type"] !== undefined && !IS_FORM.test(headers["content-type"]))
       headers["content-type"] = "application/octet-stream";
     if (ports.lifecycle.state !== "ready" && request.routeOptions.config.needsReady) {
-      return reply
+      reply
         .code(503)
         .header("X-Prometheus-Stopping", String(ports.lifecycle.state === "stopping"))
         .type("text/plain; charset=utf-8")
         .send("Service Unavailable");
+      return;
     }
-    if (request.url.startsWith(`${options.routePrefix}/api/v1/`)) allowOrigin(request, reply, options);
-    return undefined;
+    if (request.url.startsWith(apiPrefix)) allowOrigin(request, reply, options);
+    done();
   });
 
   app.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => {

@@ -32,6 +32,11 @@ export interface Ports {
 
 export interface QueryPort {
   /**
+   * The answer to a task that takes next to nothing; null where it is to be `run`.
+   * @param mayGzip as for `run`
+   */
+  answerAtOnce(task: QueryTask, origin: QueryOrigin, mayGzip: boolean): QueryAnswer | null;
+  /**
    * Never rejects: what goes wrong is an answer too.
    * @param mayGzip whether an answer may come compressed
    */

@@ -45,6 +45,7 @@ export class Annotations {
 
   /** The texts as Prometheus prints them, with the line and column where the expression starts in `query`. */
   render(query: string): { warnings: string[]; infos: string[] } {
+    if (this.isEmpty) return { warnings: [], infos: [] };
     const bytes = Buffer.from(query);
     const texts = (prefix: string, notes: Map<string, Note>) =>
       [...notes.values()].map(

@@ -23,6 +23,7 @@ export function createPorts(server: Server): Ports {
   const flags = commandLine.values;
   return {
     queries: {
+      answerAtOnce: (task, origin, mayGzip) => server.answerAtOnce(task, origin, mayGzip),
       run: (task, origin, signal, mayGzip) => server.runQuery(task, origin, signal, mayGzip),
     },
 

@@ -61,11 +61,18 @@ export interface GenerationBorn {
   readonly announcement: GenerationAnnouncement;
 }
 
+/** A block, and when its samples lie; both ends included. */
+export interface BlockSpan {
+  readonly directory: string;
+  readonly minTime: number;
+  readonly maxTime: number;
+}
+
 /** Generations written to blocks and blocks that came or went: what is on disk has to be looked at again. */
 export interface StorageChanged {
   readonly type: "storageChanged";
   readonly droppedGenerations: readonly number[];
-  readonly blocks: readonly string[];
+  readonly blocks: readonly BlockSpan[];
   /** Blocks whose tombstones changed. */
   readonly changed: readonly string[];
 }

@@ -8,6 +8,7 @@ import type { Division } from "../promql/plan/division.ts";
 import { statisticsOfFailure, type QueryStatistics } from "../promql/value.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { ActiveQueries } from "./active-queries.ts";
+import type { SmallTask, SmallTaskOptions, SmallTasks } from "./small-tasks.ts";
 import type {
   FromQueryThread,
   HeavyWork,
@@ -31,6 +32,9 @@ const MOST_PARTS = 8;
 const MOST_KNOWN_HEAVY = 500;
 const MOST_KNOWN_CHARACTERS = 4_000;
 const KNOWN_HEAVY_MS = 60_000;
+/** So many tasks that may be small in so short a time, and they are answered on this thread; what that takes, it keeps. */
+const ASKED_OFTEN = 20;
+const ASKED_OFTEN_MS = 60_000;
 /** A thread that could not even start is tried again after this. */
 const RESTART_DELAY_MS = 1_000;
 
@@ -45,6 +49,8 @@ export interface QueryPoolOptions {
   readonly heapLimitMiB: number;
   /** Where the queries that run are written down; null if nowhere. */
   readonly activeQueries: ActiveQueries | null;
+  /** What answers small tasks on this thread, loaded when it is worth it; null for nothing of the kind. */
+  readonly loadSmallTasks: ((options: SmallTaskOptions) => Promise<SmallTasks>) | null;
   /** A thread died or overstayed and was replaced. */
   readonly onReplaced: () => void;
   readonly logger: Logger;
@@ -86,6 +92,10 @@ export class QueryPool {
     max: MOST_KNOWN_HEAVY,
     ttl: KNOWN_HEAVY_MS,
   });
+  private small: SmallTasks | null = null;
+  /** Tasks that may be small, since when, and how many. */
+  private askedSinceMs = 0;
+  private asked = 0;
   private nextId = 1;
   private isClosed = false;
 
@@ -126,6 +136,7 @@ export class QueryPool {
     }
     this.sticky.set(key, message);
     for (const lane of Object.values(this.lanes)) lane.tellAll(message);
+    this.small?.tell(message);
   }
 
   /** Resolves when every thread has taken in what it was told so far; threads that die meanwhile need not. */
@@ -133,12 +144,40 @@ export class QueryPool {
     await Promise.all(Object.values(this.lanes).map((lane) => lane.synced(this.nextId++)));
   }
 
+  /** The answer to a task that takes less than handing it to a thread; null where it is to be `run`. */
+  answerAtOnce(task: QueryTask, mayGzip: boolean): QueryAnswer | null {
+    if (this.isClosed || !mayBeSmall(task)) return null;
+    const now = Date.now();
+    if (this.small !== null) return this.small.answer(task, now + this.timeoutMsOf(task), mayGzip);
+    if (now - this.askedSinceMs > ASKED_OFTEN_MS) {
+      this.askedSinceMs = now;
+      this.asked = 0;
+    }
+    if (++this.asked === ASKED_OFTEN) void this.loadSmallTasks();
+    return null;
+  }
+
+  private async loadSmallTasks(): Promise<void> {
+    const { loadSmallTasks, thread, logger } = this.options;
+    try {
+      const small = (await loadSmallTasks?.(thread)) ?? null;
+      for (const message of this.sticky.values()) small?.tell(message);
+      this.small = small;
+    } catch (err) {
+      logger.error({ err }, "cannot answer small queries on the main thread; query threads go on doing it");
+    }
+  }
+
+  private timeoutMsOf(task: QueryTask): number {
+    const asked = "timeoutMs" in task ? task.timeoutMs : null;
+    return asked === null ? this.options.timeoutMs : Math.min(Math.max(asked, 0), this.options.timeoutMs);
+  }
+
   /** Never rejects. @param mayGzip whether the answer may come compressed */
   run(task: QueryTask, signal: AbortSignal, mayGzip = false): Promise<QueryAnswer> {
     const now = Date.now();
-    const asked = "timeoutMs" in task ? task.timeoutMs : null;
-    const timeoutMs =
-      asked === null ? this.options.timeoutMs : Math.min(Math.max(asked, 0), this.options.timeoutMs);
+    const timeoutMs = this.timeoutMsOf(task);
+    const learn = mayBeSmall(task) ? (this.small?.learner(task, mayGzip) ?? null) : null;
     return new Promise((resolve) => {
       if (this.isClosed) return resolve(failure("unavailable", "the server is stopping", null));
       const request: Request = {
@@ -149,7 +188,10 @@ export class QueryPool {
         mayGzip,
         deadlineMs: now + timeoutMs,
         arrivedMs: now,
-        resolve,
+        resolve: (answer) => {
+          learn?.(answer);
+          resolve(answer);
+        },
         signal,
         slot: -1,
         begunMs: null,
@@ -278,6 +320,10 @@ export class QueryPool {
       this.settle(request, failure("unavailable", "the server is stopping", null));
     await Promise.all(Object.values(this.lanes).map((lane) => lane.close()));
   }
+}
+
+function mayBeSmall(task: QueryTask): task is SmallTask {
+  return task.kind === "instant" || task.kind === "labelNames" || task.kind === "labelValues";
 }
 
 /** What is answered in place of a query thread. `request` is null for one that was not even taken. */

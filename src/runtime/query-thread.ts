@@ -94,7 +94,8 @@ function receive(message: ToQueryThread): void {
 
 /** The new blocks first, then the generations they replace: no moment without either. */
 function useBlocks({ blocks, changed, droppedGenerations }: StorageChanged): void {
-  for (const { directory, reason } of openBlocks.update(blocks, changed)) {
+  const directories = blocks.map(({ directory }) => directory);
+  for (const { directory, reason } of openBlocks.update(directories, changed)) {
     log.error({ block: directory, reason }, "cannot open a block for queries");
   }
   reader.setBlocks(openBlocks.readable(memory));

@@ -1,7 +1,18 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { QueryAnswer } from "../api/query-tasks.ts";
+import type { QueryStatistics } from "../promql/value.ts";
 import { version } from "./version.ts";
 import { WindowSummary } from "../telemetry/window-summary.ts";
+
+/** Queries are added up when the metrics are read, and at the latest when there are so many; see `api/http-metrics`. */
+const MOST_PENDING = 256;
+
+/** What is counted of one query. */
+interface Counted {
+  readonly timings: QueryStatistics["timings"];
+  readonly queryableSamples: number;
+  readonly samplesRead: number;
+}
 
 /** What the main thread counts of the server as a whole, under Prometheus's names. */
 export class ServerMetrics {
@@ -14,6 +25,7 @@ export class ServerMetrics {
   private readonly samples: Counter;
   private readonly samplesRead: Counter;
   private readonly replaced: Counter;
+  private readonly pending: Counted[] = [];
 
   constructor(registry: Registry, options: { maxConcurrency: number; activeQueries: () => number }) {
     const registers = [registry];
@@ -74,12 +86,14 @@ export class ServerMetrics {
       help: "The number of query log failures.",
       registers,
     });
+    const collect = () => this.addUp();
     this.durations = new WindowSummary({
       name: "prometheus_engine_query_duration_seconds",
       help: "Query timings",
       labelNames: ["slice"],
       quantiles: [0.5, 0.9, 0.99],
       registers,
+      collect,
     });
     this.durationHistogram = new Histogram({
       name: "prometheus_engine_query_duration_histogram_seconds",
@@ -87,16 +101,19 @@ export class ServerMetrics {
       labelNames: ["slice"],
       buckets: [0.01, 0.1, 1, 10],
       registers,
+      collect,
     });
     this.samples = new Counter({
       name: "prometheus_engine_query_samples_total",
       help: "The total number of samples loaded by all queries.",
       registers,
+      collect,
     });
     this.samplesRead = new Counter({
       name: "prometheus_engine_query_samples_read_total",
       help: "The total number of samples read by all queries, each once.",
       registers,
+      collect,
     });
     this.replaced = new Counter({
       name: "narthex_query_threads_replaced_total",
@@ -105,20 +122,30 @@ export class ServerMetrics {
     });
   }
 
-  countQuery(answer: QueryAnswer): void {
-    const { report } = answer;
+  countQuery({ report }: QueryAnswer): void {
     if (report === null) return;
     const { timings, samples } = report.statistics;
-    this.samples.inc(samples.totalQueryableSamples);
-    this.samplesRead.inc(samples.samplesRead);
-    for (const [slice, seconds] of [
-      ["inner_eval", timings.innerEvalTime],
-      ["prepare_time", timings.queryPreparationTime],
-      ["queue_time", timings.execQueueTime],
-      ["result_sort", timings.resultSortTime],
-    ] as const) {
-      this.durations.observe({ slice }, seconds);
-      this.durationHistogram.observe({ slice }, seconds);
+    this.pending.push({
+      timings,
+      queryableSamples: samples.totalQueryableSamples,
+      samplesRead: samples.samplesRead,
+    });
+    if (this.pending.length >= MOST_PENDING) this.addUp();
+  }
+
+  private addUp(): void {
+    for (const { timings, queryableSamples, samplesRead } of this.pending.splice(0)) {
+      this.samples.inc(queryableSamples);
+      this.samplesRead.inc(samplesRead);
+      for (const [slice, seconds] of [
+        ["inner_eval", timings.innerEvalTime],
+        ["prepare_time", timings.queryPreparationTime],
+        ["queue_time", timings.execQueueTime],
+        ["result_sort", timings.resultSortTime],
+      ] as const) {
+        this.durations.observe({ slice }, seconds);
+        this.durationHistogram.observe({ slice }, seconds);
+      }
     }
   }
 

@@ -29,6 +29,7 @@ import { collectGarbage } from "./collect-garbage.ts";
 import { createPorts } from "./create-ports.ts";
 import { loadConfig, type LoadedConfig } from "./load-config.ts";
 import { IngestThread } from "./ingest-thread-handle.ts";
+import { loadSmallTasks } from "./load-small-tasks.ts";
 import { QueryLog } from "./query-log.ts";
 import { QueryPool } from "./query-pool.ts";
 import type { RuleGroupName } from "../rules/ports.ts";
@@ -276,6 +277,7 @@ export class Server {
       timeoutMs: values["query.timeout"],
       heapLimitMiB: QUERY_HEAP_MIB,
       activeQueries: this.activeQueries,
+      loadSmallTasks,
       onReplaced: () => this.metrics.countReplacedThread(),
       logger: log,
     });
@@ -364,6 +366,13 @@ export class Server {
   ): Promise<QueryAnswer> {
     const answer = await this.pool.run(task, signal, mayGzip);
     this.observeQuery(task, answer, origin);
+    return answer;
+  }
+
+  /** The answer to a task that needs no other thread; null for those that do. */
+  answerAtOnce(task: QueryTask, origin: QueryOrigin, mayGzip: boolean): QueryAnswer | null {
+    const answer = this.pool.answerAtOnce(task, mayGzip);
+    if (answer !== null) this.observeQuery(task, answer, origin);
     return answer;
   }
 

@@ -9,6 +9,7 @@ import type { GenerationAnnouncement } from "../tsdb/tsdb.ts";
 import { BlockMetrics } from "./block-metrics.ts";
 import { collectGarbageSoon } from "./collect-garbage.ts";
 import type { CompactionCalls, CompactionThreadOptions, PlainMatcher } from "./compaction-messages.ts";
+import type { BlockSpan } from "./query-messages.ts";
 import { ThreadCaller } from "./thread-calls.ts";
 
 export interface StorageKeeperOptions {
@@ -33,7 +34,7 @@ export interface StorageKeeperOptions {
 }
 
 export interface StorageNews {
-  readonly blocks: readonly string[];
+  readonly blocks: readonly BlockSpan[];
   /** Blocks whose tombstones changed. */
   readonly changed: readonly string[];
   readonly droppedGenerations: readonly number[];
@@ -186,7 +187,11 @@ export class StorageKeeper {
   ) {
     this.counters.reloads++;
     await this.options.tellReaders({
-      blocks: blocks.map(({ directory }) => directory),
+      blocks: blocks.map(({ directory, meta: { minTime, maxTime } }) => ({
+        directory,
+        minTime,
+        maxTime: maxTime - 1,
+      })),
       changed,
       droppedGenerations,
     });

@@ -18,6 +18,8 @@ export interface WindowSummaryOptions<T extends string> {
   /** None leave a sum and a count. */
   readonly quantiles: readonly number[];
   readonly registers: readonly Registry[];
+  /** Called before it is read, to observe what has not been yet. */
+  readonly collect?: () => void;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
 }
@@ -32,9 +34,11 @@ export class WindowSummary<T extends string = string> extends Summary<T> {
   private readonly names: readonly T[];
   private readonly metricName: string;
   private readonly helpText: string;
+  private readonly beforeReading: () => void;
   private readonly now: () => number;
 
   constructor({
+    collect = () => {},
     help,
     labelNames = [],
     name,
@@ -47,6 +51,7 @@ export class WindowSummary<T extends string = string> extends Summary<T> {
     this.helpText = help;
     this.names = labelNames;
     this.quantiles = quantiles;
+    this.beforeReading = collect;
     this.now = now;
     if (labelNames.length === 0) this.zero({});
   }
@@ -74,6 +79,7 @@ export class WindowSummary<T extends string = string> extends Summary<T> {
   }
 
   override get(): Promise<MetricObjectWithValues<MetricValue<T>>> {
+    this.beforeReading();
     const values: (MetricValue<T> & { metricName?: string })[] = [];
     for (const { labels, distribution } of this.entries()) {
       const found = distribution.quantiles(this.quantiles, this.now());

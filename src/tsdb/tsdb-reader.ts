@@ -1,9 +1,11 @@
 import type { QueryMemory } from "../kernels/index.ts";
+import type { Matcher } from "../model/matcher.ts";
 import type { Queryable, Querier } from "../model/storage.ts";
 import { Generation } from "./head/generation.ts";
 import { GenerationSource } from "./head/generation-source.ts";
 import { HeadControl } from "./head/head-control.ts";
 import { HeadView } from "./head/head-view.ts";
+import { mostSelected } from "./head/select-series.ts";
 import { readExemplars } from "./head/exemplars.ts";
 import type { DecodedCache } from "./decoded-cache.ts";
 import { MergedSelections } from "./merged-selections.ts";
@@ -73,7 +75,7 @@ export class TsdbReader implements Queryable {
     }
     for (const attached of this.generations.values()) {
       const { generation } = attached;
-      if (generation.minTime > maxTime || generation.maxTime < minTime) continue;
+      if (!overlaps(generation, minTime, maxTime)) continue;
       attached.queries++;
       sources.push(
         new GenerationSource(generation, this.memory, view, () => {
@@ -90,6 +92,24 @@ export class TsdbReader implements Queryable {
     );
   }
 
+  /** At least as many series as `select` would give of generations, told quickly; Infinity where it cannot be. */
+  mostSelected(matchers: readonly Matcher[], minTime: number, maxTime: number): number {
+    let most = 0;
+    for (const { generation } of this.generations.values()) {
+      if (overlaps(generation, minTime, maxTime)) most += mostSelected(generation, matchers);
+    }
+    return most;
+  }
+
+  /** A text for which label names and values that generations have in this range stay the same. */
+  labelsState(minTime: number, maxTime: number): string {
+    let state = "";
+    for (const { generation } of this.generations.values()) {
+      if (overlaps(generation, minTime, maxTime)) state += `${generation.epoch}=${generation.series.count},`;
+    }
+    return state;
+  }
+
   /** Gives back what is kept for queries to come. */
   forget(): void {
     this.decoded?.clear();
@@ -100,6 +120,10 @@ export class TsdbReader implements Queryable {
   queriesOf(epoch: number): number {
     return this.generations.get(epoch)?.queries ?? 0;
   }
+}
+
+function overlaps(generation: Generation, minTime: number, maxTime: number): boolean {
+  return generation.minTime <= maxTime && generation.maxTime >= minTime;
 }
 
 interface AttachedGeneration {

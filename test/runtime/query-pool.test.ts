@@ -1,9 +1,11 @@
 import { pathToFileURL } from "node:url";
 import { join } from "node:path";
 import { pino } from "pino";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { QueryAnswer, QueryTask } from "../../src/api/query-tasks.ts";
 import type { ActiveQueries } from "../../src/runtime/active-queries.ts";
+import type { ToQueryThread } from "../../src/runtime/query-messages.ts";
+import type { SmallTask, SmallTasks } from "../../src/runtime/small-tasks.ts";
 import { QueryPool, type QueryPoolOptions } from "../../src/runtime/query-pool.ts";
 
 const threadFile = pathToFileURL(join(import.meta.dirname, "../support/fake-query-thread.mjs"));
@@ -20,6 +22,7 @@ function start(over: Partial<QueryPoolOptions> = {}): QueryPool {
     timeoutMs: 5_000,
     heapLimitMiB: 64,
     activeQueries: null,
+    loadSmallTasks: null,
     onReplaced: () => replaced++,
     logger: pino({ level: "silent" }),
     ...over,
@@ -62,6 +65,63 @@ describe("the query pool", () => {
     expect(answers.map(({ status }) => status)).toEqual([200, 200]);
     expect(JSON.stringify(bodyOf(answers[0]))).toContain("generationBorn");
     expect(pool.threadCount).toBe(1);
+  });
+
+  describe("when small tasks are asked for often", () => {
+    const answer: QueryAnswer = { status: 200, parts: [Buffer.from('"at once"')], report: null };
+    let told: string[];
+    let learned: QueryAnswer[];
+    const smallTasks = {
+      tell: ({ type }: ToQueryThread) => told.push(type),
+      answer: (asked: SmallTask) => ("query" in asked && asked.query === "small" ? answer : null),
+      learner: () => (found: QueryAnswer) => learned.push(found),
+    } as unknown as SmallTasks;
+    const names: QueryTask = { kind: "labelNames", matches: [], startMs: 0, endMs: 1, limit: 0 };
+
+    async function askOften(): Promise<void> {
+      for (let i = 0; i < 30; i++) pool.answerAtOnce(task("small"), false);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+
+    beforeEach(() => {
+      told = [];
+      learned = [];
+    });
+
+    test("answers them at once, and leaves the others to its threads", async () => {
+      start({ loadSmallTasks: async () => smallTasks });
+      pool.tellAll("settings", { type: "settings", defaultSubqueryStepMs: 1 });
+      expect(pool.answerAtOnce(task("small"), false)).toBeNull();
+      expect(pool.answerAtOnce(names, false)).toBeNull();
+      await askOften();
+      pool.tellAll("exemplars", { type: "exemplars", buffer: null });
+      expect(told).toEqual(["settings", "exemplars"]);
+      expect(pool.answerAtOnce(task("small"), false)).toBe(answer);
+      expect(pool.answerAtOnce(task("another"), false)).toBeNull();
+      expect(pool.answerAtOnce({ kind: "format", query: "small" }, false)).toBeNull();
+      expect(pool.threadCount).toBe(0);
+    });
+
+    test("has it learn what the threads answer", async () => {
+      start({ loadSmallTasks: async () => smallTasks });
+      await askOften();
+      const found = await run("another");
+      expect(learned).toEqual([found]);
+    });
+
+    test("goes on without where it cannot be loaded", async () => {
+      start({ loadSmallTasks: () => Promise.reject(new Error("no such file")) });
+      await askOften();
+      expect(pool.answerAtOnce(task("small"), false)).toBeNull();
+      expect((await run("small")).status).toBe(200);
+    });
+
+    test("answers nothing any more once it is closed", async () => {
+      start({ loadSmallTasks: async () => smallTasks });
+      await askOften();
+      await pool.close();
+      expect(pool.answerAtOnce(task("small"), false)).toBeNull();
+    });
   });
 
   describe("with two heavy threads at rest", () => {

@@ -17,6 +17,7 @@ export function fakePorts(over: {
   const registry = new Registry();
   const ports: Ports = {
     queries: {
+      answerAtOnce: () => null,
       run: async (task) => {
         tasks.push(task);
         if ("query" in task && task.query === "broken(") {

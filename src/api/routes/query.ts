@@ -10,7 +10,7 @@ import {
   parseDurationParam,
   timeParam,
 } from "../params.ts";
-import type { ApiOptions, Ports, QueryPort } from "../ports.ts";
+import type { ApiOptions, Ports, QueryOrigin, QueryPort } from "../ports.ts";
 import type { InstantQueryTask, QueryTask, RangeQueryTask } from "../query-tasks.ts";
 import { acceptedCoding, sendParts } from "../responses.ts";
 
@@ -49,21 +49,35 @@ export function paramsOf(request: FastifyRequest): Params {
   return Params.read(request.url, typeof request.body === "string" ? request.body : null);
 }
 
-/** Hands the task to a query thread; a client that goes away takes its query along. */
-export async function answerTask(
+/** Sends the answer to a task, in this turn where it can be had at once. */
+export function answerTask(
   queries: QueryPort,
   request: FastifyRequest,
   reply: FastifyReply,
   task: QueryTask,
+): Promise<FastifyReply> | undefined {
+  const path = request.url.split("?", 1)[0]!;
+  const origin = { clientIP: request.ip, method: request.method, path };
+  const mayGzip = acceptedCoding(request.headers["accept-encoding"]) === "gzip";
+  const answer = queries.answerAtOnce(task, origin, mayGzip);
+  if (answer === null) return runTask(queries, reply, task, origin, mayGzip);
+  sendParts(reply, answer.status, answer.parts, answer.isGzipped);
+  return undefined;
+}
+
+/** Hands the task to a query thread; a client that goes away takes its query along. */
+async function runTask(
+  queries: QueryPort,
+  reply: FastifyReply,
+  task: QueryTask,
+  origin: QueryOrigin,
+  mayGzip: boolean,
 ): Promise<FastifyReply> {
   const gone = new AbortController();
   const onClose = () => {
     if (!reply.raw.writableFinished) gone.abort();
   };
   reply.raw.once("close", onClose);
-  const path = request.url.split("?", 1)[0]!;
-  const origin = { clientIP: request.ip, method: request.method, path };
-  const mayGzip = acceptedCoding(request.headers["accept-encoding"]) === "gzip";
   const answer = await queries.run(task, origin, gone.signal, mayGzip);
   reply.raw.off("close", onClose);
   return sendParts(reply, answer.status, answer.parts, answer.isGzipped);

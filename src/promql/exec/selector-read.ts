@@ -27,10 +27,15 @@ export function selectorRead(options: {
   readonly maxTime: number;
   readonly statisticsOnly: boolean;
 }): SelectorRead {
-  const { matchers, minTime, maxTime } = options;
+  const { matchers, firstMs, stepMs, lookbackMs, minTime, maxTime, statisticsOnly } = options;
   const fixed = matchers.find((m) => m.name === METRIC_NAME && m.type === "=" && m.value !== "");
   return {
-    ...options,
+    firstMs,
+    stepMs,
+    lookbackMs,
+    minTime,
+    maxTime,
+    statisticsOnly,
     commonName: fixed?.value ?? null,
     select: (querier) => querier.select(matchers, minTime, maxTime),
   };

@@ -43,6 +43,21 @@ export function selectSeries(generation: Generation, matchers: readonly Matcher[
   return ids;
 }
 
+/**
+ * At least as many series as `selectSeries` would give, from what is counted anyway: as many as it would start from.
+ * Infinity where it would have to ask matchers first.
+ */
+export function mostSelected(generation: Generation, matchers: readonly Matcher[]): number {
+  let most = Infinity;
+  for (const matcher of matchers) {
+    const exact = exactValue(matcher);
+    if (exact === null) continue;
+    const list = findList(generation, matcher.name, exact);
+    most = Math.min(most, list === 0 ? 0 : generation.postings.count(list));
+  }
+  return most;
+}
+
 const NONE = new Uint32Array(0);
 
 /** The one value a matcher can match, or null where there may be several or none must be there. */

@@ -1,8 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { compareLabels, Labels } from "../../../src/model/labels.ts";
+import { Matcher } from "../../../src/model/matcher.ts";
 import { StorageError } from "../../../src/model/storage.ts";
 import { Generation } from "../../../src/tsdb/head/generation.ts";
+import { mostSelected, selectSeries } from "../../../src/tsdb/head/select-series.ts";
 
 const create = (sizeBytes = 32 * 1024 * 1024) =>
   Generation.create({ epoch: 1, startTime: 0, endTime: 7_200_000, sizeBytes });
@@ -84,6 +86,31 @@ describe("the index of a generation", () => {
       { numRuns: 30 },
     );
   }, 60_000);
+
+  test("tells beforehand how many series a selection has at most", () => {
+    const anyMatcher = fc
+      .tuple(fc.constantFrom("=", "!=", "=~", "!~"), fc.constantFrom("a", "b", "none"), anyText)
+      .map(([type, name, text]) => new Matcher(type, name, type.endsWith("~") ? "a|b" : text));
+    fc.assert(
+      fc.property(
+        fc.array(anyLabels, { maxLength: 60, size: "max" }),
+        fc.array(anyMatcher, { maxLength: 3 }),
+        (series, matchers) => {
+          const generation = create();
+          for (const labels of series) generation.series.resolve(labels);
+          const most = mostSelected(generation, matchers);
+          expect(most).toBeGreaterThanOrEqual(selectSeries(generation, matchers).length);
+          const [a] = series;
+          if (!a) return;
+          const first = a.pairs.slice(0, 2) as [string, string];
+          expect(mostSelected(generation, [...matchers, new Matcher("=", ...first)])).toBeLessThanOrEqual(
+            series.filter((labels) => labels.get(first[0]) === first[1]).length,
+          );
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
 
   test("refuses series beyond what its memory can hold, and stays as it is", () => {
     const generation = create(2 * 1024 * 1024);
