@@ -59,7 +59,8 @@ export async function createApp(ports: Ports, options: ApiOptions): Promise<Fast
     bodyLimit: MAX_FORM_BYTES,
     exposeHeadRoutes: false,
     forceCloseConnections: true,
-    routerOptions: { maxParamLength: MAX_PATH_PARAMETER_LENGTH },
+    // Routes read their parameters themselves (`params.ts`), by Go's rules.
+    routerOptions: { maxParamLength: MAX_PATH_PARAMETER_LENGTH, querystringParser: () => ({}) },
     schemaController: { compilersFactory: withoutSchemas },
     frameworkErrors: (_error, request, reply) => answerBadUrl(request, reply, options.routePrefix),
   });

@@ -16,7 +16,7 @@ export type SmallTaskOptions = Pick<QueryThreadOptions, "engine" | "control">;
 /** Tasks among which are small ones. */
 export type SmallTask = InstantQueryTask | LabelsTask;
 
-/** What a small query may be at most. With all of it at once it takes the main thread some hundred microseconds. */
+/** What a small query may be at most: with all of it at once it takes the main thread about a millisecond. */
 const MOST_CHARACTERS = 500;
 const MOST_SAMPLES = 2_000;
 const MOST_SERIES = 32;
@@ -30,8 +30,8 @@ const KEPT_MEMORY_BYTES = 2 * 1024 * 1024;
 /** Texts of queries that turned out not to be small are not tried again for a while. */
 const MOST_KNOWN_LARGE = 500;
 const KNOWN_LARGE_MS = 60_000;
-/** Where a user's pattern is run, or may be. */
-const HAS_PATTERN = /=~|!~|label_replace/;
+/** Where a user's pattern is run, or a subquery, or may be: neither is ever small. */
+const PATTERN_OR_SUBQUERY = /=~|!~|label_replace|\[[^\]]*:/;
 
 /**
  * What the main thread answers itself, since a query thread would take longer to be told: instant queries of a few series
@@ -98,7 +98,8 @@ export class SmallTasks {
   private answerQuery(task: InstantQueryTask, deadlineMs: number, mayGzip: boolean): QueryAnswer | null {
     const { memory, knownLarge } = this;
     const { query } = task;
-    if (query.length > MOST_CHARACTERS || knownLarge.has(query) || HAS_PATTERN.test(query)) return null;
+    if (query.length > MOST_CHARACTERS || knownLarge.has(query) || PATTERN_OR_SUBQUERY.test(query))
+      return null;
     const mark = memory.mark();
     try {
       const answer = answerQueryTask(task, this.services(deadlineMs));
