@@ -66,7 +66,10 @@ export class RankAggregateOperator implements VectorOperator {
   private choose(): Chosen[] {
     const { child, context, grid, grouping, op } = this;
     const sizes = op === "limit_ratio" ? this.ratios() : this.counts();
-    if (sizes === null) return [];
+    if (sizes === null) {
+      this.readInVain();
+      return [];
+    }
     const groups = new Map<string, StepHeaps>();
     const column = new StepColumn(context.memory, grid.count);
     const held = context.limits.heldSamples;
@@ -87,6 +90,15 @@ export class RankAggregateOperator implements VectorOperator {
     }
     context.limits.releaseTo(held);
     return this.copyOut(groups);
+  }
+
+  /** Nothing is to be chosen, but what its input has to say, or is wrong with it, comes all the same. */
+  private readInVain(): void {
+    const { child, context, grid } = this;
+    const column = new StepColumn(context.memory, grid.count);
+    const held = context.limits.heldSamples;
+    for (let i = 0, n = child.count; i < n; i++) child.read(i, column);
+    context.limits.releaseTo(held);
   }
 
   /** Offers the samples of one series to its group's heaps. */
