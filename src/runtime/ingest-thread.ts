@@ -3,7 +3,7 @@
  * the query threads read without asking.
  */
 import { appendFileSync } from "node:fs";
-import { parentPort, workerData } from "node:worker_threads";
+import { parentPort, Worker, workerData } from "node:worker_threads";
 import { Registry } from "prom-client";
 import { ScrapeMemory } from "../kernels/index.ts";
 import { Labels } from "../model/labels.ts";
@@ -15,6 +15,7 @@ import type { MetricFamilies } from "../telemetry/merge.ts";
 import { minValidTime, removeTemporaryFolders, takeInventory } from "../tsdb/compaction/block-directory.ts";
 import { repairOldBlocks } from "../tsdb/compaction/repair-old-blocks.ts";
 import { Tsdb } from "../tsdb/tsdb.ts";
+import type { ReadAheadTask } from "../tsdb/wal/read-ahead.ts";
 import { headStatus } from "../tsdb/head/head-status.ts";
 import { collectGarbage, collectGarbageSoon } from "./collect-garbage.ts";
 import { exportIngestMetrics, observeScrapes } from "./ingest-metrics.ts";
@@ -73,6 +74,7 @@ function run(): void {
     onGeneration: (announcement) => send({ type: "generationBorn", announcement }),
     onWalSync: syncs.wal,
     onLateWalSync: syncs.lateWal,
+    startReadAhead,
     onReplayProgress: (progress) => send({ type: "replaying", progress }),
   });
   const { snapshot, snapshotFault } = tsdb.replay;
@@ -178,6 +180,18 @@ function run(): void {
   answerCalls(port, calls);
   const { durationSeconds, corruptions } = tsdb.replay;
   send({ type: "opened", control: tsdb.head.control.buffer, replaySeconds: durationSeconds, corruptions });
+}
+
+/** A thread that cannot start, or ends early, is missed by the replay, which goes on without it. */
+function startReadAhead(task: ReadAheadTask): void {
+  const file = new URL("./log-reader-thread.js", import.meta.url);
+  const worker = new Worker(file, {
+    workerData: task,
+    name: "log-reader",
+    resourceLimits: { maxYoungGenerationSizeMb: 4 },
+  });
+  worker.on("error", (err) => log.debug({ err }, "the log is read by the ingest thread alone"));
+  worker.unref();
 }
 
 function appendRuleSamples(

@@ -26,6 +26,7 @@ import { inParts, writeCheckpoint } from "./wal/checkpoint.ts";
 import type { ExemplarEntry } from "./wal/record.ts";
 import type { WalCompression } from "./wal/compression.ts";
 import { readSeriesState, removeSeriesState, writeSeriesState } from "./wal/series-state.ts";
+import type { StartReadAhead } from "./wal/read-ahead.ts";
 import { type LogPlace, replayLog } from "./wal/replay.ts";
 import {
   DEFAULT_SEGMENT_BYTES,
@@ -77,6 +78,8 @@ export interface TsdbOptions {
   readonly onLateWalSync?: (seconds: number) => void;
   /** How far the replay is: called during `open`, before each segment. */
   readonly onReplayProgress?: (progress: ReplayProgress) => void;
+  /** Has a thread of its own read a long log; by default it is read on this one. */
+  readonly startReadAhead?: StartReadAhead;
   /** Milliseconds of any steady clock, for durations. */
   readonly clock?: () => number;
 }
@@ -273,7 +276,7 @@ export class Tsdb {
       // What comes from a snapshot may be from anywhere in the log there is.
       sink.segment = min;
       const { snapshot, snapshotFault, from } = readSnapshot(options, max, sink);
-      const { records, fault } = replayLog(walDirectory, sink, from);
+      const { records, fault } = replayLog(walDirectory, sink, from, options.startReadAhead);
       sink.beginLate();
       const hasLateLog = listSegments(lateDirectory).length > 0;
       const late = replayLog(lateDirectory, sink);

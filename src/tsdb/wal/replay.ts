@@ -1,6 +1,8 @@
+import { statSync } from "node:fs";
 import { CorruptionError } from "../corruption-error.ts";
 import { findCheckpoint } from "./checkpoint.ts";
 import { RecordDecoder, RecordType, type RecordSink } from "./record.ts";
+import { type RecordReader, ReadAheadRecords, type StartReadAhead } from "./read-ahead.ts";
 import { listSegments, repairLog, WalCorruptionError, WalReader, type WalSegment } from "./segment.ts";
 
 export interface ReplaySink extends RecordSink {
@@ -31,6 +33,7 @@ export interface LogPlace {
  * repaired, so that starting never fails for it; nothing before the damage is lost. Works for the out-of-order log
  * too, which has no checkpoints. Call it before opening a writer on the log.
  * @param from where to begin, for what came before is known; a checkpoint that goes further is read all the same
+ * @param startReadAhead where given, a thread of its own reads, checks and decompresses a log that is long enough for it
  * @throws CorruptionError for damage inside a checkpoint: what it held is nowhere else, so nothing is touched and
  * someone has to decide
  */
@@ -38,6 +41,7 @@ export function replayLog(
   directory: string,
   sink: ReplaySink,
   from: LogPlace = { segment: 0, offset: 0 },
+  startReadAhead: StartReadAhead | null = null,
 ): ReplayResult {
   const decoder = new RecordDecoder();
   let records = 0;
@@ -47,7 +51,9 @@ export function replayLog(
   if (checkpoint) {
     sink.onSegment?.(checkpoint.lastSegment, true);
     try {
-      replaySegments(checkpoint.path, checkpoint.segments, 0, decoder, sink, onRecord);
+      const reader = new WalReader(checkpoint.path, checkpoint.segments);
+      const first = { index: checkpoint.segments[0]?.index ?? -1, offset: 0 };
+      replayRecords(checkpoint.path, reader, first, decoder, sink, onRecord);
     } catch (cause) {
       if (!(cause instanceof CorruptionError)) throw cause;
       throw new CorruptionError(
@@ -60,32 +66,48 @@ export function replayLog(
 
   const after = checkpoint ? checkpoint.lastSegment : from.segment - 1;
   const segments = listSegments(directory).filter((segment) => segment.index > after);
-  for (const segment of segments) {
-    sink.onSegment?.(segment.index, false);
-    try {
-      const offset = segment.index === from.segment ? from.offset : 0;
-      replaySegments(directory, [segment], offset, decoder, sink, onRecord);
-    } catch (fault) {
-      if (!(fault instanceof WalCorruptionError)) throw fault;
-      repairLog(fault);
-      return { records, segments: segments.indexOf(segment) + 1, fault };
+  const offsetOf = (segment: WalSegment) => (segment.index === from.segment ? from.offset : 0);
+  const ahead =
+    startReadAhead && bytesOf(segments) >= LONG_LOG_BYTES
+      ? new ReadAheadRecords(startReadAhead, directory, segments, offsetOf(segments[0]!))
+      : null;
+  try {
+    for (const segment of segments) {
+      sink.onSegment?.(segment.index, false);
+      const offset = offsetOf(segment);
+      const reader = ahead?.open(segment) ?? new WalReader(directory, [segment], offset);
+      try {
+        replayRecords(directory, reader, { index: segment.index, offset }, decoder, sink, onRecord);
+      } catch (fault) {
+        if (!(fault instanceof WalCorruptionError)) throw fault;
+        repairLog(fault);
+        return { records, segments: segments.indexOf(segment) + 1, fault };
+      }
     }
+  } finally {
+    ahead?.stop();
   }
   return { records, segments: segments.length, fault: null };
 }
 
-function replaySegments(
+/** For less it does not pay to start a thread. */
+const LONG_LOG_BYTES = 16 * 1024 * 1024;
+
+function bytesOf(segments: readonly WalSegment[]): number {
+  return segments.reduce((sum, { path }) => sum + statSync(path).size, 0);
+}
+
+function replayRecords(
   directory: string,
-  segments: readonly WalSegment[],
-  startOffset: number,
+  reader: RecordReader,
+  first: { readonly index: number; readonly offset: number },
   decoder: RecordDecoder,
   sink: ReplaySink,
   onRecord: () => void,
 ): void {
-  const reader = new WalReader(directory, segments, startOffset);
   // Where the record before the current one ended: a record that does not decode is not sound either.
-  let segment = segments[0]?.index ?? -1;
-  let soundEnd = startOffset;
+  let segment = first.index;
+  let soundEnd = first.offset;
   try {
     while (reader.next()) {
       if (reader.segment !== segment) {
