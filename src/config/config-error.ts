@@ -1,7 +1,7 @@
 /** One thing wrong with a configuration file. */
 export interface ConfigProblem {
   readonly file: string;
-  /** Both from 1; 0 where the file as a whole is meant. */
+  /** Both from 1; 0 where the file as a whole is meant, which the message then names. */
   readonly line: number;
   readonly column: number;
   /** Such as `scrape_configs[0].scrape_interval`; "" for the file as a whole. */
@@ -22,6 +22,8 @@ export class ConfigError extends Error {
 }
 
 function formatProblem({ file, line, column, path, message }: ConfigProblem): string {
-  const place = line === 0 ? file : `${file}:${line}:${column}`;
+  // What is wrong with a file as a whole names it already.
+  if (line === 0) return message;
+  const place = `${file}:${line}:${column}`;
   return path === "" ? `${place}: ${message}` : `${place}: ${path}: ${message}`;
 }

@@ -49,6 +49,16 @@ export function glob(pattern: string, files: FileLister = REAL_FILES): string[] 
     .sort(compareUtf8);
 }
 
+/** Whether a pattern is well-formed, whatever files there are. */
+export function isPattern(pattern: string): boolean {
+  try {
+    for (const part of pattern.split("/")) parseName(part);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function hasWildcard(pattern: string): boolean {
   return /[*?[\\]/.test(pattern);
 }

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { dirname, isAbsolute, join } from "node:path";
 import type { z } from "zod";
 import { quote } from "../model/quote.ts";
@@ -17,6 +16,7 @@ import { printYaml } from "./go-yaml.ts";
 import type { ConfigType, Report } from "./schema/config-type.ts";
 import { prometheusConfig, type PrometheusConfig } from "./schema/prometheus.ts";
 import { remoteWriteConfig, type RemoteWriteConfig } from "./schema/remote.ts";
+import { readTextFile } from "./read-text-file.ts";
 import { scrapeConfigFile, type ScrapeConfig } from "./schema/scrape.ts";
 import { YamlSource } from "./yaml-source.ts";
 
@@ -257,21 +257,4 @@ function openSource(
     }
     return null;
   }
-}
-
-/** Errors read as Go's do: "open prometheus.yml: no such file or directory". */
-export function readTextFile(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (cause) {
-    throw new Error(`open ${path}: ${reasonOf(cause)}`, { cause });
-  }
-}
-
-function reasonOf(cause: unknown): string {
-  const code = (cause as { code?: string }).code;
-  if (code === "ENOENT") return "no such file or directory";
-  if (code === "EACCES") return "permission denied";
-  if (code === "EISDIR") return "is a directory";
-  return cause instanceof Error ? cause.message : String(cause);
 }

@@ -59,7 +59,7 @@ class WatchedFiles {
     this.watchFolders();
     const groups: TargetGroup[] = [];
     const counts = new Map<string, number>();
-    for (const path of new Set(this.patterns.flatMap((pattern) => glob(pattern)))) {
+    for (const path of new Set(this.patterns.flatMap((pattern) => this.expand(pattern)))) {
       const before = this.groupCounts.get(path) ?? 0;
       try {
         const entries = this.readFile(path);
@@ -80,6 +80,15 @@ class WatchedFiles {
     this.groupCounts = counts;
     counters.addDuration("file_scan_duration_seconds", {}, startedMs, elapsedMs());
     return groups;
+  }
+
+  private expand(pattern: string): readonly string[] {
+    try {
+      return glob(pattern);
+    } catch (err) {
+      this.surroundings.log.error({ glob: pattern, err }, "Error expanding glob");
+      return [];
+    }
   }
 
   private watchFolders(): void {

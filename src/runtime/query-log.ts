@@ -1,5 +1,6 @@
 import { closeSync, openSync, writeSync } from "node:fs";
 import type { QueryOrigin } from "../api/ports.ts";
+import { fileError } from "../config/read-text-file.ts";
 import { isQuery, type QueryAnswer, type QueryTask } from "../api/query-tasks.ts";
 import type { RuleGroupName } from "../rules/ports.ts";
 
@@ -14,7 +15,7 @@ export class QueryLog {
 
   /** "" turns it off. @throws Error when the file cannot be opened; the earlier one then stays in use */
   open(path: string): void {
-    const next = path === "" ? null : openSync(path, "a");
+    const next = path === "" ? null : openAtEnd(path);
     this.close();
     this.descriptor = next;
     this.path = path;
@@ -54,6 +55,14 @@ export class QueryLog {
     } catch (cause) {
       throw new Error(`cannot write query log ${this.path}: ${(cause as Error).message}`, { cause });
     }
+  }
+}
+
+function openAtEnd(path: string): number {
+  try {
+    return openSync(path, "a");
+  } catch (cause) {
+    throw new Error(`cannot open the query log: ${fileError(path, cause).message}`, { cause });
   }
 }
 

@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
 import type { Config } from "../config/effective-config.ts";
 import { glob } from "../config/glob.ts";
+import { readTextFile } from "../config/read-text-file.ts";
 import { loadRuleFile, RuleFileError } from "../config/rule-file.ts";
 import type { RuleFileConfig } from "../config/schema/rules.ts";
 import type { RuleGroupConfig } from "../rules/rule-config.ts";
@@ -21,8 +21,7 @@ export function loadRuleGroups(
   const files = new Set(config.ruleFiles.flatMap((pattern) => glob(pattern)));
   for (const file of [...files].sort()) {
     try {
-      const text = readFileSync(file, "utf8");
-      const loaded = loadRuleFile(text, {
+      const loaded = loadRuleFile(readTextFile(file), {
         fileName: file,
         nameValidation: config.global.metricNameValidationScheme,
         checkExpression: check.expression,

@@ -425,7 +425,7 @@ export class Server {
       this.lastReload = { ...this.lastReload, successful: false };
       this.metrics.reloadSuccessful.set(0);
       this.notifications.add(notice.reloadFailed);
-      this.log.error({ err }, "cannot load the configuration, the old one stays");
+      this.log.error({ err }, "Error reloading config");
       throw err;
     }
   }

@@ -26,9 +26,12 @@ export function flagsWithoutEffect({ values, given, features }: CommandLine): st
   return [...flags, ...asked.map(([feature, what]) => `feature ${feature}: ${what}`)];
 }
 
+const DEFAULT_GOGC = 75;
+
 /** The same for sections of the configuration that belong to rooms still to be built. */
 export function sectionsWithoutEffect(config: Config): string[] {
   const sentences: string[] = [];
+  if (config.runtime.gogc !== DEFAULT_GOGC) sentences.push("runtime.gogc tunes a collector that is not here");
   if (config.remoteWrite.length > 0) sentences.push("remote_write sends no samples");
   if (config.remoteRead.length > 0) sentences.push("remote_read asks no other storage");
   return sentences;

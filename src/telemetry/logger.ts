@@ -28,8 +28,10 @@ export function createLogger(options: {
 /** An error with its causes, on one line: people read logs, stacks are for the debug level. */
 function describeError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
-  const cause = error.cause instanceof Error ? `: ${String(describeError(error.cause))}` : "";
-  return `${error.message}${cause}`;
+  if (!(error.cause instanceof Error)) return error.message;
+  const cause = String(describeError(error.cause));
+  // Most messages tell of the cause already.
+  return error.message.includes(error.cause.message) ? error.message : `${error.message}: ${cause}`;
 }
 
 /** `time=… level=INFO msg="…" key=value …`, from the JSON line pino made. */

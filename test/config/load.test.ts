@@ -259,6 +259,8 @@ describe("what is refused", () => {
     // jobs
     ["scrape_configs: [{metrics_path: /}]", "job_name is empty"],
     ["scrape_configs: [~]", "empty or null scrape config section"],
+    ["rule_files: [a.yml, 'r/[']", "error retrieving rule files for r/[: syntax error in pattern"],
+    ["scrape_config_files: ['a\\']", "error retrieving scrape config files for a\\: syntax error in pattern"],
     [job("relabel_configs: [~]"), "empty or null target relabeling rule in scrape config"],
     [job("metric_relabel_configs: [~]"), "empty or null metric relabeling rule in scrape config"],
     [job("static_configs: [~]"), "empty or null section in static_configs"],

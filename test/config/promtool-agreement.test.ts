@@ -160,7 +160,6 @@ const cases = [
   "rule_files: [a/*.yml]",
   "rule_files: ['a*/b']",
   "rule_files: a",
-  "rule_files: ['[a']",
   "bogus: 1",
   "global: {bogus: }",
   "a: b: c",

@@ -12,7 +12,7 @@ describe("the configuration that is shipped", () => {
 
   test("that isn't there is told as such", () => {
     expect(() => loadConfigFile({ fileName: "missing.yml" })).toThrow(
-      "missing.yml: open missing.yml: no such file or directory",
+      "open missing.yml: no such file or directory",
     );
   });
 });

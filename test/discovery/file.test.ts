@@ -48,6 +48,12 @@ describe("file discovery", () => {
     expect(running.groups().map(({ source }) => source)).toContain(`${join(folder, "b.yml")}:1`);
   });
 
+  test("leaves a broken pattern out and says so", async () => {
+    write("a.json", '[{"targets": ["a:1"]}]');
+    start("['[.json', 'a.json']");
+    await running.until((now) => addresses(now).join() === "a:1");
+  });
+
   test("goes on watching where another folder takes the place of the first", async () => {
     mkdirSync(join(folder, "t"));
     write("t/a.json", '[{"targets": ["a:1"]}]');

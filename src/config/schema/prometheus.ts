@@ -1,5 +1,6 @@
 import { field, filePath, integer, list, maybe, section, type Report, type ValueOf } from "./config-type.ts";
 import { alertingConfig } from "./alerting.ts";
+import { isPattern } from "../glob.ts";
 import { globalConfig } from "./global.ts";
 import { otlpConfig } from "./otlp.ts";
 import { remoteReadConfig, remoteWriteConfig } from "./remote.ts";
@@ -30,10 +31,13 @@ export const prometheusConfig = section(
   },
 );
 
-/** A star may stand in the last element of the path only. */
+/** A star may stand in the last element of the path only, and brackets are to be closed. */
 function checkPatterns(key: string, what: string, paths: readonly string[], report: Report): void {
   for (const [i, path] of paths.entries()) {
     if (!/^[^*]*(?:\*[^/]*)?$/.test(path)) report(`invalid ${what} path ${quote(path)}`, [key, i]);
+    else if (!isPattern(path)) {
+      report(`error retrieving ${what}s for ${path}: syntax error in pattern`, [key, i]);
+    }
   }
 }
 
