@@ -170,6 +170,8 @@ export class RangeCallOperator implements VectorOperator {
 
   private noteStartOverlap(): void {
     this.notes.sawStartOverlap = false;
+    // How often it was seen cannot be told from the notes of parts.
+    this.context.wholeness.mustBeWhole = true;
     const name = this.metricName();
     const note = new StartOverlapNote(name);
     this.context.annotations.warnMerged(`start overlap ${name}`, note, this.notes.position);
