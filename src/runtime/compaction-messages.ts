@@ -19,6 +19,12 @@ export interface CompactionThreadOptions {
   readonly uploadedFile: string;
 }
 
+/** What the thread is given at its start. */
+export interface CompactionThreadData extends CompactionThreadOptions {
+  /** Not 0 while generations and merges are to be left off. */
+  readonly interrupt: Int32Array;
+}
+
 /** Blocks as they are on disk now. */
 export interface BlockList {
   readonly blocks: readonly BlockInfo[];
@@ -29,9 +35,9 @@ export type PlainMatcher = readonly [type: MatchType, name: string, value: strin
 
 export interface CompactionCalls {
   /** Writes a sealed generation as a block. @returns whether it held anything */
-  writeGeneration(announcement: GenerationAnnouncement): boolean;
+  writeGeneration(announcement: GenerationAnnouncement): boolean | "interrupted";
   /** Does the compaction that is due most. @returns null when none is */
-  compactNext(): { readonly isVertical: boolean } | null;
+  compactNext(): { readonly isVertical: boolean } | null | "interrupted";
   list(): BlockList;
   /** What is to stay and what is to go; nothing is deleted yet. */
   retire(

@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto";
 import { parentPort, workerData } from "node:worker_threads";
 import { ulid } from "ulid";
 import { observe } from "../telemetry/distribution.ts";
+import { InterruptedError } from "../tsdb/block/block-writer.ts";
 import { deleteBlock, takeInventory } from "../tsdb/compaction/block-directory.ts";
 import { cleanBlock, type CompactionOptions } from "../tsdb/compaction/compact.ts";
 import { compactNext, diskSizeBytes, retireBlocks } from "../tsdb/compaction/compactor.ts";
@@ -15,17 +16,19 @@ import { createSnapshot } from "../tsdb/compaction/snapshot.ts";
 import { Generation } from "../tsdb/head/generation.ts";
 import { sealedSeries } from "../tsdb/head/sealed-series.ts";
 import { emptyChunkDistributions } from "./chunk-distributions.ts";
-import type { CompactionCalls, CompactionThreadOptions } from "./compaction-messages.ts";
+import type { CompactionCalls, CompactionThreadData } from "./compaction-messages.ts";
 import { answerCalls } from "./thread-calls.ts";
 import { setThreadPriority } from "./thread-priority.ts";
 
 setThreadPriority("normal");
-const { dataDirectory, ranges, withOverlaps, uploadedFile, ...blockOptions } =
-  workerData as CompactionThreadOptions;
+const { dataDirectory, ranges, withOverlaps, uploadedFile, interrupt, ...blockOptions } =
+  workerData as CompactionThreadData;
+const isInterrupted = () => Atomics.load(interrupt, 0) !== 0;
 const chunks = emptyChunkDistributions();
 const options: CompactionOptions = { ...blockOptions, newUlid: () => ulid() };
 const firstOptions: CompactionOptions = {
   ...options,
+  isInterrupted,
   onChunk(sizeBytes, samples, rangeMs) {
     observe(chunks.sizeBytes, sizeBytes);
     observe(chunks.samples, samples);
@@ -34,12 +37,15 @@ const firstOptions: CompactionOptions = {
 };
 
 const calls: CompactionCalls = {
-  writeGeneration: (announcement) => writeGeneration(dataDirectory, announcement, firstOptions) !== null,
+  writeGeneration: (announcement) =>
+    unlessInterrupted(() => writeGeneration(dataDirectory, announcement, firstOptions) !== null),
 
   compactNext() {
     const held = uploadedFile === "" ? {} : { isHeldBack: untilUploaded(uploadedFile) };
-    const result = compactNext(dataDirectory, ranges, { ...options, ...held, withOverlaps });
-    return result && { isVertical: result.isVertical };
+    return unlessInterrupted(() => {
+      const result = compactNext(dataDirectory, ranges, { ...options, ...held, withOverlaps, isInterrupted });
+      return result && { isVertical: result.isVertical };
+    });
   },
 
   list() {
@@ -107,3 +113,12 @@ const calls: CompactionCalls = {
   },
 };
 answerCalls(parentPort!, calls);
+
+function unlessInterrupted<T>(work: () => T): T | "interrupted" {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof InterruptedError)) throw error;
+    return "interrupted";
+  }
+}

@@ -8,8 +8,14 @@ import type { RetentionLimits } from "../tsdb/compaction/retention.ts";
 import type { GenerationAnnouncement } from "../tsdb/tsdb.ts";
 import { BlockMetrics } from "./block-metrics.ts";
 import { collectGarbageSoon } from "./collect-garbage.ts";
-import type { CompactionCalls, CompactionThreadOptions, PlainMatcher } from "./compaction-messages.ts";
+import type {
+  CompactionCalls,
+  CompactionThreadData,
+  CompactionThreadOptions,
+  PlainMatcher,
+} from "./compaction-messages.ts";
 import type { BlockSpan } from "./query-messages.ts";
+import { GivingWay } from "./giving-way.ts";
 import { ThreadCaller } from "./thread-calls.ts";
 
 export interface StorageKeeperOptions {
@@ -58,6 +64,9 @@ export class StorageKeeper {
   private working: Promise<unknown> = Promise.resolve();
   private timer: NodeJS.Timeout | null = null;
   private isStopped = false;
+  private readonly givingWay = new GivingWay();
+  /** Whether the last pass ended before everything was done, for something that goes first. */
+  private isUnfinished = false;
   private readonly metrics: BlockMetrics;
   private readonly counters: BlockMetrics["counters"];
 
@@ -92,7 +101,7 @@ export class StorageKeeper {
         this.options.log.error({ err }, "cannot keep the data directory in order; it is tried again");
       }
       // As it was before: what was put there meanwhile is noticed the next time, and so is what we did, once.
-      this.lastSeen = failures.length > 0 ? "" : seen;
+      this.lastSeen = failures.length > 0 || this.isUnfinished ? "" : seen;
     });
   }
 
@@ -100,9 +109,10 @@ export class StorageKeeper {
   private async keep(compaction: Compaction): Promise<unknown[]> {
     this.counters.compactionsTriggered++;
     const failures: unknown[] = [];
+    this.isUnfinished = false;
     for (const work of ["storeGenerations", "compactBlocks", "removeRetired"] as const) {
       // What is left waits for the next start: a stop is not to wait for it.
-      if (this.isStopped) break;
+      if (this.isStopped || this.isUnfinished) break;
       await this[work](compaction).catch((err: unknown) => failures.push(err));
     }
     return failures;
@@ -114,9 +124,10 @@ export class StorageKeeper {
       const announcement = this.sealed[0]!;
       const startedMs = performance.now();
       const { isEarly = false } = announcement;
-      this.counters.staleCompactions += Number(isEarly);
       try {
         const hasBlock = await this.writing(() => compaction.call("writeGeneration", [announcement]));
+        if (this.gaveWay(hasBlock)) return;
+        this.counters.staleCompactions += Number(isEarly);
         this.counters.compactions += Number(hasBlock);
         const seconds = (performance.now() - startedMs) / 1000;
         if (hasBlock) this.metrics.observeCompaction(seconds);
@@ -143,7 +154,7 @@ export class StorageKeeper {
     while (!this.isStopped) {
       const startedMs = performance.now();
       const done = await this.writing(() => compaction.call("compactNext", []));
-      if (done === null) break;
+      if (this.gaveWay(done) || done === null) break;
       this.counters.compactions++;
       this.metrics.observeCompaction((performance.now() - startedMs) / 1000);
       this.counters.verticalCompactions += Number(done.isVertical);
@@ -152,7 +163,19 @@ export class StorageKeeper {
         "blocks were compacted",
       );
       await this.removeRetired(compaction);
+      if (this.givingWay.isWanted) {
+        this.isUnfinished = true;
+        return;
+      }
     }
+  }
+
+  /** Whether a piece of work was left off for something that goes first. */
+  private gaveWay<T>(outcome: T | "interrupted"): outcome is "interrupted" {
+    const isInterrupted = outcome === "interrupted";
+    this.givingWay.note(isInterrupted ? "interrupted" : "done");
+    this.isUnfinished ||= isInterrupted;
+    return isInterrupted;
   }
 
   /** Has readers use the blocks that are to stay, then deletes the others. */
@@ -212,18 +235,25 @@ export class StorageKeeper {
 
   // ── what an administrator asks for ──
 
-  /** @throws Error when a block cannot be marked */
-  deleteSeries(
+  /**
+   * Marks samples in blocks. What is being written is left off for it, and begun anew: a block is written of what was
+   * there before, and would bring back what is deleted meanwhile.
+   * @throws Error when a block cannot be marked
+   */
+  async deleteSeries(
     selectors: readonly (readonly PlainMatcher[])[],
     minTime: number,
     maxTime: number,
   ): Promise<void> {
-    return this.alone(() =>
-      this.withThread(async (compaction) => {
-        const changed = await compaction.call("deleteSeries", [selectors, minTime, maxTime]);
-        await this.useBlocks(compaction, [], changed);
-      }),
+    await this.givingWay.first(() =>
+      this.alone(() =>
+        this.withThread(async (compaction) => {
+          const changed = await compaction.call("deleteSeries", [selectors, minTime, maxTime]);
+          await this.useBlocks(compaction, [], changed);
+        }),
+      ),
     );
+    if (this.isUnfinished) void this.look().catch(() => undefined);
   }
 
   cleanTombstones(): Promise<void> {
@@ -275,7 +305,7 @@ export class StorageKeeper {
 
   private async withThread<T>(work: (compaction: Compaction) => Promise<T>): Promise<T> {
     const worker = new Worker(this.options.threadFile, {
-      workerData: this.options.thread(),
+      workerData: { ...this.options.thread(), interrupt: this.givingWay.flag } satisfies CompactionThreadData,
       name: "compaction",
       resourceLimits: { maxYoungGenerationSizeMb: 4 },
     });

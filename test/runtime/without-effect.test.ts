@@ -7,9 +7,7 @@ test("features that change nothing here are named, and only those that were aske
   const asked = (features: string) => flagsWithoutEffect(parseFlags([`--enable-feature=${features}`]));
   expect(asked("st-storage,exemplar-storage")).toEqual([]);
   const sentences = asked("fast-startup,st-storage,memory-snapshot-on-shutdown,use-uncached-io");
-  expect(sentences.map((sentence) => sentence.split(":")[0])).toEqual([
-    "feature fast-startup",
-  ]);
+  expect(sentences.map((sentence) => sentence.split(":")[0])).toEqual(["feature fast-startup"]);
 });
 
 test("sections that change nothing here are named", () => {

@@ -23,15 +23,26 @@ export interface NewBlock {
   readonly onChunk?: (sizeBytes: number, samples: number, rangeMs: number) => void;
   /** Greatest size of a file of chunks. */
   readonly maxChunkFileBytes?: number;
+  /** Asked now and then whether the block is to be left off. */
+  readonly isInterrupted?: () => boolean;
   /** How files of chunks are created, if not as any other. */
   readonly createChunkFile?: (path: string) => AppendedFile;
 }
+
+/** Someone has asked to leave a block off: nothing is wrong. */
+export class InterruptedError extends Error {
+  override readonly name = "InterruptedError";
+}
+
+/** Series that are added before it is asked again. */
+const SERIES_BETWEEN_QUESTIONS = 256;
 
 /**
  * Writes a block from series that come in order of their labels, their chunks in order of time and apart from each
  * other, or that someone puts into it in this way. It is built in a temporary folder and appears under its name complete and synced, or not at all.
  * @returns null if there was no sample, and so no block
  * @throws StorageError where the disk refuses; nothing is left behind
+ * @throws InterruptedError where it is to be left off, likewise
  */
 export function writeBlock(
   dataDirectory: string,
@@ -46,7 +57,7 @@ export function writeBlock(
   let index: IndexWriter | null = null;
   try {
     index = new IndexWriter(join(temporary, INDEX_FILE));
-    const writer = new SeriesWriter(chunkFiles, index, block.onChunk);
+    const writer = new SeriesWriter(chunkFiles, index, block);
     if (typeof series === "function") series(writer);
     else for (const each of series) writer.addSeries(each);
     const { counts } = writer;
@@ -92,13 +103,13 @@ export class SeriesWriter {
   constructor(
     readonly chunkFiles: ChunkFileWriter,
     readonly index: IndexWriter,
-    private readonly onChunk: NewBlock["onChunk"],
+    private readonly block: Pick<NewBlock, "onChunk" | "isInterrupted">,
   ) {}
 
   /** A series without chunks is left out. @throws Error where it does not come in order of its labels */
   addSeries({ labels, chunks: encoded }: ChunkSeries): void {
     if (encoded.length === 0) return;
-    const { chunks, counts } = this;
+    const { chunks } = this;
     chunks.clear();
     for (const chunk of encoded) {
       const { minTime, maxTime, encoding, bytes } = chunk;
@@ -106,7 +117,15 @@ export class SeriesWriter {
       chunks.push(minTime, maxTime, this.chunkFiles.append(chunk));
     }
     this.index.addLabels(labels, chunks);
+    this.countSeries();
+  }
+
+  /** Counts a series that is whole. @throws InterruptedError */
+  countSeries(): void {
+    const { counts, block } = this;
     counts.numSeries++;
+    if (counts.numSeries % SERIES_BETWEEN_QUESTIONS !== 0 || !block.isInterrupted?.()) return;
+    throw new InterruptedError(`cannot go on behind ${counts.numSeries} series: something else goes first`);
   }
 
   /** Counts a chunk that someone has put into the files. */
@@ -116,7 +135,7 @@ export class SeriesWriter {
     counts.numSamples += samples;
     if (isFloat(encoding)) counts.numFloatSamples += samples;
     else counts.numHistogramSamples += samples;
-    this.onChunk?.(sizeBytes, samples, rangeMs);
+    this.block.onChunk?.(sizeBytes, samples, rangeMs);
   }
 }
 

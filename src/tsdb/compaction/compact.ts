@@ -1,6 +1,6 @@
 import { StorageError } from "../../model/storage.ts";
 import { Block } from "../block/block.ts";
-import { type SeriesWriter, writeBlock } from "../block/block-writer.ts";
+import { InterruptedError, type SeriesWriter, writeBlock } from "../block/block-writer.ts";
 import type { ChunkSeries, ChunkSeriesSource, EncodedChunk } from "../block/chunk-series.ts";
 import { DirectFile } from "../block/direct-file.ts";
 import { type BlockCompaction, type BlockHint, type BlockMeta, readMeta, writeMeta } from "../block/meta.ts";
@@ -22,6 +22,8 @@ export interface CompactionOptions {
   readonly cache?: PageCache;
   /** Whether chunks of the head, too, are written past the system's page cache. */
   readonly pastPageCache?: boolean;
+  /** Asked now and then whether to leave off what is being written: then an InterruptedError ends it. */
+  readonly isInterrupted?: () => boolean;
   /** Told the size in bytes, samples and milliseconds of each chunk, for metrics. */
   readonly onChunk?: (sizeBytes: number, samples: number, rangeMs: number) => void;
 }
@@ -75,8 +77,9 @@ export function writeHeadBlock(
   });
 }
 
-function blockOptions({ onChunk, maxChunkFileBytes }: CompactionOptions) {
+function blockOptions({ onChunk, maxChunkFileBytes, isInterrupted }: CompactionOptions) {
   return {
+    ...(isInterrupted === undefined ? {} : { isInterrupted }),
     ...(onChunk === undefined ? {} : { onChunk }),
     ...(maxChunkFileBytes === undefined ? {} : { maxChunkFileBytes }),
   };
@@ -206,7 +209,7 @@ function rewriteBlocks(
     return written;
   } catch (error) {
     // A disk that is full or fails to write says nothing on the blocks: they are tried again later.
-    if (!(error instanceof StorageError)) {
+    if (!(error instanceof StorageError || error instanceof InterruptedError)) {
       try {
         markBlocks(directories, { failed: true });
       } catch {

@@ -226,11 +226,11 @@ class Output {
     const { kernel, writer } = this;
     const chunks = kernel.listedChunks;
     if (chunks === 0) return;
-    writer.counts.numSeries++;
     writer.counts.numChunks += chunks - this.appended;
     this.appended = 0;
     writer.index.countSeries(numbers, count);
     if (kernel.putRecord(count)) writer.index.addRecords(kernel.takeRecords());
+    writer.countSeries();
   }
 
   finish(): void {

@@ -89,7 +89,7 @@ class SealedSeries {
       }
       pairs.moveTo(id);
       writer.index.addRow(pairs.numbers, pairs.count, columns);
-      writer.counts.numSeries++;
+      writer.countSeries();
     }
     frames.write();
   }

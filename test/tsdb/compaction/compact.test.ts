@@ -9,6 +9,7 @@ import { Matcher } from "../../../src/model/matcher.ts";
 import { StorageError } from "../../../src/model/storage.ts";
 import { QueryMemory } from "../../../src/kernels/index.ts";
 import { Block } from "../../../src/tsdb/block/block.ts";
+import { InterruptedError } from "../../../src/tsdb/block/block-writer.ts";
 import type { ChunkSeries, EncodedChunk } from "../../../src/tsdb/block/chunk-series.ts";
 import { readMeta, writeMeta } from "../../../src/tsdb/block/meta.ts";
 import { isDeleted } from "../../../src/tsdb/block/tombstones.ts";
@@ -468,4 +469,29 @@ describe.skipIf(!canMount)("a full disk", () => {
       execFileSync("umount", [disk]);
     }
   });
+});
+
+test("a merge and a block of the head can be left off: nothing is left behind, and nothing held against the blocks", () => {
+  const content = Object.fromEntries(Array.from({ length: 600 }, (_, i) => [`m${i}`, [[1, i]] as Samples]));
+  const later = Object.fromEntries(Array.from({ length: 600 }, (_, i) => [`m${i}`, [[1001, i]] as Samples]));
+  const blocks = [head(0, 1000, content), head(1000, 2000, later)];
+  const before = fs.readdirSync(directory).sort();
+  let questions = 0;
+  const isInterrupted = () => ++questions === 2;
+  expect(() => compactBlocks(directory, blocks, { ...options, isInterrupted })).toThrow(InterruptedError);
+  expect(questions).toBe(2);
+  questions = 0;
+  const series: ChunkSeries[] = Object.keys(content)
+    .sort()
+    .map((name) => ({
+      labels: Labels.fromRecord({ __name__: name }),
+      chunks: encodeChunks(columnsOf([[2001, 1]])),
+    }));
+  const range = { minTime: 2000, maxTime: 3000 };
+  expect(() => writeHeadBlock(directory, series, range, { ...options, isInterrupted })).toThrow(
+    InterruptedError,
+  );
+  expect(fs.readdirSync(directory).sort()).toEqual(before);
+  for (const block of blocks) expect(readMeta(block).compaction).not.toHaveProperty("failed");
+  expect(compactBlocks(directory, blocks, options)!.stats.numSeries).toBe(600);
 });
