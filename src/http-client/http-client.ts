@@ -7,8 +7,8 @@ import { OAuth2TokenSource } from "./oauth2.ts";
 import type { HttpClientOptions } from "./options.ts";
 import { Deadlines } from "./deadlines.ts";
 import {
-  bodyBuffers,
   PlainConnections,
+  plainRequest,
   requestText,
   type PlainAnswer,
   type PlainExchange,
@@ -241,21 +241,20 @@ class ConfiguredClient implements PageClient {
 
   private async sendForWhole(
     exchange: Exchange,
-    { limitBytes, unixSocketPath, buffers = bodyBuffers }: WholeRequest,
+    request: WholeRequest,
     underWay: UnderWay,
   ): Promise<PlainAnswer> {
     if (underWay.reason !== null) throw new Error(underWay.reason);
     const { headers, proxy, url } = exchange;
     if (url.protocol === "http:" && proxy === null) {
-      const text = requestText(url, headers);
+      const plain = plainRequest(url, requestText(url, headers), request);
       return new Promise((answered, failed) => {
-        const request = { url, text, limitBytes, unixSocketPath, buffers };
-        const begun = this.plain.begin(request, { answered, failed });
+        const begun = this.plain.begin(plain, { answered, failed });
         underWay.giveUp = (error) => begun.giveUp(error);
       });
     }
-    const dispatcher = await this.dispatcherFor(exchange, unixSocketPath);
-    const handler = new WholeAnswerHandler(limitBytes);
+    const dispatcher = await this.dispatcherFor(exchange, request.unixSocketPath);
+    const handler = new WholeAnswerHandler(request.limitBytes);
     underWay.giveUp = (error) => handler.giveUp(error);
     dispatcher.dispatch(requestOptions(exchange), handler);
     return { ...(await handler.answer), release: () => undefined };
@@ -531,9 +530,7 @@ class RepeatedRequest implements PageRequest {
 
   private plainRequest(): PlainRequest | null {
     const text = this.way.plainText();
-    if (text === null) return null;
-    const { buffers = bodyBuffers, limitBytes, unixSocketPath } = this.request;
-    return { url: this.address, text, limitBytes, unixSocketPath, buffers };
+    return text === null ? null : plainRequest(this.address, text, this.request);
   }
 }
 

@@ -25,6 +25,8 @@ export interface PlainAnswer extends WholeAnswer {
 
 export interface PlainRequest {
   readonly url: URL;
+  /** Whose connections it may go over: the socket's path, or the host with its port. */
+  readonly origin: string;
   /** All of it, as `requestText` makes it. */
   readonly text: string;
   readonly limitBytes: number;
@@ -74,7 +76,7 @@ export class PlainConnections {
   /** Begins an exchange, which may end at once. */
   begin(request: PlainRequest, end: ExchangeEnd): PlainExchange {
     const exchange = new PlainExchange(request, end);
-    const kept = this.idle.get(originOf(request))?.pop();
+    const kept = this.idle.get(request.origin)?.pop();
     if (kept === undefined) this.connect(exchange);
     else {
       this.idleDeadlines.remove(kept);
@@ -119,10 +121,6 @@ export class PlainConnections {
   }
 }
 
-function originOf({ unixSocketPath, url }: PlainRequest): string {
-  return unixSocketPath || url.host;
-}
-
 let readMemory: Uint8Array | null = null;
 
 class Connection implements Deadline {
@@ -138,8 +136,8 @@ class Connection implements Deadline {
     request: PlainRequest,
     private readonly owner: PlainConnections,
   ) {
-    this.origin = originOf(request);
-    const { unixSocketPath, url } = request;
+    const { origin, unixSocketPath, url } = request;
+    this.origin = origin;
     const onread = {
       buffer: () => this.room(),
       callback: (size: number, buffer: Uint8Array): boolean => {
@@ -254,6 +252,19 @@ class Connection implements Deadline {
     const release = (): void => reader.release();
     exchange.end.answered({ statusCode, statusText, headers, chunks, sizeBytes, release });
   }
+}
+
+/** @param text as `requestText` makes it */
+export function plainRequest(
+  url: URL,
+  text: string,
+  {
+    buffers = bodyBuffers,
+    limitBytes,
+    unixSocketPath,
+  }: Pick<PlainRequest, "limitBytes"> & Partial<Pick<PlainRequest, "buffers" | "unixSocketPath">>,
+): PlainRequest {
+  return { url, origin: unixSocketPath || url.host, text, limitBytes, unixSocketPath, buffers };
 }
 
 /** A GET without a body. @throws Error for a header that would say more than it may */

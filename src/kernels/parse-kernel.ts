@@ -297,7 +297,9 @@ export class ScrapeMemory {
 
   /** A place for a page of at least this size, to be parsed where it is; null where it is too large or too many are lent. */
   lendPage(sizeBytes: number): Buffer | null {
-    const size = 2 ** Math.ceil(Math.log2(Math.max(sizeBytes + PADDING_BYTES, LEAST_LENT_BYTES)));
+    if (sizeBytes > LENT_BYTES - PADDING_BYTES) return null;
+    const needed = Math.max(sizeBytes + PADDING_BYTES, LEAST_LENT_BYTES);
+    const size = 1 << (32 - Math.clz32(needed - 1));
     if (this.lentBytes + size > LENT_BYTES) return null;
     const pointer = this.allocator.allocate(size);
     if (pointer === 0) return null;

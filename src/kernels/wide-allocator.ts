@@ -44,6 +44,6 @@ const SMALLEST_BYTES = 256;
 
 function classSize(sizeBytes: number): number {
   if (sizeBytes <= SMALLEST_BYTES) return SMALLEST_BYTES;
-  const quarter = 2 ** (Math.floor(Math.log2(sizeBytes - 1)) - 2);
+  const quarter = 2 ** (29 - Math.clz32(sizeBytes - 1));
   return Math.ceil(sizeBytes / quarter) * quarter;
 }

@@ -320,7 +320,9 @@ export class ScrapeLoop {
       this.reports.append(appender, timeMs, {
         isUp: error === null,
         durationSeconds,
-        ...counts,
+        scraped: counts.scraped,
+        postRelabel: counts.postRelabel,
+        seriesAdded: counts.seriesAdded,
         bodySizeBytes: error instanceof BodySizeLimitError ? -1 : bodySizeBytes,
       });
       appender.commit();

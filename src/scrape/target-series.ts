@@ -83,7 +83,8 @@ export class TargetSeries {
       };
     }
     const isOpenMetrics = page.format === "openmetrics";
-    const append = yield* this.sequence.read({ ...page, isOpenMetrics }, options, counts);
+    const { chunks, sizeBytes } = page;
+    const append = yield* this.sequence.read({ chunks, sizeBytes, isOpenMetrics }, options, counts);
     return () => {
       const vanished = append();
       // Where the same series goes on in the other format, its marker comes second at the same time and is refused.

@@ -425,12 +425,15 @@ export class GenerationWriter {
   discard(): void {
     this.forgetBatchStarts(this.pending);
     this.forgetBatch();
-    this.lateFloats.length = this.lateHistograms.length = 0;
+    if (this.hasLate) this.lateFloats.length = this.lateHistograms.length = 0;
   }
 
   private forgetBatch(): void {
+    this.pending = 0;
+    // Rounds end behind histograms.
+    if (this.pendingHistograms.length === 0) return;
     this.forgetHistograms();
-    this.endedRounds.length = this.pendingHistograms.length = this.pending = 0;
+    this.endedRounds.length = this.pendingHistograms.length = 0;
   }
 
   /** The log's references of the batch's samples from one index to another. The next call overwrites them. */
