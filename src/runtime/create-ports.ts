@@ -9,8 +9,6 @@ import type { TargetStatus } from "../scrape/index.ts";
 import { familiesToJson } from "../telemetry/family-json.ts";
 import { mergeFamilies, type MetricFamilies } from "../telemetry/merge.ts";
 import { globalUrlOf } from "./global-url.ts";
-import { ApiError } from "../api/api-error.ts";
-import type { PlainMatcher } from "./compaction-messages.ts";
 import { retentionLimits, retentionText } from "./retention-settings.ts";
 import { timeText } from "./rule-bodies.ts";
 import type { Server } from "./server.ts";
@@ -125,15 +123,8 @@ export function createPorts(server: Server): Ports {
     admin: {
       isEnabled: flags["web.enable-admin-api"],
       async deleteSeries(matches, startMs, endMs) {
-        const { parseMetricSelector } = await import("../promql/parse/index.ts");
-        let selectors: (readonly PlainMatcher[])[];
-        try {
-          selectors = matches.map((text) =>
-            parseMetricSelector(text).map(({ type, name, value }) => [type, name, value] as const),
-          );
-        } catch (cause) {
-          throw ApiError.invalidParameter("match[]", (cause as Error).message);
-        }
+        const { deletionSelectors } = await import("./deletion-selectors.ts");
+        const selectors = deletionSelectors(matches);
         await server.ingest.call("deleteSeries", selectors, startMs, endMs);
         await server.storage.deleteSeries(selectors, startMs, endMs);
       },
