@@ -7,7 +7,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { ulid } from "ulid";
 import { observe } from "../telemetry/distribution.ts";
 import { InterruptedError } from "../tsdb/block/block-writer.ts";
-import { deleteBlock, takeInventory } from "../tsdb/compaction/block-directory.ts";
+import { deleteBlock, type KnownBlocks, takeInventory } from "../tsdb/compaction/block-directory.ts";
 import { cleanBlock, type CompactionOptions } from "../tsdb/compaction/compact.ts";
 import { compactNext, diskSizeBytes, retireBlocks } from "../tsdb/compaction/compactor.ts";
 import { writeGeneration } from "../tsdb/compaction/write-generation.ts";
@@ -36,33 +36,38 @@ const firstOptions: CompactionOptions = {
   },
 };
 
+/** While the thread lives. */
+const known: KnownBlocks = new Map();
+const inventory = () => takeInventory(dataDirectory, known);
+
 const calls: CompactionCalls = {
   writeGeneration: (announcement) =>
-    unlessInterrupted(() => writeGeneration(dataDirectory, announcement, firstOptions) !== null),
+    unlessInterrupted(() => writeGeneration(dataDirectory, announcement, firstOptions, known) !== null),
 
   compactNext() {
     const held = uploadedFile === "" ? {} : { isHeldBack: untilUploaded(uploadedFile) };
     return unlessInterrupted(() => {
-      const result = compactNext(dataDirectory, ranges, { ...options, ...held, withOverlaps, isInterrupted });
+      const all = { ...options, ...held, withOverlaps, known, isInterrupted };
+      const result = compactNext(dataDirectory, ranges, all);
       return result && { isVertical: result.isVertical };
     });
   },
 
   list() {
-    const { blocks, problems } = takeInventory(dataDirectory);
+    const { blocks, problems } = inventory();
     return { blocks, problems };
   },
 
   retire(limits, headBytes) {
-    const inventory = takeInventory(dataDirectory);
-    const retired = retireBlocks(inventory, limits, headBytes, () => diskSizeBytes(dataDirectory));
+    const found = inventory();
+    const retired = retireBlocks(found, limits, headBytes, () => diskSizeBytes(dataDirectory));
     const doomed = [...retired.superseded, ...retired.byTime, ...retired.bySize];
     return {
       kept: retired.kept,
       doomed: doomed.map(({ directory }) => directory),
       byTime: retired.byTime.length,
       bySize: retired.bySize.length,
-      problems: inventory.problems,
+      problems: found.problems,
     };
   },
 
@@ -75,7 +80,7 @@ const calls: CompactionCalls = {
     const { Matcher } = await import("../model/matcher.ts");
     const { deleteFromBlock } = await import("../tsdb/compaction/delete-series.ts");
     const changed = new Set<string>();
-    for (const { directory, meta } of takeInventory(dataDirectory).blocks) {
+    for (const { directory, meta } of inventory().blocks) {
       if (meta.minTime > maxTime || meta.maxTime <= minTime) continue;
       for (const selector of selectors) {
         const matchers = selector.map(([type, name, value]) => new Matcher(type, name, value));
@@ -87,7 +92,7 @@ const calls: CompactionCalls = {
 
   cleanTombstones() {
     const cleaned: string[] = [];
-    for (const { directory } of takeInventory(dataDirectory).blocks) {
+    for (const { directory } of inventory().blocks) {
       if (cleanBlock(dataDirectory, directory, options) !== undefined) cleaned.push(directory);
     }
     return cleaned;
@@ -104,7 +109,7 @@ const calls: CompactionCalls = {
         minTime: generation.startTime,
         maxTime: generation.endTime,
       }));
-    const { blocks } = takeInventory(dataDirectory);
+    const { blocks } = inventory();
     return createSnapshot(dataDirectory, blocks, head, {
       ...options,
       nowMs: Date.now(),

@@ -3,6 +3,7 @@ import type { QueryAnswer, QueryTask } from "../api/query-tasks.ts";
 import type { ExecutionFeatures } from "../promql/exec/operator.ts";
 import type { Division } from "../promql/plan/division.ts";
 import type { ParserOptions } from "../promql/parse/ast.ts";
+import type { ListedBlock } from "../tsdb/compaction/block-directory.ts";
 import type { GenerationAnnouncement } from "../tsdb/tsdb.ts";
 
 /**
@@ -62,11 +63,7 @@ export interface GenerationBorn {
 }
 
 /** A block, and when its samples lie; both ends included. */
-export interface BlockSpan {
-  readonly directory: string;
-  readonly minTime: number;
-  readonly maxTime: number;
-}
+export type BlockSpan = ListedBlock;
 
 /** Generations written to blocks and blocks that came or went: what is on disk has to be looked at again. */
 export interface StorageChanged {

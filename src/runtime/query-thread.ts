@@ -7,7 +7,7 @@ import { gzipAnswer } from "../api/gzip-answer.ts";
 import { answerQueryTask, type QueryLimits, type QueryServices } from "../api/answer-query-task.ts";
 import type { QueryAnswer, QueryTask } from "../api/query-tasks.ts";
 import { QueryMemory } from "../kernels/index.ts";
-import type { Queryable } from "../model/storage.ts";
+import type { Queryable, Querier } from "../model/storage.ts";
 import { PromqlEngine } from "../promql/engine.ts";
 import { ReadBudgetError } from "../promql/statistics.ts";
 import { createLogger } from "../telemetry/logger.ts";
@@ -30,6 +30,8 @@ import type {
 const QUIET_MS = 20;
 /** Without a query for so long, what the last ones decoded is given back. */
 const KEEP_DECODED_MS = 60_000;
+/** A light thread leaves queries of more blocks than this to others: opening and searching them is work, too. */
+const LIGHT_BLOCKS = 64;
 /** After a query that used more than this, the memory is given back. */
 const KEPT_MEMORY_BYTES = 256 * 1024 * 1024;
 
@@ -44,9 +46,15 @@ const memory = new QueryMemory(
 const decoded = new DecodedCache(memory);
 const reader = new TsdbReader(options.control, memory, decoded);
 const openBlocks = new OpenBlocks(new PageCache(), decoded);
+openBlocks.onProblem = ({ directory, reason }) =>
+  log.error({ block: directory, reason }, "cannot open a block for queries");
 const { parserOptions, features } = options.engine;
 const noLimits: QueryLimits = { deadlineMs: Infinity, isCancelled: () => false };
-let engine = createEngine(options.engine.defaultSubqueryStepMs);
+/** What queries of this thread read from, for as long as it is as little as the lane is for. */
+const queryable: Queryable = { querier };
+let engine = createEngine(options.engine.defaultSubqueryStepMs, queryable);
+/** For looking how large a query is. */
+let estimating = createEngine(options.engine.defaultSubqueryStepMs, reader);
 
 const forgetting = setTimeout(giveBack, KEEP_DECODED_MS).unref();
 
@@ -54,10 +62,7 @@ setThreadPriority(options.lane === "heavy" ? "behind" : "first", log);
 port.on("message", receive);
 send({ type: "ready" });
 // Somebody waits for the first query already. What makes the next ones fast is done once there is time between them.
-const warmingUp = warmUp(
-  (queryable) => servicesFor(queryable, createEngine(60_000, queryable), noLimits),
-  memory,
-);
+const warmingUp = warmUp((samples) => servicesFor(samples, createEngine(60_000, samples), noLimits), memory);
 let isWarm = false;
 let quiet = setTimeout(goOnWarmingUp, QUIET_MS);
 
@@ -87,28 +92,34 @@ function receive(message: ToQueryThread): void {
       send({ type: "synced", id: message.id });
       return;
     case "settings":
-      engine = createEngine(message.defaultSubqueryStepMs);
+      engine = createEngine(message.defaultSubqueryStepMs, queryable);
+      estimating = createEngine(message.defaultSubqueryStepMs, reader);
       return;
   }
 }
 
 /** The new blocks first, then the generations they replace: no moment without either. */
 function useBlocks({ blocks, changed, droppedGenerations }: StorageChanged): void {
-  const directories = blocks.map(({ directory }) => directory);
-  for (const { directory, reason } of openBlocks.update(directories, changed)) {
-    log.error({ block: directory, reason }, "cannot open a block for queries");
-  }
+  openBlocks.list(blocks, changed);
   reader.setBlocks(openBlocks.readable(memory));
   for (const epoch of droppedGenerations) reader.detach(epoch);
   // A generation's memory is given back when no thread's heap refers to it.
   if (droppedGenerations.length > 0) collectGarbageSoon();
 }
 
-function createEngine(defaultSubqueryStepMs: number, queryable: Queryable = reader): PromqlEngine {
+/** @throws ReadBudgetError */
+function querier(minTime: number, maxTime: number): Querier {
+  if (options.lane === "light" && reader.blocksWithin(minTime, maxTime) > LIGHT_BLOCKS) {
+    throw new ReadBudgetError(options.heavySamples);
+  }
+  return reader.querier(minTime, maxTime);
+}
+
+function createEngine(defaultSubqueryStepMs: number, itsQueryable: Queryable): PromqlEngine {
   const { lookbackMs, maxSamples } = options.engine;
   const now = () => Date.now();
   return new PromqlEngine({
-    queryable,
+    queryable: itsQueryable,
     memory,
     parserOptions,
     lookbackMs,
@@ -120,14 +131,14 @@ function createEngine(defaultSubqueryStepMs: number, queryable: Queryable = read
 }
 
 function servicesFor(
-  queryable: Queryable,
+  itsQueryable: Queryable,
   itsEngine: PromqlEngine,
   limits: QueryLimits,
   queuedSeconds = 0,
 ): QueryServices {
   return {
     engine: itsEngine,
-    queryable,
+    queryable: itsQueryable,
     parserOptions,
     limits,
     perStepStatistics: options.engine.perStepStatistics,
@@ -161,7 +172,7 @@ function run({
   }
   const mark = memory.mark();
   try {
-    const whole = answerQueryTask(task, servicesFor(reader, engine, limits, queuedMs / 1000));
+    const whole = answerQueryTask(task, servicesFor(queryable, engine, limits, queuedMs / 1000));
     const answer = mayGzip ? gzipAnswer(whole) : whole;
     send({ type: "answer", id, answer }, buffersOf(answer));
   } catch (error) {
@@ -187,7 +198,7 @@ function estimate(task: QueryTask): HeavyWork {
   if (task.kind === "explain") return task.run ? { ...estimate(task.task), division: null } : SMALL;
   if (task.kind !== "range") return SMALL;
   try {
-    const { samples, division } = engine.estimate(task.query, task.startMs, task.endMs, task.stepMs);
+    const { samples, division } = estimating.estimate(task.query, task.startMs, task.endMs, task.stepMs);
     return { estimatedSamples: samples, division };
   } catch {
     // What is wrong with it is for the real run to say.

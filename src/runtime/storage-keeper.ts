@@ -1,5 +1,5 @@
 import { readdirSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { Registry } from "prom-client";
 import type { Logger } from "../telemetry/logger.ts";
@@ -46,6 +46,14 @@ export interface StorageNews {
   readonly droppedGenerations: readonly number[];
 }
 
+/** Of the data directory, what tells whether there may be something to do. */
+interface WhatIsThere {
+  readonly names: readonly string[];
+  readonly times: string;
+  /** The file of blocks that were uploaded, and the limits. */
+  readonly settings: string;
+}
+
 type Compaction = ThreadCaller<CompactionCalls>;
 
 /**
@@ -81,28 +89,35 @@ export class StorageKeeper {
 
   /** Has readers use the blocks there are. What else is due is done after that, and from then on every interval. */
   async start(): Promise<void> {
-    await this.alone(() => this.withThread((compaction) => this.useBlocks(compaction, [])));
-    void this.look();
+    await new Promise<void>((resolve, reject) => {
+      const work = async (compaction: Compaction) => {
+        await this.useBlocks(compaction, []);
+        resolve();
+        await this.lookWith(compaction);
+      };
+      this.alone(() => this.withThread(work)).catch(reject);
+    });
     this.timer = setInterval(() => void this.look(), this.options.intervalMs);
   }
 
   /** One pass over everything that is due; does nothing where nothing changed. */
   look(): Promise<void> {
-    return this.alone(async () => {
-      this.sealed.push(...(await this.options.sealGenerations()));
-      const seen = this.fingerprint();
-      const { sizeBytes, percentage } = this.options.limits();
-      if (this.sealed.length === 0 && seen === this.lastSeen && sizeBytes === 0 && percentage === 0) return;
-      const failures = await this.withThread((compaction) => this.keep(compaction)).catch((err: unknown) => [
-        err,
-      ]);
-      for (const err of failures) {
-        this.counters.compactionsFailed++;
-        this.options.log.error({ err }, "cannot keep the data directory in order; it is tried again");
-      }
-      // As it was before: what was put there meanwhile is noticed the next time, and so is what we did, once.
-      this.lastSeen = failures.length > 0 || this.isUnfinished ? "" : seen;
-    });
+    return this.alone(() => this.lookWith(null));
+  }
+
+  /** @param thread where it is to be done; on one of its own, if anything is due, where it is null */
+  private async lookWith(thread: Compaction | null): Promise<void> {
+    this.sealed.push(...(await this.options.sealGenerations()));
+    const seen = fingerprintOf(this.whatIsThere());
+    const { sizeBytes, percentage } = this.options.limits();
+    if (this.sealed.length === 0 && seen === this.lastSeen && sizeBytes === 0 && percentage === 0) return;
+    const work = thread ? this.keep(thread) : this.withThread((compaction) => this.keep(compaction));
+    const failures = await work.catch((err: unknown) => [err]);
+    for (const err of failures) {
+      this.counters.compactionsFailed++;
+      this.options.log.error({ err }, "cannot keep the data directory in order; it is tried again");
+    }
+    this.lastSeen = failures.length > 0 || this.isUnfinished ? "" : this.seenAfter(seen);
   }
 
   /** Does what it can: deleting old blocks must not wait for a disk that is full. @returns what went wrong */
@@ -210,10 +225,11 @@ export class StorageKeeper {
   ) {
     this.counters.reloads++;
     await this.options.tellReaders({
-      blocks: blocks.map(({ directory, meta: { minTime, maxTime } }) => ({
+      blocks: blocks.map(({ directory, meta }) => ({
         directory,
-        minTime,
-        maxTime: maxTime - 1,
+        minTime: meta.minTime,
+        maxTime: meta.maxTime - 1,
+        meta,
       })),
       changed,
       droppedGenerations,
@@ -322,16 +338,28 @@ export class StorageKeeper {
     }
   }
 
-  /** Changes whenever a block comes, goes or gets tombstones, and with the retention limits. */
-  private fingerprint(): string {
+  /**
+   * What is seen once nothing is left to do. If there are other blocks than ours by now, it is what was seen before:
+   * then they are noticed the next time.
+   */
+  private seenAfter(before: string): string {
+    const after = this.whatIsThere();
+    const ours = new Set(this.blocks.map(({ directory }) => basename(directory)));
+    const areOurs = after.names.length === ours.size && after.names.every((name) => ours.has(name));
+    return areOurs && before.endsWith(after.settings) ? fingerprintOf(after) : before;
+  }
+
+  private whatIsThere(): WhatIsThere {
     const { dataDirectory, uploadedFile } = this.options.thread();
+    const uploadedMs = statSync(uploadedFile, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    const settings = JSON.stringify([uploadedMs, this.options.limits()]);
     let names: string[];
     try {
       names = readdirSync(dataDirectory)
         .filter((name) => name.length === 26)
         .sort();
     } catch {
-      return "unreadable";
+      return { names: [], times: "unreadable", settings };
     }
     const times = names.map((name) => {
       try {
@@ -340,7 +368,11 @@ export class StorageKeeper {
         return 0;
       }
     });
-    const uploadedMs = statSync(uploadedFile, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-    return JSON.stringify([names, times, uploadedMs, this.options.limits()]);
+    return { names, times: JSON.stringify(times), settings };
   }
+}
+
+/** Changes whenever a block comes, goes or gets tombstones, and with the retention limits. */
+function fingerprintOf({ names, times, settings }: WhatIsThere): string {
+  return `${names.join(" ")} ${times} ${settings}`;
 }

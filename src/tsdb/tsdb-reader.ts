@@ -12,11 +12,13 @@ import { MergedSelections } from "./merged-selections.ts";
 import { SourceQuerier } from "./querier.ts";
 import type { SeriesSource } from "./series-source.ts";
 
-/** A block that is open for reading: gives a view of itself for a query, which closes it. */
+/** A block that may be read: gives a view of itself for a query, which closes it. */
 export interface OpenBlock {
   readonly minTime: number;
   /** Included. */
   readonly maxTime: number;
+  /** Opens it where it is not open. @returns false where queries are to do without it */
+  isReadable?(): boolean;
   source(): SeriesSource;
 }
 
@@ -66,12 +68,20 @@ export class TsdbReader implements Queryable {
     this.blocks = blocks;
   }
 
+  /** How many blocks a query of this range has to read. */
+  blocksWithin(minTime: number, maxTime: number): number {
+    let count = 0;
+    for (const block of this.blocks) count += Number(block.minTime <= maxTime && block.maxTime >= minTime);
+    return count;
+  }
+
   querier(minTime: number, maxTime: number): Querier {
     this.decoded?.beginQuery();
     const view = new HeadView(this.control);
     const sources: SeriesSource[] = [];
     for (const block of this.blocks) {
-      if (block.minTime <= maxTime && block.maxTime >= minTime) sources.push(block.source());
+      if (block.minTime > maxTime || block.maxTime < minTime) continue;
+      if (block.isReadable?.() !== false) sources.push(block.source());
     }
     for (const attached of this.generations.values()) {
       const { generation } = attached;

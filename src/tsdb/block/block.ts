@@ -30,8 +30,6 @@ import { type Interval, isDeleted, readTombstones, type Tombstones } from "./tom
  * thread, each of which reads through a `source` of its own; the files close once the owner and all sources have.
  */
 export class Block {
-  /** Sum of its files. */
-  readonly sizeBytes: number;
   /** @internal */
   readonly selections = new KnownSelections();
   /** @internal */
@@ -44,13 +42,17 @@ export class Block {
     readonly index: IndexReader,
     readonly chunkFiles: ChunkFiles,
     readonly tombstones: Tombstones,
-  ) {
-    this.sizeBytes = index.sizeBytes + chunkFiles.sizeBytes + smallFilesBytes(directory);
-  }
+  ) {}
 
-  /** @throws CorruptionError where a file is missing, or damaged where it can be told cheaply */
-  static open(directory: string, cache: PageCache = new PageCache()): Block {
-    const meta = readMeta(directory);
+  /**
+   * @param meta what meta.json says, where that is known
+   * @throws CorruptionError where a file is missing, or damaged where it can be told cheaply
+   */
+  static open(
+    directory: string,
+    cache: PageCache = new PageCache(),
+    meta: BlockMeta = readMeta(directory),
+  ): Block {
     let index: IndexReader | null = null;
     let chunkFiles: ChunkFiles | null = null;
     try {
@@ -70,6 +72,11 @@ export class Block {
 
   get ulid(): string {
     return this.meta.ulid;
+  }
+
+  /** Sum of its files as they are now. */
+  get sizeBytes(): number {
+    return this.index.sizeBytes + this.chunkFiles.sizeBytes + smallFilesBytes(this.directory);
   }
 
   /** A view for one query, which reads into the query's memory. Close it when the query ends. */

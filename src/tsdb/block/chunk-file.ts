@@ -114,7 +114,6 @@ const GUESSED_CHUNK_BYTES = 512;
  * `ChunkReader`s made from it.
  */
 export class ChunkFiles {
-  readonly sizeBytes: number;
   private readonly paths: string[] = [];
   private readonly descriptors: (number | undefined)[] = [];
 
@@ -122,19 +121,17 @@ export class ChunkFiles {
   constructor(readonly directory: string) {
     const names = fs.readdirSync(directory).filter((name) => parseChunkFileName(name) !== null);
     names.sort();
-    let size = 0;
-    for (const name of names) {
-      const path = join(directory, name);
-      this.paths.push(path);
-      size += fs.statSync(path).size;
-    }
-    this.sizeBytes = size;
+    for (const name of names) this.paths.push(join(directory, name));
     try {
       for (let file = 0; file < this.paths.length; file++) this.checkHeader(file);
     } catch (error) {
       this.close();
       throw error;
     }
+  }
+
+  get sizeBytes(): number {
+    return this.paths.reduce((sum, path) => sum + fs.statSync(path).size, 0);
   }
 
   private checkHeader(file: number): void {

@@ -11,7 +11,7 @@ import { SeriesEntriesKernel } from "../../kernels/series-entries-kernel.ts";
 import { compareLabels, compareUtf8, Labels } from "../../model/labels.ts";
 import { CorruptionError } from "../corruption-error.ts";
 import { crc32c } from "../crc32c.ts";
-import { decodeUtf8 } from "../string-cache.ts";
+import { StringCache } from "../string-cache.ts";
 import { ByteReader, ByteWriter } from "../varint.ts";
 import { BufferedFile } from "./appended-file.ts";
 import { ChunkColumns } from "./chunk-columns.ts";
@@ -43,6 +43,11 @@ const SYMBOLS_READ_BYTES = 2048;
 const TABLE_READ_BYTES = 4096;
 const MAX_TABLE_READ_BYTES = 1 << 16;
 const CACHED_SYMBOLS = 1 << 10;
+/** A table of symbols that is not longer, and has not more than that, is kept as it is. */
+const SMALL_TABLE_BYTES = 1 << 16;
+
+/** Texts of all indexes of a thread: from one block to the next most are the same, and equal at a glance if it is one. */
+const texts = new StringCache();
 
 /** The pairs of one label name in the postings offset table, one in 32 of them remembered, the first included. */
 interface NamePairs {
@@ -330,20 +335,27 @@ export class IndexReader {
   }
 
   /**
-   * Walks the entries of the postings offset table from one of them on. The callback reads value and offset of each,
-   * in this order, and says whether to go on.
+   * Walks the entries of the postings offset table from one of them on. The callback reads (or skips) the value and
+   * reads the offset of each, in this order, and says whether to go on.
    */
   private walkTable(
     from: number,
-    callback: (name: string, readValue: () => string, readOffset: () => number, entry: number) => boolean,
+    callback: (
+      name: string,
+      readValue: () => string,
+      readOffset: () => number,
+      entry: number,
+      skipValue: () => void,
+    ) => boolean,
   ): void {
     let base = from;
     let wanted = TABLE_READ_BYTES;
     let reader = new ByteReader(this.file.read(base, wanted));
     let name = "";
     let nameBytes = new Uint8Array(0);
-    const readValue = () => reader.string();
+    const readValue = () => reader.string(texts);
     const readOffset = () => reader.uvarint();
+    const skipValue = () => void reader.take(reader.uvarint());
     for (;;) {
       const entry = base + reader.offset;
       if (entry >= this.postingsTableEnd) return;
@@ -366,10 +378,10 @@ export class IndexReader {
       const length = reader.uvarint();
       const start = reader.take(length);
       if (!isSameBytes(nameBytes, reader.bytes, start, length) || length === 0) {
-        name = decodeUtf8(reader.bytes, start, start + length);
+        name = texts.decode(reader.bytes, start, start + length);
         nameBytes = reader.bytes.slice(start, start + length);
       }
-      if (!callback(name, readValue, readOffset, entry)) return;
+      if (!callback(name, readValue, readOffset, entry, skipValue)) return;
     }
   }
 
@@ -385,15 +397,14 @@ export class IndexReader {
     checkSection(this.file, this.postingsTableOffset, length, "postings table");
     const pairs = new Map<string, NamePairs>();
     if (count > 0) {
-      this.walkTable(this.postingsTableOffset + 8, (name, readValue, readOffset, entry) => {
+      this.walkTable(this.postingsTableOffset + 8, (name, readValue, readOffset, entry, skipValue) => {
         let known = pairs.get(name);
         if (!known) pairs.set(name, (known = { values: [], entries: [], count: 0 }));
-        const value = readValue();
-        readOffset();
         if (known.count++ % SAMPLING === 0) {
-          known.values.push(value);
+          known.values.push(readValue());
           known.entries.push(entry);
-        }
+        } else skipValue();
+        readOffset();
         return true;
       });
     }
@@ -476,7 +487,7 @@ function isSameBytes(a: Uint8Array, bytes: Uint8Array, start: number, length: nu
 function wholeString(reader: ByteReader): string | null {
   const { offset } = reader;
   try {
-    return reader.string();
+    return reader.string(texts);
   } catch (error) {
     if (!(error instanceof CorruptionError)) throw error;
     reader.offset = offset;
@@ -503,7 +514,9 @@ class SymbolTable {
   private readonly sampled: Float64Array;
   private readonly count: number;
   private readonly end: number;
-  // Direct-mapped: the symbol in a slot, and which one it is.
+  /** All of them, where they are few. */
+  private readonly texts: readonly string[] | null;
+  // Of the others, direct-mapped: the symbol in a slot, and which one it is.
   private readonly cachedRefs: Float64Array;
   private readonly cachedTexts: string[];
 
@@ -522,15 +535,17 @@ class SymbolTable {
         `cannot read symbols of ${file.path}: ${this.count} of them in ${length} bytes`,
       );
     }
-    const slots = Math.max(1, Math.min(CACHED_SYMBOLS, this.count));
+    const isSmall = version !== 1 && this.count <= CACHED_SYMBOLS && length <= SMALL_TABLE_BYTES;
+    this.texts = isSmall ? Array.from(this.all(), ([, text]) => text) : null;
+    const slots = isSmall ? 0 : Math.max(1, Math.min(CACHED_SYMBOLS, this.count));
     this.cachedRefs = new Float64Array(slots).fill(-1);
     this.cachedTexts = new Array<string>(slots).fill("");
-    this.sampled = new Float64Array(version === 1 ? 0 : Math.ceil(this.count / SAMPLING));
-    if (version !== 1) this.sample(offset + 8);
+    this.sampled = new Float64Array(version === 1 || isSmall ? 0 : Math.ceil(this.count / SAMPLING));
+    if (this.sampled.length > 0) this.sample(offset + 8);
   }
 
   get residentBytes(): number {
-    return 8 * this.sampled.length + 40 * this.cachedTexts.length;
+    return 8 * this.sampled.length + 40 * (this.texts ?? this.cachedTexts).length;
   }
 
   private sample(first: number): void {
@@ -584,6 +599,7 @@ class SymbolTable {
   }
 
   text(ref: number): string {
+    if (this.texts !== null) return this.texts[ref] ?? this.lookUp(ref);
     const slot = ref % this.cachedTexts.length;
     if (this.cachedRefs[slot] === ref) return this.cachedTexts[slot]!;
     const text = this.version === 1 ? this.textAt(ref, 0) : this.lookUp(ref);
@@ -611,7 +627,7 @@ class SymbolTable {
           reader.take(reader.uvarint());
           at = base + reader.offset;
         }
-        return reader.string();
+        return reader.string(texts);
       } catch (error) {
         // Too few bytes: once more from the last symbol that was whole, with more of them.
         if (!(error instanceof CorruptionError) || base + reader.end >= this.end) throw error;

@@ -10,7 +10,9 @@ import {
   isBlockName,
   isTemporaryBlockFolder,
   isTemporaryCheckpoint,
+  META_FILE,
   TMP_FOR_DELETION,
+  TOMBSTONES_FILE,
   WAL_FOLDER,
 } from "../file-names.ts";
 import type { DecodedCache } from "../decoded-cache.ts";
@@ -69,20 +71,29 @@ function foldersOf(directory: string): string[] {
   }
 }
 
-/** Looks at every block of the directory, those put there by hand too. Cheap: reads no samples. */
-export function takeInventory(dataDirectory: string): BlockInventory {
+/** Blocks that were looked at before, by directory, with what would change if they did. */
+export type KnownBlocks = Map<string, { readonly stamp: string; readonly info: BlockInfo }>;
+
+/**
+ * Looks at every block of the directory, those put there by hand too. Cheap: reads no samples.
+ * @param known of those in it that have not changed, only that is looked at; what is found is put into it
+ */
+export function takeInventory(dataDirectory: string, known: KnownBlocks = new Map()): BlockInventory {
   const found: BlockInfo[] = [];
   const problems: BlockProblem[] = [];
   // Only looking: what it reads need not stay.
   const cache = new PageCache(1 << 20);
-  for (const name of foldersOf(dataDirectory).filter(isBlockName)) {
-    const directory = join(dataDirectory, name);
+  const names = foldersOf(dataDirectory).filter(isBlockName);
+  const directories = new Set(names.map((name) => join(dataDirectory, name)));
+  for (const directory of known.keys()) if (!directories.has(directory)) known.delete(directory);
+  for (const directory of directories) {
     try {
-      const block = Block.open(directory, cache);
-      const { meta, sizeBytes, index } = block;
-      found.push({ directory, meta, sizeBytes, symbolTableBytes: index.symbolTableBytes });
-      block.close();
+      const stamp = stampOf(directory);
+      let info = known.get(directory);
+      if (info?.stamp !== stamp) known.set(directory, (info = { stamp, info: look(directory, cache) }));
+      found.push(info.info);
     } catch (error) {
+      known.delete(directory);
       problems.push({ directory, reason: (error as Error).message });
     }
   }
@@ -96,6 +107,25 @@ export function takeInventory(dataDirectory: string): BlockInventory {
     // What is whole elsewhere is not missed.
     problems: problems.filter(({ directory }) => !parents.has(directory.slice(-26))),
   };
+}
+
+/** What changes in a block, other than by damage: meta.json and its tombstones, which are replaced. */
+function stampOf(directory: string): string {
+  const stamps = [META_FILE, TOMBSTONES_FILE].map((name) => {
+    const stat = fs.statSync(join(directory, name), { throwIfNoEntry: false });
+    return stat === undefined ? "" : `${stat.ino} ${stat.mtimeMs} ${stat.size}`;
+  });
+  return stamps.join(" ");
+}
+
+function look(directory: string, cache: PageCache): BlockInfo {
+  const block = Block.open(directory, cache);
+  try {
+    const { meta, sizeBytes, index } = block;
+    return { directory, meta, sizeBytes, symbolTableBytes: index.symbolTableBytes };
+  } finally {
+    block.close();
+  }
 }
 
 /** Deletes a block. Those who have it open go on reading it; a crash on the way leaves nothing that looks like it. */
@@ -120,9 +150,24 @@ export function minValidTime(blocks: readonly BlockInfo[]): number {
   return time;
 }
 
-/** The blocks that one thread has open for its queries. */
+/** A block, as much of it as must be known to tell whether a query needs it. */
+export interface ListedBlock {
+  readonly directory: string;
+  readonly minTime: number;
+  /** Included. */
+  readonly maxTime: number;
+  /** What meta.json says, where that is known. */
+  readonly meta?: BlockMeta;
+}
+
+/** The blocks of one thread's queries: open from the first query on that needs them. */
 export class OpenBlocks {
+  private readonly listed = new Map<string, ListedBlock>();
   private readonly open = new Map<string, Block>();
+  /** Those that a query could not open; it is tried again when blocks come or go. */
+  private readonly broken = new Set<string>();
+  /** Told of each of them: queries do without. */
+  onProblem: (problem: BlockProblem) => void = () => undefined;
 
   /** @param cache shared by all blocks of the thread, as is `decoded`, where samples are kept for later queries */
   constructor(
@@ -138,17 +183,14 @@ export class OpenBlocks {
    */
   update(directories: readonly string[], changed: readonly string[] = []): BlockProblem[] {
     const problems: BlockProblem[] = [];
-    const wanted = new Set(directories);
-    for (const [directory, block] of this.open) {
-      if (wanted.has(directory) && !changed.includes(directory)) continue;
-      block.close();
-      this.decoded?.forget(block);
-      this.open.delete(directory);
-    }
+    this.closeAllBut(new Set(directories), changed);
     for (const directory of directories) {
       if (this.open.has(directory)) continue;
       try {
-        this.open.set(directory, Block.open(directory, this.cache));
+        const block = Block.open(directory, this.cache);
+        this.open.set(directory, block);
+        const { minTime, maxTime } = block.meta;
+        this.listed.set(directory, { directory, minTime, maxTime: maxTime - 1 });
       } catch (error) {
         problems.push({ directory, reason: (error as Error).message });
       }
@@ -156,22 +198,68 @@ export class OpenBlocks {
     return problems;
   }
 
+  /** As `update`, but a block is opened when a query needs it. */
+  list(blocks: readonly ListedBlock[], changed: readonly string[] = []): void {
+    this.closeAllBut(new Set(blocks.map(({ directory }) => directory)), changed);
+    for (const block of blocks) this.listed.set(block.directory, block);
+  }
+
+  private closeAllBut(wanted: ReadonlySet<string>, changed: readonly string[]): void {
+    this.broken.clear();
+    for (const directory of this.listed.keys()) {
+      if (wanted.has(directory) && !changed.includes(directory)) continue;
+      this.listed.delete(directory);
+      const block = this.open.get(directory);
+      if (block === undefined) continue;
+      block.close();
+      this.decoded?.forget(block);
+      this.open.delete(directory);
+    }
+  }
+
+  /** Those that are open. */
   get blocks(): Block[] {
     return [...this.open.values()].sort((a, b) => a.meta.minTime - b.meta.minTime);
   }
 
   /** For `TsdbReader.setBlocks`: the blocks as things a query may read; both ends included. */
-  readable(memory: QueryMemory): { minTime: number; maxTime: number; source(): SeriesSource }[] {
-    return this.blocks.map((block) => ({
-      minTime: block.meta.minTime,
-      maxTime: block.meta.maxTime - 1,
-      source: () => block.source(memory),
+  readable(memory: QueryMemory): {
+    minTime: number;
+    maxTime: number;
+    isReadable(): boolean;
+    source(): SeriesSource;
+  }[] {
+    const inOrder = [...this.listed.values()].sort((a, b) => a.minTime - b.minTime);
+    return inOrder.map((listed) => ({
+      minTime: listed.minTime,
+      maxTime: listed.maxTime,
+      isReadable: () => this.isReadable(listed),
+      source: () => this.opened(listed).source(memory),
     }));
+  }
+
+  private isReadable(listed: ListedBlock): boolean {
+    if (this.broken.has(listed.directory)) return false;
+    try {
+      this.opened(listed);
+      return true;
+    } catch (error) {
+      this.broken.add(listed.directory);
+      this.onProblem({ directory: listed.directory, reason: (error as Error).message });
+      return false;
+    }
+  }
+
+  private opened({ directory, meta }: ListedBlock): Block {
+    let block = this.open.get(directory);
+    if (block === undefined) this.open.set(directory, (block = Block.open(directory, this.cache, meta)));
+    return block;
   }
 
   close(): void {
     for (const block of this.open.values()) block.close();
     this.open.clear();
+    this.listed.clear();
   }
 }
 

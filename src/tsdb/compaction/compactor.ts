@@ -1,6 +1,6 @@
 import * as fs from "node:fs";
 import type { BlockMeta } from "../block/meta.ts";
-import { type BlockInfo, type BlockInventory, takeInventory } from "./block-directory.ts";
+import { type BlockInfo, type BlockInventory, type KnownBlocks, takeInventory } from "./block-directory.ts";
 import { type CompactionOptions, compactBlocks } from "./compact.ts";
 import { planCompaction } from "./plan.ts";
 import { blocksBeyondSize, blocksBeyondTime, type RetentionLimits, sizeLimitBytes } from "./retention.ts";
@@ -23,9 +23,14 @@ export interface CompactionResult {
 export function compactNext(
   dataDirectory: string,
   ranges: readonly number[],
-  options: CompactionOptions & { readonly withOverlaps?: boolean; readonly isHeldBack?: BlockFilter },
+  options: CompactionOptions & {
+    readonly withOverlaps?: boolean;
+    readonly isHeldBack?: BlockFilter;
+    /** Blocks that were looked at before. */
+    readonly known?: KnownBlocks;
+  },
 ): CompactionResult | null {
-  const { blocks } = takeInventory(dataDirectory);
+  const { blocks } = takeInventory(dataDirectory, options.known);
   const metas = blocks.map(({ meta }) => meta);
   // Nothing is merged across a block that is held back: what came out would overlap it.
   const held = options.isHeldBack === undefined ? -1 : metas.findIndex(options.isHeldBack);

@@ -18,6 +18,7 @@ import { encodeChunks } from "../../../src/tsdb/chunk/encode-chunks.ts";
 import { PlainColumns } from "../../../src/tsdb/chunk/plain-columns.ts";
 import {
   deleteBlock,
+  type KnownBlocks,
   minValidTime,
   OpenBlocks,
   removeTemporaryFolders,
@@ -381,6 +382,52 @@ describe("a data directory", () => {
     expect(open.blocks[0]!.tombstones.size).toBe(1);
     open.close();
     expect(open.blocks).toEqual([]);
+  });
+
+  test("is opened by the first query that needs it; one that cannot be is done without, and told once", () => {
+    const first = head(0, 1000, { m: run(0, 10) });
+    const second = head(1000, 2000, { m: run(1000, 1010) });
+    const blocks = takeInventory(directory).blocks.map(({ directory: path, meta }) => {
+      return { directory: path, minTime: meta.minTime, maxTime: meta.maxTime - 1, meta };
+    });
+    fs.truncateSync(join(second, "index"), 10);
+    const open = new OpenBlocks();
+    const problems: string[] = [];
+    open.onProblem = (problem) => problems.push(problem.directory);
+    open.list(blocks);
+    expect(open.blocks).toEqual([]);
+    const [one, other] = open.readable(memory);
+    expect([one!.minTime, one!.maxTime, other!.minTime, other!.maxTime]).toEqual([0, 999, 1000, 1999]);
+    expect([one!.isReadable(), other!.isReadable(), other!.isReadable()]).toEqual([true, false, false]);
+    expect(open.blocks.map((block) => block.directory)).toEqual([first]);
+    expect(problems).toEqual([second]);
+
+    const source = one!.source();
+    open.list(blocks.slice(1));
+    expect(open.blocks).toEqual([]);
+    expect(source.labelValues("__name__", [])).toEqual(["m"]);
+    source.close();
+    expect(open.readable(memory).map((block) => block.isReadable())).toEqual([false]);
+    expect(problems).toEqual([second, second]);
+    open.close();
+  });
+
+  test("is looked at again where it has changed since it was looked at", () => {
+    const first = head(0, 1000, { m: run(0, 10) });
+    const second = head(1000, 2000, { m: run(1000, 1010) });
+    const known: KnownBlocks = new Map();
+    const look = () => takeInventory(directory, known);
+    expect(look()).toEqual(takeInventory(directory));
+    deleteFromBlock(first, [], 0, 999);
+    expect(look()).toEqual(takeInventory(directory));
+    expect(look().blocks[0]!.meta.stats.numTombstones).toBe(1);
+    const third = head(2000, 3000, { m: run(2000, 2010) });
+    deleteBlock(second);
+    expect(look()).toEqual(takeInventory(directory));
+    expect(look().blocks.map((block) => block.directory)).toEqual([first, third]);
+    fs.rmSync(join(third, "meta.json"));
+    expect(look()).toEqual(takeInventory(directory));
+    expect(look().problems.map((problem) => problem.directory)).toEqual([third]);
   });
 
   test("retires blocks by age and size, after what is superseded", () => {
