@@ -35,10 +35,11 @@ export type AnyDiscoveryConfig =
  */
 export function createMechanism(
   name: DiscoveryMechanismName,
-  config: AnyDiscoveryConfig,
+  given: AnyDiscoveryConfig,
   configName: string,
   surroundings: DiscoverySurroundings,
 ): Mechanism {
+  const config = withPause(given);
   switch (name) {
     case "static":
       return staticDiscovery(config as readonly DiscoveryConfigOf<"static">[]);
@@ -87,6 +88,14 @@ export function createMechanism(
     default:
       throw new Error(`discovery by ${name} finds no targets yet`);
   }
+}
+
+/** Without a pause a source would be asked day and night; Prometheus ends with a panic then. */
+const LEAST_REFRESH_INTERVAL_MS = 1_000;
+
+function withPause(config: AnyDiscoveryConfig): AnyDiscoveryConfig {
+  const hasPause = !("refreshInterval" in config) || config.refreshInterval > 0;
+  return hasPause ? config : { ...config, refreshInterval: LEAST_REFRESH_INTERVAL_MS };
 }
 
 /** Amazon's services under one name: the role says which. */

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { createMechanism } from "../../src/discovery/create-mechanism.ts";
 import { fileDiscovery } from "../../src/discovery/file.ts";
 import { discoveryLists } from "../support/discovery-config.ts";
 import { realSurroundings, runMechanism, type Running } from "../support/discovery-surroundings.ts";
@@ -46,6 +47,19 @@ describe("file discovery", () => {
       { __address__: "b:2", __meta_filepath: join(folder, "b.yml") },
     ]);
     expect(running.groups().map(({ source }) => source)).toContain(`${join(folder, "b.yml")}:1`);
+  });
+
+  test("pauses between two looks even where the interval is 0", async () => {
+    write("a.json", '[{"targets": ["a:1"]}]');
+    const text = "file_sd_configs: [{files: [a.json], refresh_interval: 0s}]";
+    const [config] = discoveryLists(text, join(folder, "p.yml")).fileConfigs;
+    const pauses: number[] = [];
+    const sleep: typeof surroundings.sleep = (ms, signal) => {
+      pauses.push(ms);
+      return surroundings.sleep(ms, signal);
+    };
+    running = runMechanism(createMechanism("file", config!, "j", { ...surroundings, sleep }));
+    await expect.poll(() => pauses[0]).toBe(1_000);
   });
 
   test("leaves a broken pattern out and says so", async () => {
