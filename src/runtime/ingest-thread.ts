@@ -32,6 +32,8 @@ import { setThreadPriority } from "./thread-priority.ts";
 /** So many new series leave enough garbage behind to be worth collecting, once this much time has passed. */
 const SERIES_BURST = 10_000;
 const TIDY_INTERVAL_MS = 10_000;
+/** A replay that took longer than this leaves something behind that is worth collecting at once. */
+const LONG_REPLAY_SECONDS = 1;
 
 const options = workerData as IngestThreadOptions;
 const port = parentPort!;
@@ -90,6 +92,8 @@ function run(): void {
       "the snapshot of the head cannot be used; the write-ahead log is replayed whole",
     );
   }
+  // What only the replay needed is tens of megabytes, for as long as nobody looks after it.
+  if (tsdb.replay.durationSeconds > LONG_REPLAY_SECONDS) collectGarbage();
   if (tsdb.replay.fault !== null)
     log.warn({ fault: tsdb.replay.fault }, "the write-ahead log was damaged and is repaired");
   const { recoveredSamples, headChunkCorruptions } = tsdb.replay;
