@@ -80,10 +80,19 @@ export class ReplaySlots {
 
   /** A sample that the kernel left to us. */
   private addLeft(): void {
-    const { ref, number, timeMs, valueHigh, valueLow } = this.kernel;
-    if (this.writer?.takes(timeMs)) this.flush(number);
-    else if (number !== 0 && (this.writer === null || ++this.strays > MAX_STRAYS)) this.gatherFor(timeMs);
+    const { ref, timeMs, valueHigh, valueLow } = this.kernel;
+    const number = this.kernel.number || this.numberOf(ref);
+    if (number !== 0) this.makeWayFor(number, timeMs);
     this.owner.addSample(ref, timeMs, valueHigh, valueLow);
+  }
+
+  /** Whatever is gathered of the series for that time has to be there before the sample. */
+  private makeWayFor(number: number, timeMs: number): void {
+    const { writer } = this;
+    // Of a generation that is full, too, but then it goes elsewhere.
+    if (writer === null || writer.isClosed) this.gatherFor(timeMs);
+    else if (writer.takes(timeMs)) this.flush(number);
+    else if (++this.strays > MAX_STRAYS) this.gatherFor(timeMs);
   }
 
   private gatherFor(timeMs: number): void {

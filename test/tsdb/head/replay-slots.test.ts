@@ -58,6 +58,8 @@ const someHistogram: FloatHistogram = {
   customValues: new Float64Array(0),
 };
 
+const STALE_BITS = 0x7ff0000000000002n;
+
 interface LoggedSample {
   readonly ref: number;
   readonly timeMs: number;
@@ -144,11 +146,11 @@ describe("a replay that gathers samples by series", () => {
           rmSync(join(directory, "wal"), { recursive: true });
           wal.close();
           wal = new WalWriter(join(directory, "wal"));
-          // Two references of one series, as a log may have them; the last one is beyond 32 bits.
+          // The last two are of one series, as a log may have it, and one of them is beyond 32 bits.
           const refOf = (i: number) => (i < 11 ? 4090 + i : i === 11 ? 2 ** 40 : 77);
           logSeries(
             Array.from({ length: 12 }, (_, i) => refOf(i)),
-            (ref) => `m${ref === refOf(10) ? refOf(9) : ref}`,
+            (ref) => `m${ref === refOf(11) ? refOf(10) : ref}`,
           );
           let timeMs = START;
           for (const event of events) {
@@ -189,7 +191,10 @@ describe("a replay that gathers samples by series", () => {
           present.slice(from, from + 200).map((ref) => ({
             ref,
             timeMs: START + 15_000 * scrape + (ref % 7),
-            bits: (BigInt(ref) * 0x9e3779b97f4a7c15n * BigInt(scrape + 1)) % 2n ** 63n,
+            bits:
+              (ref + scrape) % 11 === 0
+                ? STALE_BITS
+                : (BigInt(ref) * 0x9e3779b97f4a7c15n * BigInt(scrape + 1)) % 2n ** 63n,
           })),
         );
       }
