@@ -141,3 +141,113 @@ test("an encoding without room for start timestamps is refused where they are to
   ).rejects.toThrow(/chunk_encoding\.floats' must not be 'xor'/);
   removeFolder(folder);
 });
+
+describe("a server told anew by a signal or by a request", () => {
+  const folder = temporaryFolder("storage-signals");
+  const data = join(folder, "data");
+  let target: Server;
+  let narthex: SpawnedServer;
+  let isLate = false;
+
+  const configOf = (storage: string) => `
+global: { scrape_interval: 100ms, scrape_timeout: 100ms }
+storage: ${storage}
+scrape_configs: [{ job_name: steps, static_configs: [{ targets: ["127.0.0.1:${(target.address() as AddressInfo).port}"] }] }]
+`;
+
+  beforeAll(async () => {
+    let scrapes = 0;
+    target = createServer((_request, response) => {
+      scrapes++;
+      const lines = Array.from(
+        { length: 5 },
+        (_, i) => `steps_total{i="${i}"} ${scrapes} # {n="${scrapes}"} 1`,
+      );
+      const timeMs = Date.now() - (isLate && scrapes % 2 === 0 ? 20_000 : 0);
+      lines.unshift("# TYPE steps counter");
+      lines.push("# TYPE late gauge", `late ${scrapes} ${timeMs / 1000}`);
+      const type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+      response.writeHead(200, { "Content-Type": type }).end(`${lines.join("\n")}\n# EOF\n`);
+    });
+    await new Promise<void>((resolve) => target.listen(0, "127.0.0.1", resolve));
+    narthex = await startNarthex({
+      folder,
+      config: configOf("{}"),
+      flags: [
+        "--storage.tsdb.min-block-duration=2s",
+        "--storage.tsdb.max-block-duration=2s",
+        "--storage.tsdb.block-reload-interval=1s",
+        "--web.enable-lifecycle",
+        "--enable-feature=exemplar-storage",
+      ],
+    });
+  }, 60_000);
+  afterAll(async () => {
+    await narthex?.stop();
+    target.close();
+    removeFolder(folder);
+  });
+
+  async function metric(name: string): Promise<number> {
+    const page = await (await fetch(`${narthex.url}/metrics`)).text();
+    const line = page.split("\n").find((each) => each.startsWith(`${name} `) || each.startsWith(`${name}{`));
+    return Number(line!.slice(line!.lastIndexOf(" ") + 1));
+  }
+
+  async function reload(how: "signal" | "request", storage: string): Promise<void> {
+    writeFileSync(join(folder, "prometheus.yml"), configOf(storage));
+    if (how === "signal") {
+      narthex.process.kill("SIGHUP");
+      return;
+    }
+    expect((await fetch(`${narthex.url}/-/reload`, { method: "POST" })).status).toBe(200);
+  }
+
+  const blocks = () => readdirSync(data).filter((name) => name.length === 26);
+
+  test.each(["signal", "request"] as const)("keeps as many exemplars as it says now: by %s", async (how) => {
+    const stored = () => metric("prometheus_tsdb_exemplar_exemplars_in_storage");
+    await reload(how, "{ exemplars: { max_exemplars: 1000 } }");
+    await eventually("many", async () => (await stored()) > 20);
+    await reload(how, "{ exemplars: { max_exemplars: 10 } }");
+    await eventually("ten", async () => (await stored()) === 10);
+    expect(await metric("prometheus_tsdb_exemplar_max_exemplars")).toBe(10);
+  });
+
+  test.each(["signal", "request"] as const)("takes late samples, and no more, by %s", async (how) => {
+    const taken = () => metric("prometheus_tsdb_head_out_of_order_samples_appended_total");
+    isLate = true;
+    await reload(how, "{ tsdb: { out_of_order_time_window: 1m } }");
+    const before = await taken();
+    await eventually("late samples", async () => (await taken()) > before + 2);
+    await reload(how, "{ tsdb: { out_of_order_time_window: 0s } }");
+    const refused = () => metric("prometheus_tsdb_out_of_bound_samples_total");
+    const refusedBefore = await refused();
+    await eventually("refusals", async () => (await refused()) > refusedBefore + 2);
+    const after = await taken();
+    const refusedAfter = await refused();
+    await eventually("more refusals", async () => (await refused()) > refusedAfter + 2);
+    expect(await taken()).toBe(after);
+    isLate = false;
+  });
+
+  test.each([
+    { how: "signal", limit: "time: 1s", counter: "time_retentions_total" },
+    { how: "request", limit: "size: 1B", counter: "size_retentions_total" },
+  ] as const)("deletes blocks by the limit $limit, by $how", async ({ how, limit, counter }) => {
+    await reload(how, "{ tsdb: { retention: { time: 15d } } }");
+    await eventually("three blocks", async () => blocks().length > 2);
+    const before = await metric(`prometheus_tsdb_${counter}`);
+    await reload(how, `{ tsdb: { retention: { ${limit} } } }`);
+    await eventually("blocks go", async () => (await metric(`prometheus_tsdb_${counter}`)) > before);
+    await eventually("few stay", async () => blocks().length < 3);
+  });
+
+  test("tells a limit by the share of the disk, and acts by it", async () => {
+    await reload("request", "{ tsdb: { retention: { percentage: 100 } } }");
+    expect(await metric("prometheus_tsdb_retention_limit_percentage")).toBe(100);
+    await eventually("blocks stay", async () => blocks().length > 2);
+    await reload("request", "{ tsdb: { retention: { percentage: 0.000001 } } }");
+    await eventually("blocks go", async () => blocks().length < 2);
+  });
+}, 60_000);
