@@ -16,10 +16,11 @@ const flags = [
   "--storage.tsdb.max-block-duration=9s",
   "--storage.tsdb.block-reload-interval=1s",
   "--web.enable-admin-api",
+  "--enable-feature=memory-snapshot-on-shutdown",
 ];
 
 /** What is done while the kill comes; `nothing` leaves appending, block writes and compactions. */
-const deeds = ["nothing", "delete_series", "clean_tombstones", "snapshot"] as const;
+const deeds = ["nothing", "delete_series", "clean_tombstones", "snapshot", "stop"] as const;
 
 describe("a server killed again and again", () => {
   const folder = temporaryFolder("crash-many");
@@ -133,7 +134,8 @@ scrape_configs: [{ job_name: work, static_configs: [{ targets: ["127.0.0.1:${por
           expect(response.status).toBe(204);
           deletedUntilMs = untilMs;
         });
-      } else if (deed !== "nothing") answered = post(deed);
+      } else if (deed === "stop") narthex.process.kill("SIGTERM");
+      else if (deed !== "nothing") answered = post(deed);
       // An answer that the kill cuts off is no answer.
       const settled = answered.catch((error: unknown) => {
         if (!(error instanceof TypeError)) throw error;
