@@ -1,11 +1,13 @@
 /** Passing is told once, and not at all once it was taken out. */
 export interface Deadline {
-  /** By the clock of `performance.now`. */
-  readonly atMs: number;
+  /** From when it is added; not to be changed while it is open. */
+  readonly lastsMs: number;
+  /** When it passes, by the clock of `performance.now`; for `Deadlines` to set. */
+  atMs: number;
   pass(): void;
 }
 
-/** The timer may be this late: were every deadline to pass, each would else have all the others looked at. */
+/** The timer may be this late: were every deadline to pass, each would else have a timer of its own. */
 const GRANULARITY_MS = 5;
 
 /**
@@ -13,18 +15,23 @@ const GRANULARITY_MS = 5;
  * when it wakes for one that was met, it goes on to the next. It keeps no process alive.
  */
 export class Deadlines {
-  private readonly open = new Set<Deadline>();
+  /** By how long they last; there are few such times. What was added first passes first. */
+  private readonly queues = new Map<number, Set<Deadline>>();
   private timer: NodeJS.Timeout | null = null;
   private wakesAtMs = Infinity;
 
   add(deadline: Deadline): void {
-    this.open.add(deadline);
+    const { lastsMs } = deadline;
+    deadline.atMs = performance.now() + lastsMs;
+    const queue = this.queues.get(lastsMs);
+    if (queue) queue.add(deadline);
+    else this.queues.set(lastsMs, new Set([deadline]));
     if (deadline.atMs < this.wakesAtMs) this.wakeAt(deadline.atMs);
   }
 
   /** Without effect where it has passed, or was never added. */
   remove(deadline: Deadline): void {
-    this.open.delete(deadline);
+    this.queues.get(deadline.lastsMs)?.delete(deadline);
   }
 
   private wakeAt(atMs: number): void {
@@ -38,10 +45,19 @@ export class Deadlines {
     const nowMs = performance.now();
     this.timer = null;
     this.wakesAtMs = Infinity;
-    const passed = [...this.open].filter(({ atMs }) => atMs <= nowMs);
-    for (const deadline of passed) if (this.open.delete(deadline)) deadline.pass();
+    for (const queue of [...this.queues.values()]) {
+      for (const deadline of queue) {
+        if (deadline.atMs > nowMs) break;
+        queue.delete(deadline);
+        deadline.pass();
+      }
+    }
     let next = Infinity;
-    for (const { atMs } of this.open) next = Math.min(next, atMs);
+    for (const [lastsMs, queue] of this.queues) {
+      const first = queue.values().next();
+      if (first.done) this.queues.delete(lastsMs);
+      else next = Math.min(next, first.value.atMs);
+    }
     if (next < this.wakesAtMs) this.wakeAt(Math.max(next, nowMs + GRANULARITY_MS));
   }
 }

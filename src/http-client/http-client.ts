@@ -509,7 +509,7 @@ class RepeatedRequest implements PageRequest {
       reason ??= why;
       exchange?.giveUp(new Error(why));
     };
-    const deadline = { atMs: startedMs + timeoutMs, pass: () => giveUp(DEADLINE_EXCEEDED) };
+    const deadline = { lastsMs: timeoutMs, atMs: 0, pass: () => giveUp(DEADLINE_EXCEEDED) };
     const over = (): void => {
       deadlines.remove(deadline);
       cancellation?.whenCancelled(null);

@@ -125,12 +125,11 @@ let readMemory: Uint8Array | null = null;
 
 class Connection implements Deadline {
   readonly origin: string;
-  /** Until when it may wait for its next request. */
+  /** How long it may wait for its next request, by the last answer. */
+  lastsMs = 0;
   atMs = 0;
   private readonly socket: Socket;
   private exchange: PlainExchange | null = null;
-  /** How long it may wait for its next request, by the last answer. */
-  private idleMs = 0;
 
   constructor(
     request: PlainRequest,
@@ -169,9 +168,8 @@ class Connection implements Deadline {
 
   /** Waits for the next request. @returns false if there can be none on this connection */
   rest(): boolean {
-    const { idleMs, socket } = this;
-    if (idleMs <= 0 || socket.destroyed || !socket.writable) return false;
-    this.atMs = performance.now() + idleMs;
+    const { lastsMs, socket } = this;
+    if (lastsMs <= 0 || socket.destroyed || !socket.writable) return false;
     // Nobody waits for it: it must not keep a process alive.
     socket.unref();
     return true;
@@ -246,7 +244,9 @@ class Connection implements Deadline {
     this.exchange = null;
     exchange.connection = null;
     const { keepAliveMs, mayBeReused } = reader;
-    this.idleMs = mayBeReused ? Math.min(KEEP_ALIVE_MS, (keepAliveMs ?? Infinity) - KEEP_ALIVE_MARGIN_MS) : 0;
+    this.lastsMs = mayBeReused
+      ? Math.min(KEEP_ALIVE_MS, (keepAliveMs ?? Infinity) - KEEP_ALIVE_MARGIN_MS)
+      : 0;
     this.owner.keep(this);
     const { statusCode, statusText, headers, chunks, sizeBytes } = answer;
     const release = (): void => reader.release();
