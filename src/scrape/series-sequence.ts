@@ -170,7 +170,7 @@ export class SeriesSequence {
     const flag = options.trackTimestampsStaleness ? 0 : EntryFlag.untracked;
     const readsTimes = options.honorTimestamps && !page.isOpenMetrics;
     memory.beginPage(this.stored, page.isOpenMetrics, readsTimes ? { flag } : null);
-    const judge = new LineJudge(memory, options, epoch, syntax, counts);
+    const judge = new LineJudge(memory, options, epoch, syntax, counts, this.addedByFailures);
     let isRead = false;
     try {
       yield* readChunks(page, memory, judge);
@@ -184,7 +184,7 @@ export class SeriesSequence {
       isRead = true;
     } finally {
       if (!isRead) {
-        this.countAdded(judge, counts);
+        this.noteFailure(judge, counts);
         memory.undoPage();
       }
     }
@@ -192,6 +192,7 @@ export class SeriesSequence {
       try {
         return this.appendRead(judge, epoch, syntax, options, counts);
       } catch (error) {
+        this.noteFailure(judge, counts);
         memory.undoPage();
         throw error;
       }
@@ -235,13 +236,13 @@ export class SeriesSequence {
   }
 
   /** A page that fails has still added the series that came before its fault; but none twice. */
-  private countAdded({ newSamples }: LineJudge, counts: PageCounts): void {
+  private noteFailure({ newSamples, newTimedRefs }: LineJudge, counts: PageCounts): void {
     const known = this.addedByFailures;
     if (known.size > 2 * this.stored.count + FORGOTTEN_BEYOND) known.clear();
-    for (const i of newSamples) {
-      const ref = this.memory.sampleRefs[i]!;
-      if (known.size < known.add(ref).size) counts.seriesAdded++;
-    }
+    const before = known.size;
+    for (const i of newSamples) known.add(this.memory.sampleRefs[i]!);
+    for (const ref of newTimedRefs) known.add(ref);
+    counts.seriesAdded = known.size - before;
   }
 
   /** Ends every series that has not ended yet. */
@@ -461,6 +462,8 @@ function tailOf(chunks: readonly Uint8Array[], length: number): string {
 class LineJudge {
   /** Positions of samples whose series came with this page. */
   readonly newSamples: number[] = [];
+  /** Series that came with this page, with a time of the target's own. */
+  readonly newTimedRefs: SeriesRef[] = [];
   /** Dropped by metric relabelling, beyond what the kernel knows. */
   droppedCount = 0;
   repeatedCount = 0;
@@ -487,6 +490,8 @@ class LineJudge {
     private readonly epoch: number,
     private readonly syntax: LineSyntax,
     private readonly counts: PageCounts,
+    /** Series that are new here, but were counted as added already. */
+    private readonly addedBefore: ReadonlySet<SeriesRef>,
   ) {}
 
   judgeReports(): void {
@@ -633,6 +638,8 @@ class LineJudge {
   private judgeTimed(ref: SeriesRef, labels: Labels, timestampMs: number): void {
     const { memory, options, counts } = this;
     const { sampleIndex, code, flags } = this.report;
+    const isNew = (flags & ReportFlag.new) !== 0;
+    if (isNew) this.newTimedRefs.push(ref);
     this.keptWithoutRef++;
     memory.sampleRefs[sampleIndex] = NO_SERIES;
     if (options.trackTimestampsStaleness) this.timedRefs.push(ref);
@@ -641,7 +648,7 @@ class LineJudge {
     const high = memory.sampleValueWords[2 * sampleIndex + 1]!;
     const append = (): void => {
       const outcome = appendTimed(options, labels, timestampMs, high, low, counts);
-      if (flags & ReportFlag.new && outcome <= SampleOutcome.repeated) counts.seriesAdded++;
+      if (isNew && outcome <= SampleOutcome.repeated && !this.addedBefore.has(ref)) counts.seriesAdded++;
     };
     if (flags & ReportFlag.repeated) this.afterwards.push(append);
     else this.append(append);

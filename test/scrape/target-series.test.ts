@@ -520,6 +520,12 @@ describe.each([
     expect(target.says("a 1 1500\nb 1\n", "text")).toMatchObject({ scraped: 2, seriesAdded: 0 });
   });
 
+  test("are counted once where their times and a fault came on the same page", () => {
+    const target = new FakeTarget(options);
+    expect(target.stumblesOver("a 1 500\n!", "text")).toMatchObject({ scraped: 1, seriesAdded: 1 });
+    expect(target.says("a 2 600\nb 2 600\n", "text")).toMatchObject({ scraped: 2, seriesAdded: 1 });
+  });
+
   test("are none that come back after an empty page", () => {
     const target = new FakeTarget(options);
     target.says("# HELP a Help.\na 1\nb 1\n", "text");
