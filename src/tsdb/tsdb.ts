@@ -568,10 +568,14 @@ function recoverHeadFiles(
     });
     if (snapshot === null) return;
     try {
+      let isKnown = false;
       readHeadSnapshot(snapshot.path, {
-        onChunk(chunk, labels) {
-          const known = replayed.numberOf(chunk.ref);
-          if (known !== 0 && replayed.labels(known).key === labels.key) visit(chunk);
+        onSeries(ref, labels) {
+          const known = replayed.numberOf(ref);
+          isKnown = known !== 0 && replayed.labels(known).key === labels.key;
+        },
+        onChunk(chunk) {
+          if (isKnown) visit(chunk);
         },
       });
     } catch (error) {

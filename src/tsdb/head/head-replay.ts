@@ -119,6 +119,52 @@ export class HeadReplay implements ReplaySink {
     if (this.isLate) this.head.apply();
   }
 
+  /** Samples of one series, ascending in time, without start times: what a chunk holds. */
+  onRun(logRef: number, times: Float64Array, valueWords: Uint32Array, count: number): void {
+    this.slots.flushAll();
+    for (let i = 0; i < count; i++) {
+      this.addSample(logRef, times[i]!, valueWords[2 * i + 1]!, valueWords[2 * i]!, 0);
+      i += this.addLike(logRef, times, valueWords, i + 1, count);
+    }
+  }
+
+  /**
+   * The fast path of a run: puts the samples from index `from` on into the batch that had the last one of the series,
+   * up to the first that needs a closer look.
+   * @returns how many
+   */
+  private addLike(
+    logRef: number,
+    times: Float64Array,
+    valueWords: Uint32Array,
+    from: number,
+    count: number,
+  ): number {
+    const { writer } = this;
+    if (writer === null || writer.isClosed || writer.pending === 0) return 0;
+    const { arena, startTime, endTime } = writer.generation;
+    const ref = this.carriedTo(writer)[this.slots.numberOf(logRef)] ?? 0;
+    if (ref === 0) return 0;
+    const { words } = arena;
+    const end = Math.min(count, from + BATCH_SAMPLES - writer.pending);
+    let refsAt = arena.batchRefs / 4 + writer.pending;
+    let timesAt = arena.batchTimes / 4 + writer.pending;
+    let valuesAt = arena.batchValues / 4 + 2 * writer.pending;
+    let i = from;
+    for (; i < end; i++) {
+      const time = times[i]!;
+      const high = valueWords[2 * i + 1]!;
+      if (time >= endTime || high === STALE_HIGH_WORD) break;
+      words[refsAt++] = ref;
+      words[timesAt++] = time - startTime;
+      words[valuesAt++] = valueWords[2 * i]!;
+      words[valuesAt++] = high;
+    }
+    const added = Math.max(0, i - from);
+    writer.pending += added;
+    return added;
+  }
+
   private addSample(
     logRef: number,
     time: number,

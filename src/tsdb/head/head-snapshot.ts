@@ -112,8 +112,8 @@ export function encodeSnapshotExemplars(record: ByteWriter, entries: readonly Ex
 /** Takes what a snapshot holds, in its order. What is not asked for is passed over. */
 export interface SnapshotVisitor extends Partial<Pick<RecordSink, "onTombstone" | "onExemplar">> {
   onSeries?(ref: number, labels: Labels): void;
-  /** The newest chunk of a series. Its bytes are a view that the next overwrites. */
-  onChunk?(chunk: HeadFileChunk, labels: Labels): void;
+  /** The newest chunk of the series before. Its bytes are a view that the next overwrites. */
+  onChunk?(chunk: HeadFileChunk): void;
 }
 
 /** @throws CorruptionError at the first record that is damaged; those before it are sound */
@@ -145,10 +145,10 @@ export function readHeadSnapshot(directory: string, visitor: SnapshotVisitor): v
 
 function readSeries(record: ByteReader, visitor: SnapshotVisitor): void {
   const ref = record.u64();
-  const labels = readLabels(record);
+  if (visitor.onSeries) visitor.onSeries(ref, readLabels(record));
+  else for (let texts = 2 * record.uvarint(); texts > 0; texts--) record.take(record.uvarint());
   record.i64();
   const hasChunk = record.uvarint() !== 0;
-  visitor.onSeries?.(ref, labels);
   if (!hasChunk) return;
   const minTime = record.i64();
   const maxTime = record.i64();
@@ -157,7 +157,7 @@ function readSeries(record: ByteReader, visitor: SnapshotVisitor): void {
   if (bytes.length < 2) {
     throw new CorruptionError(`cannot read the chunk of series ${ref}: it has ${bytes.length} bytes`);
   }
-  visitor.onChunk?.({ ref, minTime, maxTime, encoding, isOutOfOrder: false, bytes }, labels);
+  visitor.onChunk?.({ ref, minTime, maxTime, encoding, isOutOfOrder: false, bytes });
 }
 
 function readTombstones(record: ByteReader, { onTombstone }: SnapshotVisitor): void {

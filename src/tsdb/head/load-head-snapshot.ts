@@ -14,8 +14,18 @@ import { type HeadFileChunk, readHeadChunkFiles } from "./head-chunk-files.ts";
 import { type FoundSnapshot, readHeadSnapshot } from "./head-snapshot.ts";
 import { RefSet } from "./ref-set.ts";
 
-/** Reserved, not used: one chunk at a time is in it. */
-const MEMORY_BYTES = 2 ** 26;
+/** Reserved, and used as far as need be: one chunk at a time is in it. */
+const MEMORY_BYTES = 2 ** 23;
+/** Larger chunks, which nobody writes, are decoded another way. */
+const MAX_CHUNK_BYTES = 2 ** 20;
+/** A chunk's count has two bytes. */
+const MAX_SAMPLES = 2 ** 16;
+
+/** Takes what a snapshot holds. */
+export interface SnapshotSink extends RecordSink {
+  /** Samples of one series, ascending in time, without start times. */
+  onRun(ref: number, times: Float64Array, valueWords: Uint32Array, count: number): void;
+}
 
 /** What a snapshot gave. */
 export interface LoadedSnapshot {
@@ -35,7 +45,7 @@ export interface LoadedSnapshot {
 export function loadHeadSnapshot(
   dataDirectory: string,
   snapshot: FoundSnapshot,
-  sink: RecordSink,
+  sink: SnapshotSink,
 ): LoadedSnapshot {
   refuseWrongPlace(dataDirectory, snapshot);
   const known = new RefSet();
@@ -83,19 +93,17 @@ function refuseWrongPlace(dataDirectory: string, { path, segment, offset }: Foun
 class ChunkAppender {
   samples = 0;
   private readonly memory = new QueryMemory(MEMORY_BYTES);
+  private readonly list = this.memory.allocate(4 * CHUNK_LIST_WORDS);
+  private readonly bits = this.memory.allocate(MAX_CHUNK_BYTES + CHUNK_PADDING_BYTES);
+  private readonly columns = this.memory.columns(MAX_SAMPLES + 1);
   private readonly plain = new PlainColumns();
   private refs = new Float64Array(1024);
 
-  constructor(private readonly sink: RecordSink) {}
+  constructor(private readonly sink: SnapshotSink) {}
 
   append(chunk: HeadFileChunk): void {
-    const { memory } = this;
-    const mark = memory.mark();
-    try {
-      this.give(chunk.ref, chunk.encoding === ChunkEncoding.xor ? this.decodeXor(chunk) : this.decode(chunk));
-    } finally {
-      memory.release(mark);
-    }
+    const isPlain = chunk.encoding === ChunkEncoding.xor && chunk.bytes.length <= MAX_CHUNK_BYTES;
+    this.give(chunk.ref, isPlain ? this.decodeXor(chunk) : this.decode(chunk));
   }
 
   private decode({ encoding, bytes }: HeadFileChunk): SampleColumns {
@@ -104,13 +112,12 @@ class ChunkAppender {
   }
 
   private decodeXor({ ref, encoding, bytes }: HeadFileChunk): SampleColumns {
-    const { memory } = this;
-    const count = chunkSampleCount(encoding, bytes);
-    const columns = memory.columns(count + 1);
-    const list = memory.allocate(4 * CHUNK_LIST_WORDS);
-    const pointer = memory.allocate(bytes.length + CHUNK_PADDING_BYTES);
-    memory.bytes.set(bytes, pointer);
-    memory.words.set([pointer + 2, bytes.length - 2, count], list / 4);
+    const { memory, columns, list, bits } = this;
+    columns.count = 0;
+    memory.bytes.set(bytes, bits);
+    memory.words[list / 4] = bits + 2;
+    memory.words[list / 4 + 1] = bytes.length - 2;
+    memory.words[list / 4 + 2] = chunkSampleCount(encoding, bytes);
     try {
       decodeXorChunks(memory, list, 1, columns, -Infinity, Infinity);
     } catch (cause) {
@@ -124,15 +131,16 @@ class ChunkAppender {
   private give(ref: number, columns: SampleColumns): void {
     const { times, valueWords, startTimes, histograms, count } = columns;
     this.samples += count;
-    if (histograms === null) {
+    if (histograms === null && startTimes === null) this.sink.onRun(ref, times, valueWords, count);
+    else if (histograms === null) {
       if (this.refs.length < count) this.refs = new Float64Array(2 * count);
       this.refs.fill(ref, 0, count);
       this.sink.onSamples(this.refs, times, valueWords, startTimes, count);
-      return;
-    }
-    for (let i = 0; i < count; i++) {
-      const histogram = histograms[i];
-      if (histogram) this.sink.onHistogram(ref, times[i]!, histogram, startTimes?.[i] ?? 0);
+    } else {
+      for (let i = 0; i < count; i++) {
+        const histogram = histograms[i];
+        if (histogram) this.sink.onHistogram(ref, times[i]!, histogram, startTimes?.[i] ?? 0);
+      }
     }
   }
 }
