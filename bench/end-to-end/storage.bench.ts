@@ -1,8 +1,10 @@
 // The storage of Prometheus 2.42 and of Narthex on copies of the same data: replay of the log, compaction, bytes on
-// disk, a thousand blocks; and a day of churning series, which only Narthex can be given in minutes.
+// disk, a thousand blocks; compaction while both scrape; and a day of churning series, which only Narthex can be given in
+// minutes.
 //
-//   npm run bench:storage -- [--part log|blocks|merging|many-blocks|churn] [--series 50000] [--hours 9.5] [--interval 30]
-//                            [--many-blocks 1000] [--churn-series 1000000] [--churn-interval 60] [--keep FOLDER]
+//   npm run bench:storage -- [--part log|blocks|merging|running|many-blocks|churn] [--series 50000] [--hours 9.5]
+//                            [--interval 30] [--many-blocks 1000] [--churn-series 1000000] [--churn-interval 60]
+//                            [--keep FOLDER]
 //
 // `merging` alone takes the blocks that a run with --keep left in that folder.
 // Processor time is all of a process, as the kernel counts it; peaks are VmHWM, set back when the work begins.
@@ -17,7 +19,8 @@ import { encodeChunks } from "../../src/tsdb/chunk/encode-chunks.ts";
 import { PlainColumns } from "../../src/tsdb/chunk/plain-columns.ts";
 import { removeFolder, repositoryRoot, temporaryFolder } from "../../test/support/servers.ts";
 import { SERIES_PER_INSTANCE, writeWalFixture } from "../../test/support/wal-fixture.ts";
-import { MeasuredServer, serverKinds, type ServerKind } from "../support/measured-server.ts";
+import { MeasuredServer, serverKinds, sleep, type ServerKind } from "../support/measured-server.ts";
+import { ServedPages } from "../support/served-pages.ts";
 
 const { values } = parseArgs({
   options: {
@@ -51,6 +54,7 @@ try {
   const isWanted = (part: string) => values.part === undefined || values.part === part;
   if (isWanted("log") || isWanted("blocks")) await measureLog();
   if (isWanted("blocks") || isWanted("merging")) await measureMerging();
+  if (isWanted("running")) await measureRunning(Number(values.series));
   if (isWanted("many-blocks")) await measureManyBlocks(Number(values["many-blocks"]));
   if (isWanted("churn")) {
     console.log(
@@ -182,6 +186,45 @@ async function measureMerging(): Promise<void> {
   row("peak resident memory", theirs.peak, ours.peak, mebibytes);
   row("above what it held", theirs.above, ours.above, mebibytes);
   row("size of the block", theirs.bytes, ours.bytes, mebibytes);
+}
+
+// ───────────────────────────────── head → block while pages are scraped ─────────────────────────────────
+
+/**
+ * As in a server that just runs, but faster: both scrape the same pages at the same time, so often that a block of two
+ * minutes has as many samples as one of two hours has at 30 s, until each has stored some of them.
+ */
+async function measureRunning(series: number): Promise<void> {
+  const run = { targets: 10, interval: "500ms", blockMinutes: 2, blocks: 3, settlingMs: 30_000 };
+  console.log(
+    `\n── ${series} series every ${run.interval}, blocks of ${run.blockMinutes} min, until there are ${run.blocks} ──`,
+  );
+  const pages = await ServedPages.start(series / run.targets);
+  const config = pages.scrapeConfig("bench", run.targets, run.interval);
+  const flags = ["min", "max"].map((end) => `--storage.tsdb.${end}-block-duration=${run.blockMinutes}m`);
+  const servers: MeasuredServer[] = [];
+  try {
+    for (const kind of serverKinds) {
+      servers.push(await MeasuredServer.start(kind, of(kind, "running"), flags, config));
+    }
+    await sleep(run.settlingMs);
+    for (const server of servers) server.resetPeak();
+    const hasStored = ({ kind }: MeasuredServer) =>
+      blocksIn(of(kind, "running", "data")).length >= run.blocks;
+    const deadline = performance.now() + 2 * (run.blocks + 2) * run.blockMinutes * 60_000;
+    while (!servers.every(hasStored)) {
+      if (performance.now() > deadline) throw new Error("a server does not store its blocks");
+      await sleep(1000);
+    }
+    await sleep(run.settlingMs);
+    const [theirs, ours] = servers.map(({ usage }) => usage);
+    row("peak resident memory", theirs!.peakResidentBytes, ours!.peakResidentBytes, mebibytes);
+    row("resident at the end", theirs!.residentBytes, ours!.residentBytes, mebibytes);
+    row("CPU, scraping and all", theirs!.cpuSeconds, ours!.cpuSeconds, seconds);
+  } finally {
+    for (const server of servers) await server.stop();
+    pages.stop();
+  }
 }
 
 // ───────────────────────────────────────── a thousand blocks ─────────────────────────────────────────

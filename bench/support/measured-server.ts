@@ -38,15 +38,16 @@ export class MeasuredServer {
     }
   }
 
-  /** Starts it on `folder/data`, with nothing to scrape, and waits until it is ready. */
+  /** Starts it on `folder/data`, with nothing to scrape if nothing else is configured, and waits until it is ready. */
   static async start(
     kind: ServerKind,
     folder: string,
     flags: readonly string[] = [],
+    configuration = "scrape_configs: []\n",
   ): Promise<MeasuredServer> {
     mkdirSync(folder, { recursive: true });
     const config = join(folder, "prometheus.yml");
-    writeFileSync(config, "scrape_configs: []\n");
+    writeFileSync(config, configuration);
     const address = `127.0.0.1:${await freePort()}`;
     const command = kind === "prometheus" ? "prometheus" : process.execPath;
     const child = spawn(
